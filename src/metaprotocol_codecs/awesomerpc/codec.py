@@ -1,0 +1,157 @@
+"""AwesomeRPC, the teaching protocol: the codec that people copy. A page of the docs describes its bytes."""
+
+from collections.abc import Iterable, Mapping
+
+from construct import Const, Enum, Int8ub, Int16ub, Int32ub, Struct
+
+from metaprotocol_codecs.awesomerpc.headers import mutate_headers, read_headers, write_headers
+from metaprotocol_sdk import (
+    Capability,
+    Codec,
+    DecodeError,
+    Direction,
+    Error,
+    Layout,
+    LengthField,
+    MessageType,
+    Metadata,
+    Mutation,
+    Span,
+    Status,
+    UnsupportedMutation,
+)
+from metaprotocol_sdk import ErrorType as Reason
+
+# By the number in the type field: what the message is, and whether its sender waits for an answer.
+REQUEST, RESPONSE, ONEWAY, HEARTBEAT, HEARTBEAT_RESPONSE = range(5)
+TYPES = (
+    (MessageType.REQUEST, True),
+    (MessageType.RESPONSE, False),
+    (MessageType.ONEWAY, False),
+    (MessageType.HEARTBEAT, True),
+    (MessageType.HEARTBEAT, False),
+)
+STATUSES = {"ok": 0, "no_route": 1, "no_healthy_upstream": 2, "over_limit": 3, "timeout": 4}
+STATUSES |= {"bad_request": 5, "bad_response": 6, "unauthorized": 7, "other": 255}
+# An error whose name is no status of the protocol is "other", but for these.
+NEAREST = {
+    Reason.ROUTE_NOT_FOUND: "no_route",
+    Reason.CLUSTER_NOT_FOUND: "no_route",
+    Reason.OVERFLOW: "over_limit",
+}
+
+
+class AwesomeRpcCodec(Codec):
+    """Reads and rewrites AwesomeRPC messages, version 1.
+
+    Properties are the headers of the message and `cmd`, its command, which no header can replace. A mutation sets
+    and removes headers.
+    """
+
+    name = "awesomerpc"
+    framing = LengthField(offset=8, length=4, adjustment=-12, magic=b"AR")
+    layout = Layout(
+        Struct(
+            "magic" / Const(b"AR"),
+            "version" / Const(1, Int8ub),
+            "type" / Enum(Int8ub, request=0, response=1, oneway=2, heartbeat=3, heartbeat_response=4),
+            "request_id" / Int32ub * "a response repeats its request's",
+            "length" / Int32ub * "of the whole message, this header included",
+            "command" / Int16ub * "which procedure; a response repeats it",
+            "status" / Enum(Int16ub, **STATUSES) * "0 in requests",
+            "headers_length" / Int16ub * "bytes of the header block that follows",
+        )
+    )
+    capabilities = frozenset(Capability) - {Capability.STREAMS}
+    max_request_id = 2**32 - 1
+
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        kind, request_id, _, command, code, headers_length = self.layout.unpack(message)
+        if kind >= len(TYPES):
+            raise DecodeError(f"there is no message type {kind}; the last is 4", offset=3, field="type")
+        message_type, expects_reply = TYPES[kind]
+        status = Status.OK
+        if kind == RESPONSE and code:
+            message_type, status = MessageType.ERROR, Status.ERROR
+        properties = {"cmd": str(command)}
+        size = self.layout.size
+        metadata = Metadata(
+            message, message_type, request_id, str(command), status, properties, size, code, expects_reply
+        )
+        try:
+            for key, value, _, _ in read_headers(message, size, size + headers_length):
+                properties.setdefault(key, value)
+        except DecodeError as error:
+            error.metadata = metadata
+            raise
+        metadata.header_size = size + headers_length
+        if service := properties.get("service"):
+            metadata.operation = f"{service}/{command}"
+        return metadata
+
+    def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
+        if not mutation and request_id is None:
+            return metadata.message
+        header, size = self.layout.parse(metadata.message), self.layout.size
+        block, payload = (
+            metadata.message[size : metadata.header_size],
+            metadata.message[metadata.header_size :],
+        )
+        if mutation:
+            if metadata.error:
+                raise UnsupportedMutation(f"the headers cannot be read: {metadata.error}")
+            block = mutate_headers(metadata.message, size, metadata.header_size, mutation)
+            header |= {"length": size + len(block) + len(payload), "headers_length": len(block)}
+        if request_id is not None:
+            header["request_id"] = request_id
+        return self.layout.build(header) + block + payload
+
+    def on_error(self, request: Metadata, error: Error) -> bytes:
+        if not request.expects_reply:
+            return b""
+        status = STATUSES.get(NEAREST.get(error.type, error.type), STATUSES["other"])
+        text = error.message.encode("utf-8", "backslashreplace")
+        command = int(request.properties["cmd"])
+        return self.build(RESPONSE, request.request_id, command, status if error.code is None else error.code, {}, text)
+
+    def heartbeat_reply(self, request: Metadata) -> bytes:
+        return self.build(HEARTBEAT_RESPONSE, request.request_id, int(request.properties["cmd"]))
+
+    def spans(self, metadata: Metadata) -> list[Span]:
+        if metadata.error:
+            return super().spans(metadata)
+        message, size, payload = metadata.message, self.layout.size, metadata.header_size
+        headers = [Span(i, j, f"headers.{key}", value) for key, value, i, j in read_headers(message, size, payload)]
+        return (
+            self.layout.spans(message) + headers + [Span(payload, len(message), "payload")] * (payload < len(message))
+        )
+
+    def examples(self) -> Iterable[tuple[Direction, bytes]]:
+        headers = {"service": "Greeter", "user": "Zoë"}
+        yield Direction.TO_SERVER, self.build(REQUEST, 1, 7, headers=headers, payload=b"hello")
+        yield Direction.TO_CLIENT, self.build(RESPONSE, 1, 7, headers={"host": "a"}, payload=b"hello back")
+        yield Direction.TO_CLIENT, self.build(RESPONSE, 2, 7, STATUSES["bad_request"], payload=b"what?")
+        yield Direction.TO_SERVER, self.build(ONEWAY, 3, 9)
+        yield Direction.TO_SERVER, self.build(HEARTBEAT, 4, 0)
+        yield Direction.TO_CLIENT, self.build(HEARTBEAT_RESPONSE, 4, 0)
+
+    def build(
+        self,
+        kind: int,
+        request_id: int,
+        command: int,
+        status: int = 0,
+        headers: Mapping[str, str] = {},
+        payload: bytes = b"",
+    ) -> bytes:
+        """Return a message. Raises EncodeError for a number that its field can't hold."""
+        block = write_headers(headers)
+        length = self.layout.size + len(block) + len(payload)
+        fields = {
+            "type": kind,
+            "request_id": request_id,
+            "length": length,
+            "command": command,
+            "status": status,
+        }
+        return self.layout.build(fields, headers_length=len(block)) + block + payload
