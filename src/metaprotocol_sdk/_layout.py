@@ -144,12 +144,14 @@ class Layout:
         Raises:
             DecodeError: As for `unpack`.
         """
-        values = dict(zip((field.name for field in self.variables), self.unpack(message), strict=True))
-        return {
-            field.name: values.get(field.name, field.constant)
-            for field in self.fields
-            if field.code != "x"
-        }  # fmt: skip
+        values: dict[str, int | bytes] = {}
+        variables = iter(self.unpack(message))
+        for field in self.fields:
+            if field.constant is not None:
+                values[field.name] = field.constant
+            elif field.code != "x":
+                values[field.name] = next(variables)
+        return values
 
     def build(self, values: Mapping[str, int | bytes] | None = None, /, **more: int | bytes) -> bytes:
         """Return a header; constants and padding need no value.

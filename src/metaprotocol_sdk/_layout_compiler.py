@@ -14,6 +14,9 @@ _REFUSAL = (
     "over them"
 )
 
+# construct's Int32ub is a long, which struct also knows as an int.
+_STRUCT_CODES = {code: code for code in "bBhHiIqQ"} | {"l": "i", "L": "I"}
+
 
 class _Declaration:
     """What the wrappers around one field's primitive say of it, collected from the outside in."""
@@ -77,7 +80,7 @@ def _primitive(subcon: Any, about: _Declaration) -> tuple[str, int, str]:
                 about.flags = {int(mask): str(name) for name, mask in subcon.flags.items()}
             case core.Hex():
                 pass
-            case core.FormatField() if subcon.fmtstr[1:] in set("bBhHiIqQ"):
+            case core.FormatField() if subcon.fmtstr[1:] in _STRUCT_CODES:
                 return _integer(subcon, about)
             case core.Bytes() if isinstance(subcon.length, int) and subcon.length > 0:
                 return "s", subcon.length, ""
@@ -89,7 +92,7 @@ def _primitive(subcon: Any, about: _Declaration) -> tuple[str, int, str]:
 
 
 def _integer(subcon: Any, about: _Declaration) -> tuple[str, int, str]:
-    order, code = subcon.fmtstr[0], subcon.fmtstr[1]
+    order, code = subcon.fmtstr[0], _STRUCT_CODES[subcon.fmtstr[1:]]
     if subcon.length == 1:
         return code, 1, ""
     if order not in "<>":

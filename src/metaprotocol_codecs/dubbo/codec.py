@@ -1,0 +1,122 @@
+"""The codec of Dubbo 2, as Apache Dubbo 2.6, 2.7 and 3 speak it over TCP."""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from metaprotocol_codecs.dubbo import header
+from metaprotocol_codecs.dubbo.header import EVENT, HESSIAN2, REQUEST, SERIALIZATION, TWO_WAY
+from metaprotocol_codecs.dubbo.hessian2 import read_string
+from metaprotocol_codecs.dubbo.request import read_request
+from metaprotocol_codecs.dubbo.response import read_response
+from metaprotocol_codecs.dubbo.spans import message_spans
+from metaprotocol_sdk import (
+    Capability,
+    Codec,
+    Direction,
+    LengthField,
+    MessageType,
+    Metadata,
+    ProtocolError,
+    Span,
+    Status,
+)
+
+# Flags, status and request id; the framing has checked the rest.
+_read_header = Struct(">2xBBQ").unpack_from
+_HEADER_SIZE = header.LAYOUT.size
+_EVENTS = {None: "HEARTBEAT", "": "HEARTBEAT", "R": "READONLY", "W": "WRITEABLE"}
+
+
+class DubboCodec(Codec):
+    """Reads Dubbo messages.
+
+    The body is read where its serialization is hessian2; of the others the header's metadata is known.
+
+    Properties of a request are `interface`, `version` and `group` as the provider will dispatch (the attachments
+    `path`, `version` and `group` win over the body), `method`, `parameter_types` and `dubbo` (the protocol version)
+    from the body, `body_path` where the body's path differs from `interface`, `generic_method` for `$invoke` and
+    `$invokeAsync`, and every string attachment whose name is none of these. Properties of a response are its string
+    attachments, `exception` (the class of a business exception) and `error` (the text of a status other than 20).
+    """
+
+    name = "dubbo"
+    framing = LengthField(offset=12, length=4, magic=header.MAGIC)
+    layout = header.LAYOUT
+    capabilities = frozenset({Capability.ONEWAY})
+
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        if len(message) < _HEADER_SIZE:
+            self.layout.unpack(message)  # says what is missing
+        flags, status, request_id = _read_header(message)
+        if flags & REQUEST:
+            return self._decode_request(message, flags, request_id)
+        return self._decode_response(message, flags, status, request_id)
+
+    def spans(self, metadata: Metadata) -> list[Span]:
+        return message_spans(metadata, self.limits)
+
+    def _decode_request(self, message: bytes, flags: int, request_id: int) -> Metadata:
+        two_way = flags & TWO_WAY != 0
+        if flags & EVENT:
+            return self._decode_event(message, flags, request_id, two_way)
+        message_type = MessageType.REQUEST if two_way else MessageType.ONEWAY
+        properties: dict[str, str] = {}
+        operation = ""
+        metadata = Metadata(
+            message, message_type, request_id, operation, Status.OK, properties, _HEADER_SIZE, None, two_way
+        )
+        if flags & SERIALIZATION == HESSIAN2:
+            try:
+                properties = read_request(message, _HEADER_SIZE, self.limits)
+            except ProtocolError as error:
+                error.metadata = metadata
+                raise
+            metadata.properties = properties
+            metadata.operation = f"{properties.get('interface', '')}/{properties.get('method', '')}"
+        return metadata
+
+    def _decode_event(self, message: bytes, flags: int, request_id: int, two_way: bool) -> Metadata:
+        message_type = MessageType.HEARTBEAT if two_way else MessageType.EVENT
+        metadata = Metadata(message, message_type, request_id, "", Status.OK, {}, _HEADER_SIZE, None, two_way)
+        if message_type is MessageType.EVENT and flags & SERIALIZATION == HESSIAN2 and len(message) > _HEADER_SIZE:
+            try:
+                event = read_string(message, _HEADER_SIZE)[0]
+            except ProtocolError as error:
+                error.metadata = metadata
+                raise
+            metadata.properties["event"] = _EVENTS.get(event) or str(event)
+        return metadata
+
+    def _decode_response(self, message: bytes, flags: int, status: int, request_id: int) -> Metadata:
+        message_type, outcome = MessageType.RESPONSE, Status.OK
+        if flags & EVENT:
+            message_type = MessageType.HEARTBEAT
+        elif status != header.OK:
+            message_type, outcome = MessageType.ERROR, Status.ERROR
+        metadata = Metadata(
+            message,
+            message_type,
+            request_id,
+            "",
+            outcome,
+            {},
+            _HEADER_SIZE,
+            status,
+            False,
+        )
+        if flags & EVENT or flags & SERIALIZATION != HESSIAN2:
+            return metadata
+        try:
+            if status == header.OK:
+                is_exception, metadata.properties = read_response(message, _HEADER_SIZE, self.limits)
+                if is_exception:
+                    metadata.message_type = MessageType.ERROR
+            else:
+                text = read_string(message, _HEADER_SIZE)[0]
+                if text is not None:
+                    metadata.properties["error"] = text
+        except ProtocolError as error:
+            error.metadata = metadata
+            raise
+        return metadata

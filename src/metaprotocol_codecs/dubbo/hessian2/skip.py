@@ -1,0 +1,240 @@
+"""Finds the end of Hessian 2.0 values without building them.
+
+Skipping is counting: a loop knows how many values are still to come, and a container adds its own to that number.
+Only what ends with a mark instead of a count needs a stack. There is no recursion, nothing is allocated by a
+declared size, and since every value takes at least one byte, time and memory are bounded by the bytes.
+"""
+
+from __future__ import annotations
+
+from metaprotocol_codecs.dubbo.hessian2.strings import (
+    raise_cut_off,
+    read_integer,
+    read_string,
+    skip_characters,
+    skip_string,
+)
+from metaprotocol_sdk import DecodeError
+
+
+class Tables:
+    """What a reader has numbered so far in one message, so that later values can refer to it.
+
+    References count every list, map and object, in the order in which they begin.
+    """
+
+    __slots__ = ("field_counts", "references", "types")
+
+    def __init__(self) -> None:
+        self.field_counts: list[int] = []
+        """The number of fields of each class definition."""
+        self.types = 0
+        """The number of type names."""
+        self.references = 0
+        """The number of values that can be referred to."""
+
+
+def _widths() -> bytes:
+    """The size of every value whose type code tells it, by type code; 0 for the others."""
+    widths = bytearray(256)
+    for tag in b"NTF\x5b\x5c\x00":  # null, true, false, 0.0, 1.0, ""
+        widths[tag] = 1
+    for first, last, width in (
+        (0x38, 0x3F, 3),  # long of 3 bytes
+        (0x80, 0xBF, 1),  # int of 1 byte
+        (0xC0, 0xCF, 2),  # int of 2 bytes
+        (0xD0, 0xD7, 3),  # int of 3 bytes
+        (0xD8, 0xEF, 1),  # long of 1 byte
+        (0xF0, 0xFF, 2),  # long of 2 bytes
+        (0x5D, 0x5D, 2),  # double of 1 byte
+        (0x5E, 0x5E, 3),  # double of 2 bytes
+        (0x5F, 0x5F, 5),  # double in thousandths
+        (0x49, 0x49, 5),  # int
+        (0x59, 0x59, 5),  # long of 4 bytes
+        (0x4B, 0x4B, 5),  # date in minutes
+        (0x44, 0x44, 9),  # double
+        (0x4A, 0x4A, 9),  # date in milliseconds
+        (0x4C, 0x4C, 9),  # long
+    ):
+        widths[first : last + 1] = bytes((width,)) * (last + 1 - first)
+    for size in range(16):
+        widths[0x20 + size] = 1 + size  # binary of up to 15 bytes
+    return bytes(widths)
+
+
+_WIDTHS = _widths()
+
+
+def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at: int = -1) -> int:
+    """Return the position behind `count` values.
+
+    Args:
+        data: A message.
+        position: Where the first value begins.
+        count: How many there are.
+        tables: What was numbered before; brought up to date.
+        stop_at: Stop at the value that has this number among the references, and return where it begins.
+
+    Raises:
+        DecodeError: The bytes are no values, refer to what is not there, or end too early.
+    """
+    start = position
+    pending = count
+    field_counts, references = tables.field_counts, tables.references
+    widths = _WIDTHS
+    # What is pending around an open-ended container, doubled, and odd for a map.
+    stack: list[int] = []
+    try:
+        while True:
+            if not pending:
+                if not stack:
+                    break
+                if data[position] == 0x5A:
+                    position += 1
+                    pending = stack.pop() >> 1
+                    continue
+                pending = 1 + (stack[-1] & 1)
+            start = position
+            tag = data[position]
+            pending -= 1
+            width = widths[tag]
+            if width:
+                position += width
+                continue
+            if tag < 0x20:
+                end = position + 1 + tag
+                position = end if data[position + 1 : end].isascii() else skip_characters(data, position + 1, tag)
+                continue
+            if tag < 0x34 or tag in (0x52, 0x53):
+                position = skip_string(data, position)
+                continue
+            if tag < 0x38 or tag in (0x41, 0x42):
+                position = _skip_binary(data, position)
+                continue
+            if tag == 0x43:
+                position = _skip_class_definition(data, position, field_counts)
+                pending += 1
+                continue
+            if tag == 0x51:
+                index, position = read_integer(data, position + 1)
+                if not 0 <= index < references:
+                    raise DecodeError(
+                        f"a value refers back to number {index}, and {references} came before it", offset=start
+                    )
+                continue
+            # What is left are containers, which can be referred to.
+            if references == stop_at:
+                break
+            references += 1
+            if 0x60 <= tag < 0x70:
+                pending += _fields(field_counts, tag - 0x60, start)
+                position += 1
+            elif tag >= 0x78:  # to 0x7f: list of up to 7 values
+                pending += tag - 0x78
+                position += 1
+            elif tag >= 0x70:  # the same with a type
+                position = read_type_end(data, position + 1, tables)
+                pending += tag - 0x70
+            elif tag in (0x56, 0x58):  # list of a fixed length, with and without a type
+                position = position + 1 if tag == 0x58 else read_type_end(data, position + 1, tables)
+                length, position = read_integer(data, position)
+                if length < 0:
+                    raise DecodeError(f"a list has the length {length}", offset=start)
+                pending += length
+            elif tag in (0x55, 0x57):  # list up to a mark
+                position = position + 1 if tag == 0x57 else read_type_end(data, position + 1, tables)
+                stack.append(pending << 1)
+                pending = 0
+            elif tag in (0x48, 0x4D):  # map up to a mark
+                position = position + 1 if tag == 0x48 else read_type_end(data, position + 1, tables)
+                stack.append(pending << 1 | 1)
+                pending = 0
+            elif tag == 0x4F:
+                index, position = read_integer(data, position + 1)
+                pending += _fields(field_counts, index, start)
+            else:
+                raise DecodeError(f"no value has the type code {tag:02x}", offset=position)
+    except IndexError:
+        raise_cut_off(data, start, "value")
+    if position > len(data):
+        raise_cut_off(data, start, "value")
+    tables.references = references
+    return position
+
+
+def read_class_name(data: bytes, position: int) -> str | None:
+    """Return the class of the object or the type of the map that begins here; None if it names none.
+
+    Only for the first value of a message: no class is known from before.
+
+    Args:
+        data: A message.
+        position: Where the value begins.
+
+    Raises:
+        DecodeError: The name cannot be read.
+    """
+    names: list[str | None] = []
+    counts: list[int] = []
+    try:
+        while data[position] == 0x43:
+            names.append(read_string(data, position + 1)[0])
+            position = _skip_class_definition(data, position, counts)
+        tag = data[position]
+        if 0x60 <= tag < 0x70:
+            return names[tag - 0x60]
+        if tag == 0x4F:
+            return names[read_integer(data, position + 1)[0]]
+        if tag == 0x4D and data[position + 1] < 0x80:
+            return read_string(data, position + 1)[0]
+    except IndexError:
+        pass
+    return None
+
+
+def _fields(field_counts: list[int], index: int, start: int) -> int:
+    if not 0 <= index < len(field_counts):
+        raise DecodeError(
+            f"an object is of class number {index}, and {len(field_counts)} are defined before it", offset=start
+        )
+    return field_counts[index]
+
+
+def _skip_class_definition(data: bytes, position: int, field_counts: list[int]) -> int:
+    start = position
+    position = skip_string(data, position + 1)
+    count, position = read_integer(data, position)
+    if count < 0:
+        raise DecodeError(f"a class has {count} fields", offset=start)
+    for _ in range(count):
+        tag = data[position]
+        end = position + 1 + tag
+        position = end if tag < 32 and data[position + 1 : end].isascii() else skip_string(data, position)
+    field_counts.append(count)
+    return position
+
+
+def read_type_end(data: bytes, position: int, tables: Tables) -> int:
+    """Skip a container's type: a name, or the number of one that came before."""
+    tag = data[position]
+    if tag < 0x20 or 0x30 <= tag <= 0x33 or tag in (0x52, 0x53):
+        tables.types += 1
+        return skip_string(data, position)
+    index, end = read_integer(data, position)
+    if not 0 <= index < tables.types:
+        raise DecodeError(f"a type refers back to number {index}, and {tables.types} came before it", offset=position)
+    return end
+
+
+def _skip_binary(data: bytes, position: int) -> int:
+    while True:
+        tag = data[position]
+        if 0x20 <= tag <= 0x2F:
+            return position + 1 + tag - 0x20
+        if 0x34 <= tag <= 0x37:
+            return position + 2 + (tag - 0x34 << 8 | data[position + 1])
+        if tag not in (0x41, 0x42):
+            raise DecodeError(f"a binary was expected, not the type code {tag:02x}", offset=position)
+        position += 3 + (data[position + 1] << 8 | data[position + 2])
+        if tag == 0x42:
+            return position

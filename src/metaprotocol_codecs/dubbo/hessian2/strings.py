@@ -1,0 +1,168 @@
+"""Strings and integers of Hessian 2.0.
+
+A string's length counts what its writer counts: Java UTF-16 units, each half of a surrogate pair written as 3 bytes
+of its own; Rust code points, written as up to 4 bytes. So every UTF-8 sequence counts one, surrogate or not.
+"""
+
+from __future__ import annotations
+
+from codecs import utf_8_decode
+from typing import NoReturn
+
+from metaprotocol_sdk import DecodeError
+
+NULL = 0x4E
+
+
+def read_strings(data: bytes, position: int, count: int) -> tuple[list[str | None], int]:
+    """Read values that must be strings or null.
+
+    Args:
+        data: A message.
+        position: Where the first one begins.
+        count: How many there are.
+
+    Returns:
+        The strings, and the position behind the last.
+
+    Raises:
+        DecodeError: A value is neither, or the data ends inside one.
+    """
+    # Short and ASCII is the rule: then one look at the whole run serves all of its strings.
+    edges: list[int] = []
+    at = position
+    try:
+        for _ in range(count):
+            tag = data[at]
+            if tag < 0x20:
+                start = at + 1
+                at = start + tag
+            elif 0x30 <= tag <= 0x33:
+                start = at + 2
+                at = start + (tag - 0x30 << 8 | data[at + 1])
+            else:
+                break
+            edges.append(start)
+            edges.append(at)
+    except IndexError:
+        edges.clear()
+    if len(edges) == 2 * count:
+        run = data[position:at]
+        if run.isascii() and at <= len(data):
+            text = run.decode("ascii")
+            edges_of = iter(edges)
+            return [text[i - position : j - position] for i, j in zip(edges_of, edges_of, strict=True)], at
+    strings: list[str | None] = []
+    for _ in range(count):
+        string, position = read_string(data, position)
+        strings.append(string)
+    return strings, position
+
+
+def read_string(data: bytes, position: int) -> tuple[str | None, int]:
+    """Read one value that must be a string or null; see `read_strings`."""
+    if data[position : position + 1] == b"N":
+        return None, position + 1
+    start = position
+    chunks: list[bytes] = []
+    try:
+        final = False
+        while not final:
+            body, count, final = string_chunk(data, position)
+            position = skip_characters(data, body, count)
+            chunks.append(data[body:position])
+    except IndexError:
+        raise_cut_off(data, start, "string")
+    return decode_text(chunks[0] if len(chunks) == 1 else b"".join(chunks)), position
+
+
+def skip_string(data: bytes, position: int) -> int:
+    """Return the position behind a string. Raises IndexError where the data ends."""
+    final = False
+    while not final:
+        body, count, final = string_chunk(data, position)
+        position = skip_characters(data, body, count)
+    return position
+
+
+def string_chunk(data: bytes, position: int) -> tuple[int, int, bool]:
+    """Return where a chunk's characters begin, how many there are, and whether it is the last chunk."""
+    tag = data[position]
+    if tag < 0x20:
+        return position + 1, tag, True
+    if 0x30 <= tag <= 0x33:
+        return position + 2, tag - 0x30 << 8 | data[position + 1], True
+    if tag in (0x52, 0x53):
+        return position + 3, data[position + 1] << 8 | data[position + 2], tag == 0x53
+    raise DecodeError(f"a string was expected, not the type code {tag:02x}", offset=position)
+
+
+def skip_characters(data: bytes, position: int, count: int) -> int:
+    """Return the position behind `count` characters. Raises IndexError where the data ends."""
+    end = position + count
+    if data[position:end].isascii():
+        if end > len(data):
+            raise IndexError
+        return end
+    # Decoding and encoding again counts in C. What follows the string in the window need not be UTF-8.
+    window = data[position : position + 4 * count]
+    try:
+        text = utf_8_decode(window, "surrogatepass", False)[0]
+    except UnicodeDecodeError as error:
+        text = window[: error.start].decode("utf-8", "surrogatepass")
+    if len(text) >= count:
+        return position + len(text[:count].encode("utf-8", "surrogatepass"))
+    return _skip_lead_bytes(data, position, count)
+
+
+def _skip_lead_bytes(data: bytes, position: int, count: int) -> int:
+    """Count as Java's reader does, which trusts the lead byte and looks at no other."""
+    for _ in range(count):
+        lead = data[position]
+        if lead < 0x80:
+            position += 1
+        elif 0xC0 <= lead < 0xE0:
+            position += 2
+        elif 0xE0 <= lead < 0xF0:
+            position += 3
+        elif 0xF0 <= lead < 0xF8:
+            position += 4
+        else:
+            raise DecodeError(f"the byte {lead:02x} begins no UTF-8 character", offset=position)
+    if position > len(data):
+        raise IndexError
+    return position
+
+
+def decode_text(raw: bytes) -> str:
+    """Return the text of a string's bytes: surrogate pairs joined, lone ones kept, other bytes escaped."""
+    try:
+        if b"\xed" not in raw:
+            return raw.decode("utf-8")
+        return raw.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "surrogateescape")
+
+
+def read_integer(data: bytes, position: int) -> tuple[int, int]:
+    """Read an int: its value and the position behind it. Raises IndexError where the data ends."""
+    tag = data[position]
+    if 0x80 <= tag <= 0xBF:
+        return tag - 0x90, position + 1
+    if 0xC0 <= tag <= 0xCF:
+        return (tag - 0xC8 << 8) + data[position + 1], position + 2
+    if 0xD0 <= tag <= 0xD7:
+        return (tag - 0xD4 << 16) + (data[position + 1] << 8) + data[position + 2], position + 3
+    if tag == 0x49:
+        end = position + 5
+        if end > len(data):
+            raise IndexError
+        return int.from_bytes(data[position + 1 : end], signed=True), end
+    raise DecodeError(f"an int was expected, not the type code {tag:02x}", offset=position)
+
+
+def raise_cut_off(data: bytes, start: int, what: str) -> NoReturn:
+    """Say that the data ends inside the value that begins at `start`."""
+    if start >= len(data):
+        raise DecodeError(f"the message ends where a {what} was expected", offset=len(data)) from None
+    raise DecodeError(f"the message ends inside the {what} that begins at {start}", offset=len(data)) from None

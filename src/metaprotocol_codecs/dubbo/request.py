@@ -1,0 +1,119 @@
+"""The body of a Dubbo request: who is called, with what, and the attachments.
+
+Source: DecodeableRpcInvocation of Apache Dubbo 2.7 and 3.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from metaprotocol_codecs.dubbo.attachments import read_attachments
+from metaprotocol_codecs.dubbo.hessian2 import Tables, read_string, read_strings, skip_values
+from metaprotocol_sdk import DecodeError, Limits
+
+# JVM specification 4.3.2: field descriptors, one behind the other.
+_DESCRIPTORS = re.compile(r"(?:\[*+(?:[VZBCDFIJS]|L[^;]+;))*+")
+_DESCRIPTOR = re.compile(r"\[*+(?:[VZBCDFIJS]|L[^;]+;)")
+
+GENERIC_METHODS = frozenset({"$invoke", "$invokeAsync"})
+
+
+class Invocation(NamedTuple):
+    """Where the parts of a request's body are."""
+
+    strings: list[str | None]
+    """Dubbo version, path, service version, method, parameter types."""
+    arguments_start: int
+    arguments: int
+    """How many arguments there are."""
+    attachments_start: int
+    tables: Tables
+    """What the arguments have numbered."""
+
+
+def read_invocation(message: bytes, position: int) -> Invocation:
+    """Read a request's body up to its attachments.
+
+    Args:
+        message: A Dubbo message.
+        position: Where its body begins.
+
+    Raises:
+        DecodeError: The body is no invocation.
+    """
+    strings, start = read_strings(message, position, 5)
+    arguments = count_parameters(strings[4], position)
+    tables = Tables()
+    end = skip_values(message, start, arguments, tables) if arguments else start
+    return Invocation(strings, start, arguments, end, tables)
+
+
+def read_request(message: bytes, position: int, limits: Limits) -> dict[str, str]:
+    """Return the properties of a request, as the provider will see them.
+
+    Args:
+        message: A Dubbo message.
+        position: Where its body begins.
+        limits: Bounds of what is built.
+
+    Raises:
+        ProtocolError: The body is no invocation, or passes the limits.
+    """
+    strings, start, arguments, end, tables = read_invocation(message, position)
+    properties = read_attachments(message, end, start, arguments, tables, limits)
+    dubbo, path, version, method, types = strings
+    get = properties.get
+    # Provider side: the attachments overwrite what the body said.
+    interface = get("path", path)
+    fields = {
+        "interface": interface,
+        "method": method,
+        "version": get("version", version),
+        "group": get("group"),
+        "parameter_types": types,
+        "dubbo": dubbo,
+        "body_path": path if path != interface else None,
+        "generic_method": _generic_method(message, start, arguments) if method in GENERIC_METHODS else None,
+    }
+    for name, value in fields.items():
+        if value is not None:
+            properties[name] = value
+        elif name in properties:
+            del properties[name]  # no attachment passes for a field
+    return properties
+
+
+def count_parameters(types: str | None, position: int) -> int:
+    """Return how many arguments a parameter types descriptor announces.
+
+    Args:
+        types: JVM field descriptors, one behind the other; null announces none.
+        position: Where the body begins, for the error.
+
+    Raises:
+        DecodeError: It is no such descriptor. Guessing here would let a client shift what a mesh takes for the
+            attachments.
+    """
+    if not types:
+        return 0
+    if _DESCRIPTORS.fullmatch(types) is None:
+        raise DecodeError(
+            f"the parameter types {types[:80]!r} are no JVM field descriptors", offset=position, field="parameter_types"
+        )
+    return len(_DESCRIPTOR.findall(types))
+
+
+def descriptors(types: str) -> list[str]:
+    """Return the descriptors of a parameter types string that `count_parameters` accepts."""
+    return _DESCRIPTOR.findall(types)
+
+
+def _generic_method(message: bytes, start: int, arguments: int) -> str | None:
+    """Return the method that a generic call names as its first argument."""
+    if not arguments:
+        return None
+    try:
+        return read_string(message, start)[0]
+    except DecodeError:  # the arguments were skipped soundly; this one is no string
+        return None

@@ -1,0 +1,95 @@
+"""The body of a Dubbo response: what kind of result it is, the result, and the attachments.
+
+Source: DecodeableRpcResult of Apache Dubbo 2.7 and 3.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from metaprotocol_codecs.dubbo.attachments import read_attachments
+from metaprotocol_codecs.dubbo.hessian2 import Tables, read_class_name, skip_values
+from metaprotocol_codecs.dubbo.hessian2.strings import raise_cut_off, read_integer
+from metaprotocol_sdk import DecodeError, Limits
+
+# By the number that begins the body.
+EXCEPTION, VALUE, NULL_VALUE, EXCEPTION_WITH_ATTACHMENTS, VALUE_WITH_ATTACHMENTS, NULL_WITH_ATTACHMENTS = range(6)
+KINDS = {
+    EXCEPTION: "exception",
+    VALUE: "value",
+    NULL_VALUE: "null",
+    EXCEPTION_WITH_ATTACHMENTS: "exception, with attachments",
+    VALUE_WITH_ATTACHMENTS: "value, with attachments",
+    NULL_WITH_ATTACHMENTS: "null, with attachments",
+}
+
+
+class Result(NamedTuple):
+    """Where the parts of a response's body are."""
+
+    kind: int
+    value_start: int
+    values: int
+    """How many values there are: 0 or 1."""
+    attachments_start: int
+    """Where the attachments begin, or would."""
+    tables: Tables
+    """What the value has numbered."""
+
+    @property
+    def is_exception(self) -> bool:
+        """Whether the value is an exception."""
+        return self.kind in (EXCEPTION, EXCEPTION_WITH_ATTACHMENTS)
+
+    @property
+    def has_attachments(self) -> bool:
+        """Whether attachments follow the value."""
+        return self.kind >= EXCEPTION_WITH_ATTACHMENTS
+
+
+def read_result(message: bytes, position: int) -> Result:
+    """Read the body of a response of status OK up to its attachments.
+
+    Args:
+        message: A Dubbo message.
+        position: Where its body begins.
+
+    Raises:
+        DecodeError: The body is no result.
+    """
+    try:
+        kind, start = read_integer(message, position)
+    except IndexError:
+        raise_cut_off(message, position, "kind of response")
+    if kind not in KINDS:
+        raise DecodeError(f"there is no kind of response {kind}; the last is 5", offset=position, field="kind")
+    values = 0 if kind in (NULL_VALUE, NULL_WITH_ATTACHMENTS) else 1
+    tables = Tables()
+    end = skip_values(message, start, values, tables)
+    return Result(kind, start, values, end, tables)
+
+
+def read_response(message: bytes, position: int, limits: Limits) -> tuple[bool, dict[str, str]]:
+    """Return whether a response of status OK reports an exception, and its properties.
+
+    Args:
+        message: A Dubbo message.
+        position: Where its body begins.
+        limits: Bounds of what is built.
+
+    Raises:
+        ProtocolError: The body is no result, or passes the limits.
+    """
+    result = read_result(message, position)
+    properties: dict[str, str] = {}
+    if result.has_attachments:
+        properties = read_attachments(
+            message, result.attachments_start, result.value_start, result.values, result.tables, limits
+        )
+        properties.pop("exception", None)  # no attachment passes for a field
+        properties.pop("error", None)
+    if result.is_exception:
+        name = read_class_name(message, result.value_start)
+        if name is not None:
+            properties["exception"] = name
+    return result.is_exception, properties

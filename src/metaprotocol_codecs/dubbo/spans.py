@@ -1,0 +1,111 @@
+"""Which bytes of a Dubbo message are which field, for a person who reads them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metaprotocol_codecs.dubbo import header
+from metaprotocol_codecs.dubbo.attachments import read_map
+from metaprotocol_codecs.dubbo.hessian2 import Tables, read_class_name, read_string, skip_values
+from metaprotocol_codecs.dubbo.hessian2.strings import NULL
+from metaprotocol_codecs.dubbo.request import descriptors, read_invocation
+from metaprotocol_codecs.dubbo.response import KINDS, read_result
+from metaprotocol_sdk import Limits, Metadata, ProtocolError, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BODY_STRINGS = ("dubbo", "path", "version", "method", "parameter_types")
+
+
+def message_spans(metadata: Metadata, limits: Limits) -> list[Span]:
+    """Return the spans of a message; what of a body cannot be read is one span that says why."""
+    message = metadata.message
+    spans = [_explain(span, message) for span in header.LAYOUT.spans(message)]
+    if len(message) <= header.LAYOUT.size:
+        return spans
+    flags, status = message[2], message[3]
+    serialization = flags & header.SERIALIZATION
+    if serialization != header.HESSIAN2:
+        name = header.SERIALIZATIONS.get(serialization, f"serialization {serialization}")
+        return [*spans, Span(header.LAYOUT.size, len(message), "body", "", name)]
+    try:
+        spans.extend(_body(message, flags, status, limits))
+    except ProtocolError as error:
+        spans.append(Span(spans[-1].end, len(message), "unreadable", "", error.message))
+    if spans[-1].end < len(message):
+        spans.append(Span(spans[-1].end, len(message), "trailing", "", "no reader looks at these bytes"))
+    return spans
+
+
+def _explain(span: Span, message: bytes) -> Span:
+    if span.name == "flags" and span.value:
+        return Span(span.start, span.end, span.name, f"0x{message[2]:02x}", header.describe_flags(message[2]))
+    if span.name == "status" and message[2] & header.REQUEST:
+        return Span(span.start, span.end, span.name, span.value)
+    return span
+
+
+def _body(message: bytes, flags: int, status: int, limits: Limits) -> Iterator[Span]:
+    start = header.LAYOUT.size
+    if flags & header.EVENT:
+        yield _string(message, start, "event")
+    elif flags & header.REQUEST:
+        yield from _request(message, start, limits)
+    elif status == header.OK:
+        yield from _response(message, start, limits)
+    else:
+        yield _string(message, start, "error")
+
+
+def _request(message: bytes, position: int, limits: Limits) -> Iterator[Span]:
+    types = ""
+    for name in _BODY_STRINGS:
+        span = _string(message, position, name)
+        yield span
+        position, types = span.end, span.value
+    invocation = read_invocation(message, header.LAYOUT.size)
+    tables = Tables()
+    for number, descriptor in enumerate(descriptors(types)):
+        end = skip_values(message, position, 1, tables)
+        yield Span(position, end, f"arguments.{number}", "", descriptor)
+        position = end
+    yield from _attachments(message, position, invocation.arguments_start, invocation.arguments, tables, limits)
+
+
+def _response(message: bytes, position: int, limits: Limits) -> Iterator[Span]:
+    result = read_result(message, position)
+    yield Span(position, result.value_start, "kind", str(result.kind), KINDS[result.kind])
+    if result.values:
+        name = read_class_name(message, result.value_start) or ""
+        what = "exception" if result.is_exception else "value"
+        yield Span(result.value_start, result.attachments_start, what, "", name)
+    if result.has_attachments:
+        yield from _attachments(
+            message, result.attachments_start, result.value_start, result.values, result.tables, limits
+        )
+
+
+def _attachments(
+    message: bytes, position: int, values_start: int, values: int, tables: Tables, limits: Limits
+) -> Iterator[Span]:
+    start = position
+    if message[start : start + 1] == b"Q":
+        end = skip_values(message, start, 1, tables)
+        yield Span(start, end, "attachments", "", "the same map as an earlier value")
+        return
+    found = read_map(message, start, values_start, values, tables, limits)
+    if message[start] == NULL:
+        yield Span(start, found.end, "attachments", "", "null")
+        return
+    yield Span(start, found.entries_start, "attachments", "", f"a map of {len(found.entries)}")
+    for entry in found.entries:
+        name = f"attachments.{'?' if entry.key is None else entry.key}"
+        value, meaning = ("", "not a string") if entry.value is None else (entry.value, "")
+        yield Span(entry.start, entry.end, name, value, meaning)
+    yield Span(found.end - 1, found.end, "end", "", "of the attachments")
+
+
+def _string(message: bytes, position: int, name: str) -> Span:
+    value, end = read_string(message, position)
+    return Span(position, end, name, value or "", "null" if value is None else "")
