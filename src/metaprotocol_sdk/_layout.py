@@ -105,7 +105,7 @@ class Layout:
     """ "big" or "little"."""
 
     def __init__(self, declaration: construct.Struct) -> None:
-        from metaprotocol_sdk._layout_compiler import compile_fields  # noqa: PLC0415 - it imports construct
+        from metaprotocol_sdk._layout_compiler import compile_fields  # imports construct
 
         self.fields, order = compile_fields(declaration)
         self.byte_order = "little" if order == "<" else "big"
@@ -190,7 +190,8 @@ class Layout:
                 meaning = f"cut off: {len(raw)} of {field.size} bytes"
             elif field.is_integer:
                 number = struct.unpack(order + field.code, raw)[0]
-                value, meaning = str(number), field.meaning(number)
+                if number != field.constant:
+                    value, meaning = str(number), field.meaning(number)
             spans.append(Span(field.offset, end, field.name, value, meaning))
         return spans
 

@@ -20,25 +20,13 @@ from metaprotocol_sdk import (
     Status,
     UnsupportedMutation,
 )
-from metaprotocol_sdk import ErrorType as Reason
 
-# By the number in the type field: what the message is, and whether its sender waits for an answer.
 REQUEST, RESPONSE, ONEWAY, HEARTBEAT, HEARTBEAT_RESPONSE = range(5)
-TYPES = (
-    (MessageType.REQUEST, True),
-    (MessageType.RESPONSE, False),
-    (MessageType.ONEWAY, False),
-    (MessageType.HEARTBEAT, True),
-    (MessageType.HEARTBEAT, False),
-)
+TYPES = (MessageType.REQUEST, MessageType.RESPONSE, MessageType.ONEWAY, MessageType.HEARTBEAT, MessageType.HEARTBEAT)
 STATUSES = {"ok": 0, "no_route": 1, "no_healthy_upstream": 2, "over_limit": 3, "timeout": 4}
 STATUSES |= {"bad_request": 5, "bad_response": 6, "unauthorized": 7, "other": 255}
-# An error whose name is no status of the protocol is "other", but for these.
-NEAREST = {
-    Reason.ROUTE_NOT_FOUND: "no_route",
-    Reason.CLUSTER_NOT_FOUND: "no_route",
-    Reason.OVERFLOW: "over_limit",
-}
+# Most errors have the name of a status; of the others these have one that is near.
+NEAREST = {"route_not_found": "no_route", "cluster_not_found": "no_route", "overflow": "over_limit"}
 
 
 class AwesomeRpcCodec(Codec):
@@ -69,62 +57,63 @@ class AwesomeRpcCodec(Codec):
         kind, request_id, _, command, code, headers_length = self.layout.unpack(message)
         if kind >= len(TYPES):
             raise DecodeError(f"there is no message type {kind}; the last is 4", offset=3, field="type")
-        message_type, expects_reply = TYPES[kind]
-        status = Status.OK
-        if kind == RESPONSE and code:
-            message_type, status = MessageType.ERROR, Status.ERROR
+        failed = kind == RESPONSE and code != STATUSES["ok"]
         properties = {"cmd": str(command)}
-        size = self.layout.size
         metadata = Metadata(
-            message, message_type, request_id, str(command), status, properties, size, code, expects_reply
+            message,
+            MessageType.ERROR if failed else TYPES[kind],
+            request_id,
+            operation=str(command),
+            status=Status.ERROR if failed else Status.OK,
+            properties=properties,
+            header_size=self.layout.size,
+            status_code=code if kind == RESPONSE else None,
+            expects_reply=kind in (REQUEST, HEARTBEAT),
         )
+        block_end = self.layout.size + headers_length
         try:
-            for key, value, _, _ in read_headers(message, size, size + headers_length):
+            for key, value, _, _ in read_headers(message, self.layout.size, block_end):
                 properties.setdefault(key, value)
         except DecodeError as error:
             error.metadata = metadata
             raise
-        metadata.header_size = size + headers_length
+        metadata.header_size = block_end
         if service := properties.get("service"):
             metadata.operation = f"{service}/{command}"
         return metadata
 
     def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
+        message, start, end = metadata.message, self.layout.size, metadata.header_size
         if not mutation and request_id is None:
-            return metadata.message
-        header, size = self.layout.parse(metadata.message), self.layout.size
-        block, payload = (
-            metadata.message[size : metadata.header_size],
-            metadata.message[metadata.header_size :],
-        )
+            return message
+        if mutation and metadata.error:
+            raise UnsupportedMutation(f"the headers cannot be read: {metadata.error}")
+        header, block = self.layout.parse(message), message[start:end]
         if mutation:
-            if metadata.error:
-                raise UnsupportedMutation(f"the headers cannot be read: {metadata.error}")
-            block = mutate_headers(metadata.message, size, metadata.header_size, mutation)
-            header |= {"length": size + len(block) + len(payload), "headers_length": len(block)}
+            block = mutate_headers(message, start, end, mutation)
+            header |= {"length": start + len(block) + metadata.body_size, "headers_length": len(block)}
         if request_id is not None:
             header["request_id"] = request_id
-        return self.layout.build(header) + block + payload
+        return self.layout.build(header) + block + message[end:]
 
     def on_error(self, request: Metadata, error: Error) -> bytes:
         if not request.expects_reply:
             return b""
         status = STATUSES.get(NEAREST.get(error.type, error.type), STATUSES["other"])
+        status = status if error.code is None else error.code
         text = error.message.encode("utf-8", "backslashreplace")
-        command = int(request.properties["cmd"])
-        return self.build(RESPONSE, request.request_id, command, status if error.code is None else error.code, {}, text)
+        return self.build(RESPONSE, request.request_id, int(request.properties["cmd"]), status, payload=text)
 
     def heartbeat_reply(self, request: Metadata) -> bytes:
         return self.build(HEARTBEAT_RESPONSE, request.request_id, int(request.properties["cmd"]))
 
     def spans(self, metadata: Metadata) -> list[Span]:
-        if metadata.error:
-            return super().spans(metadata)
-        message, size, payload = metadata.message, self.layout.size, metadata.header_size
-        headers = [Span(i, j, f"headers.{key}", value) for key, value, i, j in read_headers(message, size, payload)]
-        return (
-            self.layout.spans(message) + headers + [Span(payload, len(message), "payload")] * (payload < len(message))
-        )
+        message, start, end = metadata.message, self.layout.size, metadata.header_size
+        spans = self.layout.spans(message)
+        spans += [Span(i, j, f"headers.{key}", value) for key, value, i, j in read_headers(message, start, end)]
+        if end < len(message):
+            spans.append(Span(end, len(message), "unreadable" if metadata.error else "payload"))
+        return spans
 
     def examples(self) -> Iterable[tuple[Direction, bytes]]:
         headers = {"service": "Greeter", "user": "Zoë"}

@@ -61,9 +61,9 @@ def read_request(message: bytes, position: int, limits: Limits) -> dict[str, str
         ProtocolError: The body is no invocation, or passes the limits.
     """
     strings, start, arguments, end, tables = read_invocation(message, position)
-    properties = read_attachments(message, end, start, arguments, tables, limits)
+    attachments = read_attachments(message, end, start, arguments, tables, limits)
     dubbo, path, version, method, types = strings
-    get = properties.get
+    get = attachments.get
     # Provider side: the attachments overwrite what the body said.
     interface = get("path", path)
     fields = {
@@ -76,11 +76,10 @@ def read_request(message: bytes, position: int, limits: Limits) -> dict[str, str
         "body_path": path if path != interface else None,
         "generic_method": _generic_method(message, start, arguments) if method in GENERIC_METHODS else None,
     }
-    for name, value in fields.items():
-        if value is not None:
-            properties[name] = value
-        elif name in properties:
-            del properties[name]  # no attachment passes for a field
+    for name in fields.keys() & attachments.keys():
+        del attachments[name]  # no attachment passes for a field
+    properties = {name: value for name, value in fields.items() if value is not None}
+    properties.update(attachments)
     return properties
 
 

@@ -1,0 +1,66 @@
+"""A capture file, read forward only and with every length checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metaprotocol_cli.capture.errors import CaptureError
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+MAX_FRAME = 262_144  # bytes; libpcap's MAXIMUM_SNAPLEN
+_CHUNK = 65_536
+
+
+class Source:
+    """Reads a binary file from its current position on; it may be a pipe.
+
+    Args:
+        file: Anything with `read`, which may return less than it is asked for.
+    """
+
+    __slots__ = ("_file", "position")
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.position = 0
+
+    def read(self, size: int) -> bytes:
+        """Return the next `size` bytes, or what there is before the end of the file."""
+        data = self._file.read(size) or b""
+        while 0 < len(data) < size:  # a pipe gives what it has
+            more = self._file.read(size - len(data))
+            if not more:
+                break
+            data += more
+        self.position += len(data)
+        return data
+
+    def read_exactly(self, size: int, what: str) -> bytes:
+        """Return the next `size` bytes; `what` names them in the error.
+
+        Raises:
+            CaptureError: The file ends before.
+        """
+        data = self.read(size)
+        if len(data) < size:
+            raise self.cut(what, size - len(data))
+        return data
+
+    def skip(self, size: int, what: str) -> None:
+        """Pass over `size` bytes, however many.
+
+        Raises:
+            CaptureError: The file ends before.
+        """
+        while size > 0:
+            size -= len(self.read_exactly(min(size, _CHUNK), what))
+
+    def cut(self, what: str, missing: int) -> CaptureError:
+        """Return the error that says that the file ends inside `what`."""
+        return CaptureError(
+            f"the capture is cut off inside {what}, {missing:,} bytes too early",
+            offset=self.position,
+            hint="what comes before was read; perhaps the capture was copied while it was being written",
+        )

@@ -1,0 +1,69 @@
+"""Hex as people paste it: plain digits, `xxd`, `hexdump -C`, C and Python literals."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# An offset, a colon, groups of digits, and after two blanks the characters again.
+_XXD = re.compile(r"[0-9a-f]{4,16}: +((?:[0-9a-f]{2,16} ?)+)(?: .*)?", re.IGNORECASE)
+# An offset of 8 digits, bytes, and the characters again between bars.
+_HEXDUMP = re.compile(r"[0-9a-f]{8} +((?:[0-9a-f]{2} {1,2})*[0-9a-f]{2}) *\|.*\|", re.IGNORECASE)
+# What may stand between digits: blanks, commas, colons, quotes, 0x and \x before them.
+_BETWEEN = re.compile(r"\\x|\b0x|[\s,:;'\"]|\bb(?=['\"])", re.IGNORECASE)
+_DIGITS = re.compile(r"(?:[0-9a-f]{2})+", re.IGNORECASE)
+
+
+def looks_like_hex(head: bytes) -> bool:
+    """Return whether a file that begins so holds hex text rather than bytes.
+
+    Args:
+        head: The file's first bytes, a few hundred at least.
+    """
+    if not head.isascii():
+        return False
+    lines = head.decode("ascii").splitlines()
+    whole = lines[:-1] if len(lines) > 1 else lines  # the last line may be cut
+    contents = [line for line in map(_without_comment, whole) if line]
+    return bool(contents) and all(_digits(line) is not None for line in contents[:20])
+
+
+def read_hex(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the bytes that each line of hex text stands for.
+
+    Args:
+        lines: Lines of text; `#` begins a comment.
+
+    Raises:
+        click.ClickException: A line is no hex; the message has its number.
+    """
+    in_hexdump = False
+    for number, line in enumerate(lines, 1):
+        text = _without_comment(line.decode("ascii", "replace"))
+        if not text or (in_hexdump and len(text) == 8):  # hexdump ends with an offset alone
+            continue
+        in_hexdump = text.endswith("|")
+        digits = _digits(text)
+        if digits is None:
+            raise click.UsageError(f"line {number} is no hex text: {text[:60]!r}", ctx=None)
+        yield bytes.fromhex(digits)
+
+
+def _without_comment(line: str) -> str:
+    return line.partition("#")[0].strip() if "|" not in line else line.strip()
+
+
+def _digits(line: str) -> str | None:
+    """Return the hex digits of a line, an even number of them; None if it is no hex."""
+    for dump in (_XXD, _HEXDUMP):
+        match = dump.fullmatch(line)
+        if match:
+            digits = match[1].replace(" ", "")
+            return digits if len(digits) % 2 == 0 else None
+    digits = _BETWEEN.sub("", line)
+    return digits if _DIGITS.fullmatch(digits) else None

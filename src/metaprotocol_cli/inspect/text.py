@@ -1,0 +1,111 @@
+"""`inspect` for people: a line for each message, and with -v its properties and bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from metaprotocol_cli.inspect.dump import annotate
+from metaprotocol_cli.terminal import arrow, printable
+from metaprotocol_sdk import Direction, MessageType, Status
+
+if TYPE_CHECKING:
+    from metaprotocol_cli.inspect.records import Record
+    from metaprotocol_sdk import Codec, Metadata, ProtocolError
+
+_TYPE_COLORS = {
+    MessageType.REQUEST: "cyan",
+    MessageType.ONEWAY: "cyan",
+    MessageType.RESPONSE: "green",
+    MessageType.ERROR: "red",
+    MessageType.HEARTBEAT: "bright_black",
+    MessageType.EVENT: "magenta",
+}
+
+
+class Text:
+    """Prints records for a person.
+
+    Args:
+        codec: The codec that decoded them.
+        verbose: 0 for a line each, 1 to add properties and an annotated dump, 2 to shorten nothing.
+    """
+
+    def __init__(self, codec: Codec, verbose: int) -> None:
+        self._codec = codec
+        self._verbose = verbose
+        self._counts: Counter[str] = Counter()
+        self._bytes = 0
+        self._unreadable = 0
+
+    def begin(self) -> None:
+        """Print the heading."""
+        heading = f"{'offset':>9}    {'type':<10} {'id':>6}  {'header+body':<14} {'status':<10}  operation"
+        click.echo(click.style(heading, bold=True))
+
+    def record(self, record: Record) -> None:
+        """Print one message."""
+        metadata = record.metadata
+        self._counts[metadata.message_type] += 1
+        self._bytes += len(metadata.message)
+        kind = click.style(f"{metadata.message_type:<10}", fg=_TYPE_COLORS.get(metadata.message_type))
+        sizes = f"{metadata.header_size}+{metadata.body_size}"
+        line = (
+            f"{record.offset:>9}  {arrow(record.direction is Direction.TO_SERVER)} {kind} "
+            f"{metadata.request_id:>6}  {sizes:<14} {_status(metadata)}  {_summary(metadata)}"
+        )
+        click.echo(line.rstrip())
+        if metadata.error is not None:
+            self._unreadable += 1
+            click.echo(click.style(f"           ! {printable(str(metadata.error))}", fg="red"))
+        if self._verbose:
+            self._details(metadata)
+
+    def broken(self, error: ProtocolError) -> None:
+        """Print what ended the stream."""
+        where = "" if error.offset is None else f" at offset {error.offset}"
+        text = f"the stream is broken{where}: {printable(error.message)}"
+        if error.hint:
+            text += f"; {error.hint}"
+        click.echo(click.style(text, fg="red"), err=True)
+
+    def end(self) -> None:
+        """Print what was seen in all."""
+        total = self._counts.total()
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in self._counts.most_common())
+        summary = f"{total:,} message{'' if total == 1 else 's'}, {self._bytes:,} bytes"
+        if kinds:
+            summary += f": {kinds}"
+        if self._unreadable:
+            summary += f"; {self._unreadable:,} unreadable"
+        click.echo(click.style(summary, dim=True), err=True)
+
+    def _details(self, metadata: Metadata) -> None:
+        full = self._verbose > 1
+        width = min(max((len(key) for key in metadata.properties), default=0), 40)
+        for key, value in metadata.properties.items():
+            shown = printable(value, None if full else 200)
+            click.echo(f"  {click.style(f'{printable(key):<{width}}', bold=True)}  {shown}".rstrip())
+        for line in annotate(metadata.message, self._codec.spans(metadata), full=full):
+            click.echo(line)
+        click.echo()
+
+
+def _status(metadata: Metadata) -> str:
+    if metadata.status_code is None and metadata.status is Status.OK:
+        return f"{'':<10}"
+    code = "" if metadata.status_code is None else f" {metadata.status_code}"
+    color = "red" if metadata.status is Status.ERROR else None
+    return click.style(f"{metadata.status}{code}".ljust(10), fg=color)
+
+
+def _summary(metadata: Metadata) -> str:
+    if metadata.operation:
+        return printable(metadata.operation, 200)
+    return "  ".join(
+        f"{key}: {printable(metadata.properties[key], 100)}"
+        for key in ("exception", "error", "event")
+        if key in metadata.properties
+    )

@@ -1,0 +1,50 @@
+"""The command's entrance: each subcommand is imported when it runs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import ClassVar
+
+import click
+
+from metaprotocol_sdk import MetaProtocolError
+
+
+class Commands(click.Group):
+    """Subcommands by name, each in a module of its own."""
+
+    modules: ClassVar[dict[str, str]] = {
+        "codecs": "metaprotocol_cli.codecs",
+        "inspect": "metaprotocol_cli.inspect",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the subcommands."""
+        return sorted(self.modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a subcommand."""
+        module = self.modules.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = importlib.import_module(module).command
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; an error that the SDK raises on purpose is the user's to read, without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except MetaProtocolError as error:
+            raise click.UsageError(str(error), ctx=None) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="metaprotocol-sdk", prog_name="metaprotocol")
+def main() -> None:
+    """Codecs for the RPC protocols of a service mesh.
+
+    \b
+    Examples:
+      metaprotocol codecs
+      metaprotocol inspect --codec dubbo capture.bin
+    """

@@ -1,0 +1,65 @@
+"""`--codec NAME` and `--option KEY=VALUE`, which every command about a codec takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from metaprotocol_sdk import Codec, Limits, load_codec, load_codec_class
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LIMITS = frozenset(field.name for field in attrs.fields(Limits))
+
+
+def codec_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--codec` and `--option` to a command."""
+    function = click.option(
+        "--option",
+        "options",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="An option of the codec, or a limit such as max_message_size=8388608. Repeatable.",
+    )(function)
+    return click.option(
+        "--codec",
+        "codec_name",
+        required=True,
+        metavar="NAME",
+        help="A codec that `metaprotocol codecs` lists, or package.module:Class.",
+    )(function)
+
+
+def codec_from(name: str, options: tuple[str, ...]) -> Codec:
+    """Return the codec that the command line asks for.
+
+    Raises:
+        RegistryError: There is none, or it does not take these options.
+        click.BadParameter: An option is no KEY=VALUE, or a limit has no whole number.
+    """
+    given: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not key or not equals:
+            raise click.BadParameter(f"{option!r} is not KEY=VALUE", param_hint="--option")
+        (limits if key in _LIMITS else given)[key] = _value(value)
+    if limits:
+        try:
+            given["limits"] = attrs.evolve(load_codec_class(name).default_limits, **limits)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--option") from error
+    return load_codec(name, **given)
+
+
+def _value(text: str) -> bool | int | str:
+    """Return what a person means: true and false, whole numbers, else the text itself."""
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return int(text)
+    except ValueError:
+        return text

@@ -1,0 +1,66 @@
+"""What is safe and pleasant to print."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def printable(text: str, most: int | None = None) -> str:
+    """Return text without control characters and lone surrogates: the peer's bytes do not drive the terminal.
+
+    Args:
+        text: Text that came off the wire.
+        most: Characters to show; None shows all.
+    """
+    rest = 0
+    if most is not None and len(text) > most:
+        rest = len(text) - most
+        text = text[:most]
+    if not text.isprintable():
+        text = "".join(
+            character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+            for character in text
+        )
+    return f"{text}… ({rest:,} more)" if rest else text
+
+
+def color_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--color`; the callback makes it what `click.echo` will do."""
+    return click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        show_default=True,
+        expose_value=False,
+        callback=_set_color,
+        help="Use colour. auto: on a terminal, unless NO_COLOR is set.",
+    )(function)
+
+
+def _set_color(ctx: click.Context, parameter: click.Parameter, value: str) -> None:
+    if value == "auto":
+        if os.environ.get("NO_COLOR"):
+            ctx.color = False
+        elif os.environ.get("FORCE_COLOR"):
+            ctx.color = True
+        else:
+            ctx.color = None
+    else:
+        ctx.color = value == "always"
+
+
+def arrow(to_server: bool) -> str:
+    """Return a mark for a direction that the terminal's encoding has."""
+    mark = "→" if to_server else "←"
+    try:
+        mark.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return ">" if to_server else "<"
+    return mark
