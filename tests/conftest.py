@@ -1,0 +1,31 @@
+"""What all tests share: the corpus of recorded traffic, and how hypothesis looks for counterexamples."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from recordings import unpack_corpus
+from required import require
+
+# No test depends on how fast the machine is. `--hypothesis-profile=explore` looks further, and elsewhere each time.
+_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("metaprotocol", parent=_UNTIMED, derandomize=True, database=None)
+settings.register_profile("explore", parent=_UNTIMED, max_examples=5_000)
+settings.load_profile("metaprotocol")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "interop: talks to a real peer, which is installed or started for the test")
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recorded traffic of real clients and servers: a folder that holds dubbo/, hessian2/ and thrift/."""
+    variable = os.environ.get("METAPROTOCOL_CORPUS")
+    if not variable:
+        require("corpus", "METAPROTOCOL_CORPUS does not say where the recorded traffic is")
+    folder = unpack_corpus(Path(variable), tmp_path_factory.mktemp("corpus"))
+    if folder is None:
+        require("corpus", "the folder that METAPROTOCOL_CORPUS names does not hold the recorded traffic")
+    return folder

@@ -1,0 +1,19 @@
+"""What a test needs that not every machine has: without it the test is skipped, or fails where it must not be."""
+
+import os
+from typing import NoReturn
+
+import pytest
+
+
+def require(name: str, reason: str) -> NoReturn:
+    """Skip the running test, or fail it if METAPROTOCOL_REQUIRE (names, comma separated) has this name.
+
+    Args:
+        name: What is missing, in one word: "corpus", "index".
+        reason: The same in one sentence, for a person.
+    """
+    required = {word.strip() for word in os.environ.get("METAPROTOCOL_REQUIRE", "").split(",")}
+    if name in required:
+        pytest.fail(f"{reason} (METAPROTOCOL_REQUIRE asks for {name})", pytrace=False)
+    pytest.skip(reason)
