@@ -2,142 +2,150 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from typing import NamedTuple
 
 from metaprotocol_codecs.dubbo.hessian2 import Tables, read_string, read_type_end, skip_values
 from metaprotocol_codecs.dubbo.hessian2.strings import NULL, read_integer
 from metaprotocol_sdk import DecodeError, LimitExceeded, Limits
 
+Entry = tuple[int, int, int, str | None, str | None]
+"""One attachment: where its key begins, where its value begins, where that ends, and both, None if no string.
 
-@frozen
-class Entry:
-    """One attachment in the bytes of a message.
+A plain tuple, since a message has a dozen and each is made on the way of every message.
+"""
 
-    Args:
-        start: Where its key begins.
-        value_start: Where its value begins.
-        end: Where its value ends.
-        key: The key; None if it is null or no string.
-        value: The value; None if it is null or no string.
-    """
+
+class Place(NamedTuple):
+    """Where a message keeps its attachments."""
+
+    values_start: int
+    """Where the hessian2 values before the map begin: the map may be a reference to one of them."""
+    values: int
+    """How many values there are."""
+    start: int
+    """Where the map begins, or would."""
+
+
+class AttachmentMap(NamedTuple):
+    """The attachments in the bytes of a message."""
 
     start: int
-    value_start: int
-    end: int
-    key: str | None
-    value: str | None
-
-
-@frozen
-class AttachmentMap:
-    """The attachments in the bytes of a message.
-
-    Args:
-        start: Where the map begins, or the null in its place. Before `position` where that is a reference.
-        entries_start: Where its first entry begins, or its end mark.
-        end: Where it ends.
-        entries: The attachments in their order.
-    """
-
-    start: int
+    """Where the map begins, or the null in its place; before its place in the message if that is a reference."""
     entries_start: int
+    """Where its first entry begins, or its end mark."""
     end: int
+    """Where it ends."""
     entries: list[Entry]
+    """The attachments in their order."""
 
 
-def read_attachments(
-    message: bytes, position: int, values_start: int, values: int, tables: Tables, limits: Limits
-) -> dict[str, str]:
+def read_attachments(message: bytes, place: Place, tables: Tables, limits: Limits) -> dict[str, str]:
     """Return the string attachments. Of a key that comes twice the last counts, as in Java.
 
     Args:
         message: A Dubbo message.
-        position: Where the map begins.
-        values_start: Where the hessian2 values before it begin: a map may be a reference to one of them.
-        values: How many there are.
-        tables: What these values have numbered.
+        place: Where they are.
+        tables: What the values before them have numbered.
         limits: Bounds of what is built.
 
     Raises:
-        DecodeError: What begins here is no map.
+        DecodeError: What is there is no map.
         LimitExceeded: There are too many attachments, or one is too long.
     """
-    small = min(2 * limits.max_elements, limits.max_key_length, limits.max_value_length)
-    if len(message) - position <= small:
-        attachments = _read_short_ascii(message, position)
-        if attachments is not None:
-            return attachments
-    attachments = {}
-    for entry in read_map(message, position, values_start, values, tables, limits).entries:
-        if entry.key is not None:
-            if entry.value is None:
-                attachments.pop(entry.key, None)
+    attachments: dict[str, str] = {}
+    for _, _, _, key, value in read_map(message, place, limits, tables).entries:
+        if key is not None:
+            if value is not None:
+                attachments[key] = value
             else:
-                attachments[entry.key] = entry.value
+                attachments.pop(key, None)
     return attachments
 
 
-def read_map(
-    message: bytes, position: int, values_start: int, values: int, tables: Tables, limits: Limits
-) -> AttachmentMap:
-    """Return every attachment with its place; see `read_attachments`."""
+def read_map(message: bytes, place: Place, limits: Limits, tables: Tables | None = None) -> AttachmentMap:
+    """Return every attachment with its place; see `read_attachments`.
+
+    Args:
+        message: A Dubbo message.
+        place: Where its attachments are.
+        limits: Bounds of what is built.
+        tables: What the values before them have numbered; found out if None.
+    """
+    position = place.start
+    if len(message) - position <= min(2 * limits.max_elements, limits.max_key_length, limits.max_value_length):
+        found = _read_short_ascii(message, position)
+        if found is not None:
+            return found
     if position >= len(message):
         raise DecodeError("the message ends where its attachments were expected", offset=position, field="attachments")
     if message[position] == 0x51:
-        position, tables = _resolve(message, position, values_start, values)
+        position, tables = _resolve(message, place)
+    elif tables is None:
+        tables = Tables()
+        skip_values(message, place.values_start, place.values, tables)
     tag = message[position]
     if tag == NULL:
         return AttachmentMap(position, position + 1, position + 1, [])
     if tag not in (0x48, 0x4D):
         raise DecodeError(f"attachments are a map, not the type code {tag:02x}", offset=position, field="attachments")
-    start = position
-    tables.references += 1
-    entries: list[Entry] = []
     try:
-        position = position + 1 if tag == 0x48 else read_type_end(message, position + 1, tables)
-        entries_start = position
-        while message[position] != 0x5A:
-            if len(entries) == limits.max_elements:
-                raise LimitExceeded(
-                    "max_elements", len(entries) + 1, limits.max_elements, offset=position, field="attachments"
-                )
-            key, value_start = _string_or_skip(message, position, tables, "max_key_length", limits.max_key_length)
-            value, end = _string_or_skip(message, value_start, tables, "max_value_length", limits.max_value_length)
-            entries.append(Entry(position, value_start, end, key, value))
-            position = end
+        return _read_entries(message, position, tables, limits)
     except IndexError:
         raise DecodeError(
-            f"the message ends inside the attachments that begin at {start}", offset=len(message), field="attachments"
+            f"the message ends inside the attachments that begin at {position}",
+            offset=len(message),
+            field="attachments",
         ) from None
+
+
+def _read_entries(message: bytes, start: int, tables: Tables, limits: Limits) -> AttachmentMap:
+    entries_start = position = skip_map_head(message, start, tables)
+    entries: list[Entry] = []
+    while message[position] != 0x5A:
+        if len(entries) == limits.max_elements:
+            raise LimitExceeded(
+                "max_elements", len(entries) + 1, limits.max_elements, offset=position, field="attachments"
+            )
+        key, value_start = _read_if_string(message, position, tables, "max_key_length", limits.max_key_length)
+        value, end = _read_if_string(message, value_start, tables, "max_value_length", limits.max_value_length)
+        entries.append((position, value_start, end, key, value))
+        position = end
     return AttachmentMap(start, entries_start, position + 1, entries)
 
 
-def _string_or_skip(message: bytes, position: int, tables: Tables, limit: str, maximum: int) -> tuple[str | None, int]:
+def skip_map_head(message: bytes, start: int, tables: Tables) -> int:
+    """Number the map that begins at `start` and return where its first entry begins."""
+    tables.references += 1
+    return start + 1 if message[start] == 0x48 else read_type_end(message, start + 1, tables)
+
+
+def _read_if_string(message: bytes, position: int, tables: Tables, limit: str, maximum: int) -> tuple[str | None, int]:
     tag = message[position]
-    if not (tag < 0x20 or 0x30 <= tag <= 0x33 or tag in (0x52, 0x53)):
-        return None, skip_values(message, position, 1, tables)
     end = skip_values(message, position, 1, tables)
+    if not (tag < 0x20 or 0x30 <= tag <= 0x33 or tag in (0x52, 0x53)):
+        return None, end
     if end - position > maximum:
         raise LimitExceeded(limit, end - position, maximum, offset=position, field="attachments")
     return read_string(message, position)
 
 
-def _read_short_ascii(message: bytes, position: int) -> dict[str, str] | None:
+def _read_short_ascii(message: bytes, position: int) -> AttachmentMap | None:
     """Read an untyped map of ASCII strings, which nearly all attachments are; None if these are not."""
     raw = message[position:]
-    if not raw.isascii() or raw[:1] != b"H":
+    if raw[:1] != b"H" or not raw.isascii():
         return None
     # All at once to text: then every string is a slice.
     text = raw.decode("ascii")
-    attachments: dict[str, str] = {}
+    entries: list[Entry] = []
     at = 1
     try:
         while True:
+            start = at
             tag = raw[at]
             if tag < 0x20:
                 at += 1
             elif tag == 0x5A:
-                return attachments
+                return AttachmentMap(position, position + 1, position + at + 1, entries)
             elif 0x30 <= tag <= 0x33:
                 tag = tag - 0x30 << 8 | raw[at + 1]
                 at += 2
@@ -145,6 +153,7 @@ def _read_short_ascii(message: bytes, position: int) -> dict[str, str] | None:
                 return None
             end = at + tag
             key = text[at:end]
+            value_start = end
             tag = raw[end]
             if tag < 0x20:
                 at = end + 1
@@ -154,25 +163,25 @@ def _read_short_ascii(message: bytes, position: int) -> dict[str, str] | None:
             else:
                 return None
             end = at + tag
-            attachments[key] = text[at:end]
+            entries.append((position + start, position + value_start, position + end, key, text[at:end]))
             at = end
     except IndexError:
         return None
 
 
-def _resolve(message: bytes, position: int, values_start: int, values: int) -> tuple[int, Tables]:
+def _resolve(message: bytes, place: Place) -> tuple[int, Tables]:
     """Follow a reference to the value that the attachments are the same as; return its place and the tables there."""
     try:
-        index = read_integer(message, position + 1)[0]
+        index = read_integer(message, place.start + 1)[0]
     except IndexError:
         raise DecodeError("the message ends inside a reference", offset=len(message), field="attachments") from None
     tables = Tables()
     if index >= 0:
-        place = skip_values(message, values_start, values, tables, stop_at=index)
-        if tables.references == index and place < position:
-            return place, tables
+        position = skip_values(message, place.values_start, place.values, tables, stop_at=index)
+        if tables.references == index and position < place.start:
+            return position, tables
     raise DecodeError(
-        f"the attachments refer back to number {index}, and {tables.references} came before them",
-        offset=position,
+        f"the attachments refer back to number {index}, and {tables.references} values came before them",
+        offset=place.start,
         field="attachments",
     )

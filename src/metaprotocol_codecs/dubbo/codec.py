@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from struct import Struct
 
-from metaprotocol_codecs.dubbo import header
+from metaprotocol_codecs.dubbo import header, replies
+from metaprotocol_codecs.dubbo.encoding import edits_for, rewrite
 from metaprotocol_codecs.dubbo.header import EVENT, HESSIAN2, REQUEST, SERIALIZATION, TWO_WAY
 from metaprotocol_codecs.dubbo.hessian2 import read_string
 from metaprotocol_codecs.dubbo.request import read_request
@@ -14,9 +15,11 @@ from metaprotocol_sdk import (
     Capability,
     Codec,
     Direction,
+    Error,
     LengthField,
     MessageType,
     Metadata,
+    Mutation,
     ProtocolError,
     Span,
     Status,
@@ -26,10 +29,12 @@ from metaprotocol_sdk import (
 _read_header = Struct(">2xBBQ").unpack_from
 _HEADER_SIZE = header.LAYOUT.size
 _EVENTS = {None: "HEARTBEAT", "": "HEARTBEAT", "R": "READONLY", "W": "WRITEABLE"}
+# No serialization takes more bytes for null; what is longer is no heartbeat of Dubbo's.
+_LONGEST_NULL = 256
 
 
 class DubboCodec(Codec):
-    """Reads Dubbo messages.
+    """Reads and rewrites Dubbo messages.
 
     The body is read where its serialization is hessian2; of the others the header's metadata is known.
 
@@ -38,37 +43,57 @@ class DubboCodec(Codec):
     from the body, `body_path` where the body's path differs from `interface`, `generic_method` for `$invoke` and
     `$invokeAsync`, and every string attachment whose name is none of these. Properties of a response are its string
     attachments, `exception` (the class of a business exception) and `error` (the text of a status other than 20).
+
+    A mutation sets and removes attachments.
     """
 
     name = "dubbo"
     framing = LengthField(offset=12, length=4, magic=header.MAGIC)
     layout = header.LAYOUT
-    capabilities = frozenset({Capability.ONEWAY})
+    capabilities = frozenset(
+        {
+            Capability.REQUEST_MUTATION,
+            Capability.RESPONSE_MUTATION,
+            Capability.HEARTBEAT,
+            Capability.ONEWAY,
+        }
+    )
 
     def decode(self, message: bytes, direction: Direction) -> Metadata:
         if len(message) < _HEADER_SIZE:
             self.layout.unpack(message)  # says what is missing
         flags, status, request_id = _read_header(message)
-        if flags & REQUEST:
-            return self._decode_request(message, flags, request_id)
-        return self._decode_response(message, flags, status, request_id)
+        if not flags & REQUEST:
+            return self._decode_response(message, flags, status, request_id)
+        if flags & EVENT:
+            return self._decode_event(message, flags, request_id)
+        return self._decode_request(message, flags, request_id)
+
+    def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
+        edits = edits_for(metadata, mutation, self.limits) if mutation else []
+        if not edits and request_id is None:
+            return metadata.message
+        return rewrite(metadata.message, edits, request_id, self.limits)
+
+    def on_error(self, request: Metadata, error: Error) -> bytes:
+        return replies.error_reply(request.request_id, error) if request.expects_reply else b""
+
+    def heartbeat_reply(self, request: Metadata) -> bytes | None:
+        if request.state is None:
+            return None
+        serialization, null = request.state
+        return replies.heartbeat_reply(request.request_id, serialization, null)
 
     def spans(self, metadata: Metadata) -> list[Span]:
         return message_spans(metadata, self.limits)
 
     def _decode_request(self, message: bytes, flags: int, request_id: int) -> Metadata:
         two_way = flags & TWO_WAY != 0
-        if flags & EVENT:
-            return self._decode_event(message, flags, request_id, two_way)
         message_type = MessageType.REQUEST if two_way else MessageType.ONEWAY
-        properties: dict[str, str] = {}
-        operation = ""
-        metadata = Metadata(
-            message, message_type, request_id, operation, Status.OK, properties, _HEADER_SIZE, None, two_way
-        )
+        metadata = Metadata(message, message_type, request_id, "", Status.OK, {}, _HEADER_SIZE, None, two_way)
         if flags & SERIALIZATION == HESSIAN2:
             try:
-                properties = read_request(message, _HEADER_SIZE, self.limits)
+                properties, metadata.state = read_request(message, _HEADER_SIZE, self.limits)
             except ProtocolError as error:
                 error.metadata = metadata
                 raise
@@ -76,10 +101,17 @@ class DubboCodec(Codec):
             metadata.operation = f"{properties.get('interface', '')}/{properties.get('method', '')}"
         return metadata
 
-    def _decode_event(self, message: bytes, flags: int, request_id: int, two_way: bool) -> Metadata:
+    def _decode_event(self, message: bytes, flags: int, request_id: int) -> Metadata:
+        two_way = flags & TWO_WAY != 0
         message_type = MessageType.HEARTBEAT if two_way else MessageType.EVENT
         metadata = Metadata(message, message_type, request_id, "", Status.OK, {}, _HEADER_SIZE, None, two_way)
-        if message_type is MessageType.EVENT and flags & SERIALIZATION == HESSIAN2 and len(message) > _HEADER_SIZE:
+        serialization = flags & SERIALIZATION
+        if two_way:
+            if serialization == HESSIAN2:
+                metadata.state = (serialization, b"N")
+            elif metadata.body_size <= _LONGEST_NULL:
+                metadata.state = (serialization, message[_HEADER_SIZE:])
+        elif serialization == HESSIAN2 and metadata.body_size:
             try:
                 event = read_string(message, _HEADER_SIZE)[0]
             except ProtocolError as error:
@@ -94,23 +126,14 @@ class DubboCodec(Codec):
             message_type = MessageType.HEARTBEAT
         elif status != header.OK:
             message_type, outcome = MessageType.ERROR, Status.ERROR
-        metadata = Metadata(
-            message,
-            message_type,
-            request_id,
-            "",
-            outcome,
-            {},
-            _HEADER_SIZE,
-            status,
-            False,
-        )
+        metadata = Metadata(message, message_type, request_id, "", outcome, {}, _HEADER_SIZE, status, False)
         if flags & EVENT or flags & SERIALIZATION != HESSIAN2:
             return metadata
         try:
             if status == header.OK:
-                is_exception, metadata.properties = read_response(message, _HEADER_SIZE, self.limits)
-                if is_exception:
+                result, metadata.properties = read_response(message, _HEADER_SIZE, self.limits)
+                metadata.state = result.place
+                if result.is_exception:
                     metadata.message_type = MessageType.ERROR
             else:
                 text = read_string(message, _HEADER_SIZE)[0]

@@ -8,13 +8,16 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from metaprotocol_codecs.dubbo.attachments import read_attachments
+from metaprotocol_codecs.dubbo.attachments import Place, read_attachments
 from metaprotocol_codecs.dubbo.hessian2 import Tables, read_string, read_strings, skip_values
 from metaprotocol_sdk import DecodeError, Limits
 
 # JVM specification 4.3.2: field descriptors, one behind the other.
 _DESCRIPTORS = re.compile(r"(?:\[*+(?:[VZBCDFIJS]|L[^;]+;))*+")
 _DESCRIPTOR = re.compile(r"\[*+(?:[VZBCDFIJS]|L[^;]+;)")
+
+# The properties that a body tells; `version` and `group` are attachments too.
+BODY_FIELDS = frozenset({"interface", "method", "parameter_types", "dubbo", "body_path", "generic_method"})
 
 GENERIC_METHODS = frozenset({"$invoke", "$invokeAsync"})
 
@@ -24,10 +27,8 @@ class Invocation(NamedTuple):
 
     strings: list[str | None]
     """Dubbo version, path, service version, method, parameter types."""
-    arguments_start: int
-    arguments: int
-    """How many arguments there are."""
-    attachments_start: int
+    place: Place
+    """Where the attachments are, and the arguments before them."""
     tables: Tables
     """What the arguments have numbered."""
 
@@ -46,11 +47,11 @@ def read_invocation(message: bytes, position: int) -> Invocation:
     arguments = count_parameters(strings[4], position)
     tables = Tables()
     end = skip_values(message, start, arguments, tables) if arguments else start
-    return Invocation(strings, start, arguments, end, tables)
+    return Invocation(strings, Place(start, arguments, end), tables)
 
 
-def read_request(message: bytes, position: int, limits: Limits) -> dict[str, str]:
-    """Return the properties of a request, as the provider will see them.
+def read_request(message: bytes, position: int, limits: Limits) -> tuple[dict[str, str], Place]:
+    """Return the properties of a request, as the provider will see them, and where its attachments are.
 
     Args:
         message: A Dubbo message.
@@ -60,8 +61,8 @@ def read_request(message: bytes, position: int, limits: Limits) -> dict[str, str
     Raises:
         ProtocolError: The body is no invocation, or passes the limits.
     """
-    strings, start, arguments, end, tables = read_invocation(message, position)
-    attachments = read_attachments(message, end, start, arguments, tables, limits)
+    strings, place, tables = read_invocation(message, position)
+    attachments = read_attachments(message, place, tables, limits)
     dubbo, path, version, method, types = strings
     get = attachments.get
     # Provider side: the attachments overwrite what the body said.
@@ -74,13 +75,13 @@ def read_request(message: bytes, position: int, limits: Limits) -> dict[str, str
         "parameter_types": types,
         "dubbo": dubbo,
         "body_path": path if path != interface else None,
-        "generic_method": _generic_method(message, start, arguments) if method in GENERIC_METHODS else None,
+        "generic_method": _generic_method(message, place) if method in GENERIC_METHODS else None,
     }
     for name in fields.keys() & attachments.keys():
         del attachments[name]  # no attachment passes for a field
     properties = {name: value for name, value in fields.items() if value is not None}
     properties.update(attachments)
-    return properties
+    return properties, place
 
 
 def count_parameters(types: str | None, position: int) -> int:
@@ -108,11 +109,11 @@ def descriptors(types: str) -> list[str]:
     return _DESCRIPTOR.findall(types)
 
 
-def _generic_method(message: bytes, start: int, arguments: int) -> str | None:
+def _generic_method(message: bytes, place: Place) -> str | None:
     """Return the method that a generic call names as its first argument."""
-    if not arguments:
+    if not place.values:
         return None
     try:
-        return read_string(message, start)[0]
+        return read_string(message, place.values_start)[0]
     except DecodeError:  # the arguments were skipped soundly; this one is no string
         return None

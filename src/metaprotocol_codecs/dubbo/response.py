@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from metaprotocol_codecs.dubbo.attachments import read_attachments
+from metaprotocol_codecs.dubbo.attachments import Place, read_attachments
 from metaprotocol_codecs.dubbo.hessian2 import Tables, read_class_name, skip_values
 from metaprotocol_codecs.dubbo.hessian2.strings import raise_cut_off, read_integer
 from metaprotocol_sdk import DecodeError, Limits
@@ -24,15 +24,16 @@ KINDS = {
 }
 
 
+# The properties that a body tells.
+FIELDS = frozenset({"exception", "error"})
+
+
 class Result(NamedTuple):
     """Where the parts of a response's body are."""
 
     kind: int
-    value_start: int
-    values: int
-    """How many values there are: 0 or 1."""
-    attachments_start: int
-    """Where the attachments begin, or would."""
+    place: Place
+    """Where the attachments are or would be, and the value before them, if there is one."""
     tables: Tables
     """What the value has numbered."""
 
@@ -66,11 +67,11 @@ def read_result(message: bytes, position: int) -> Result:
     values = 0 if kind in (NULL_VALUE, NULL_WITH_ATTACHMENTS) else 1
     tables = Tables()
     end = skip_values(message, start, values, tables)
-    return Result(kind, start, values, end, tables)
+    return Result(kind, Place(start, values, end), tables)
 
 
-def read_response(message: bytes, position: int, limits: Limits) -> tuple[bool, dict[str, str]]:
-    """Return whether a response of status OK reports an exception, and its properties.
+def read_response(message: bytes, position: int, limits: Limits) -> tuple[Result, dict[str, str]]:
+    """Return the result of a response of status OK, and its properties.
 
     Args:
         message: A Dubbo message.
@@ -83,13 +84,11 @@ def read_response(message: bytes, position: int, limits: Limits) -> tuple[bool, 
     result = read_result(message, position)
     properties: dict[str, str] = {}
     if result.has_attachments:
-        properties = read_attachments(
-            message, result.attachments_start, result.value_start, result.values, result.tables, limits
-        )
-        properties.pop("exception", None)  # no attachment passes for a field
-        properties.pop("error", None)
+        properties = read_attachments(message, result.place, result.tables, limits)
+        for name in FIELDS & properties.keys():
+            del properties[name]  # no attachment passes for a field
     if result.is_exception:
-        name = read_class_name(message, result.value_start)
-        if name is not None:
-            properties["exception"] = name
-    return result.is_exception, properties
+        class_name = read_class_name(message, result.place.values_start)
+        if class_name is not None:
+            properties["exception"] = class_name
+    return result, properties

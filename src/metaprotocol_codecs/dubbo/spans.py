@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.dubbo import header
-from metaprotocol_codecs.dubbo.attachments import read_map
+from metaprotocol_codecs.dubbo.attachments import Place, read_map
 from metaprotocol_codecs.dubbo.hessian2 import Tables, read_class_name, read_string, skip_values
 from metaprotocol_codecs.dubbo.hessian2.strings import NULL
 from metaprotocol_codecs.dubbo.request import descriptors, read_invocation
@@ -70,39 +70,34 @@ def _request(message: bytes, position: int, limits: Limits) -> Iterator[Span]:
         end = skip_values(message, position, 1, tables)
         yield Span(position, end, f"arguments.{number}", "", descriptor)
         position = end
-    yield from _attachments(message, position, invocation.arguments_start, invocation.arguments, tables, limits)
+    yield from _attachments(message, invocation.place, tables, limits)
 
 
 def _response(message: bytes, position: int, limits: Limits) -> Iterator[Span]:
     result = read_result(message, position)
-    yield Span(position, result.value_start, "kind", str(result.kind), KINDS[result.kind])
-    if result.values:
-        name = read_class_name(message, result.value_start) or ""
-        what = "exception" if result.is_exception else "value"
-        yield Span(result.value_start, result.attachments_start, what, "", name)
+    place = result.place
+    yield Span(position, place.values_start, "kind", str(result.kind), KINDS[result.kind])
+    if place.values:
+        name = read_class_name(message, place.values_start) or ""
+        yield Span(place.values_start, place.start, "exception" if result.is_exception else "value", "", name)
     if result.has_attachments:
-        yield from _attachments(
-            message, result.attachments_start, result.value_start, result.values, result.tables, limits
-        )
+        yield from _attachments(message, place, result.tables, limits)
 
 
-def _attachments(
-    message: bytes, position: int, values_start: int, values: int, tables: Tables, limits: Limits
-) -> Iterator[Span]:
-    start = position
+def _attachments(message: bytes, place: Place, tables: Tables, limits: Limits) -> Iterator[Span]:
+    start = place.start
     if message[start : start + 1] == b"Q":
         end = skip_values(message, start, 1, tables)
         yield Span(start, end, "attachments", "", "the same map as an earlier value")
         return
-    found = read_map(message, start, values_start, values, tables, limits)
+    found = read_map(message, place, limits, tables)
     if message[start] == NULL:
         yield Span(start, found.end, "attachments", "", "null")
         return
     yield Span(start, found.entries_start, "attachments", "", f"a map of {len(found.entries)}")
-    for entry in found.entries:
-        name = f"attachments.{'?' if entry.key is None else entry.key}"
-        value, meaning = ("", "not a string") if entry.value is None else (entry.value, "")
-        yield Span(entry.start, entry.end, name, value, meaning)
+    for key_start, _, end, key, value in found.entries:
+        name = f"attachments.{'?' if key is None else key}"
+        yield Span(key_start, end, name, value or "", "not a string" if value is None else "")
     yield Span(found.end - 1, found.end, "end", "", "of the attachments")
 
 

@@ -23,7 +23,7 @@ class Tables:
     References count every list, map and object, in the order in which they begin.
     """
 
-    __slots__ = ("field_counts", "references", "types")
+    __slots__ = ("definitions", "field_counts", "highest_reference", "highest_type", "references", "types")
 
     def __init__(self) -> None:
         self.field_counts: list[int] = []
@@ -32,6 +32,12 @@ class Tables:
         """The number of type names."""
         self.references = 0
         """The number of values that can be referred to."""
+        self.highest_type = -1
+        """The highest number of a type name that was referred to."""
+        self.highest_reference = -1
+        """The highest number of a value that was referred to."""
+        self.definitions: list[tuple[int, int]] | None = None
+        """Where each class definition begins and ends, if a list is put here."""
 
 
 def _widths() -> bytes:
@@ -114,6 +120,8 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
             if tag == 0x43:
                 position = _skip_class_definition(data, position, field_counts)
                 pending += 1
+                if tables.definitions is not None:
+                    tables.definitions.append((start, position))
                 continue
             if tag == 0x51:
                 index, position = read_integer(data, position + 1)
@@ -121,6 +129,7 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
                     raise DecodeError(
                         f"a value refers back to number {index}, and {references} came before it", offset=start
                     )
+                tables.highest_reference = max(tables.highest_reference, index)
                 continue
             # What is left are containers, which can be referred to.
             if references == stop_at:
@@ -223,6 +232,7 @@ def read_type_end(data: bytes, position: int, tables: Tables) -> int:
     index, end = read_integer(data, position)
     if not 0 <= index < tables.types:
         raise DecodeError(f"a type refers back to number {index}, and {tables.types} came before it", offset=position)
+    tables.highest_type = max(tables.highest_type, index)
     return end
 
 

@@ -1,0 +1,163 @@
+"""Which mutation a Dubbo message can carry, and the message with it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from metaprotocol_codecs.dubbo import header, marks
+from metaprotocol_codecs.dubbo.hessian2 import read_string
+from metaprotocol_codecs.dubbo.hessian2.strings import read_integer
+from metaprotocol_codecs.dubbo.mutation import edit_attachments, write_key, write_map, write_value
+from metaprotocol_codecs.dubbo.request import BODY_FIELDS
+from metaprotocol_codecs.dubbo.response import EXCEPTION_WITH_ATTACHMENTS, FIELDS
+from metaprotocol_sdk import EncodeError, Limits, Metadata, Mutation, UnsupportedMutation
+
+if TYPE_CHECKING:
+    from metaprotocol_codecs.dubbo.attachments import Place
+    from metaprotocol_codecs.dubbo.mutation import Edit
+
+# From the first version whose clients read attachments of responses to the last of protocol version 2.0.
+_FIRST_WITH_RESPONSE_ATTACHMENTS, _LAST_WITH_RESPONSE_ATTACHMENTS = 2_000_200, 2_009_900
+_LEADING_DIGITS = re.compile(r"[0-9]{1,9}")
+
+
+def edits_for(metadata: Metadata, mutation: Mutation, limits: Limits) -> list[Edit]:
+    """Return the edits that apply a mutation to a message.
+
+    Args:
+        metadata: The message.
+        mutation: What to set and remove, not empty.
+        limits: Bounds of what the message may become.
+
+    Raises:
+        UnsupportedMutation: The message cannot carry it.
+    """
+    flags = metadata.message[2]
+    if metadata.error is not None:
+        raise UnsupportedMutation(f"the message cannot be read, so it cannot be changed: {metadata.error}")
+    if flags & header.EVENT == 0 and flags & header.SERIALIZATION != header.HESSIAN2:
+        number = flags & header.SERIALIZATION
+        name = header.SERIALIZATIONS.get(number, str(number))
+        raise UnsupportedMutation(f"the attachments of a message in the serialization {name} cannot be changed")
+    fields = BODY_FIELDS if flags & header.REQUEST else FIELDS
+    for key in mutation:
+        if key in fields:
+            hint = "; set the attachment path instead" if key == "interface" else ""
+            raise UnsupportedMutation(f"{key} is a field of the body, not an attachment{hint}")
+    if flags & header.EVENT or (metadata.message[3] != header.OK and not flags & header.REQUEST):
+        return _nothing_to_remove(mutation, f"a {metadata.message_type} without a result has no attachments")
+    place: Place = metadata.state
+    if flags & header.REQUEST:
+        return _request_edits(metadata.message, place, mutation, limits)
+    return _response_edits(metadata, place, mutation, limits)
+
+
+def rewrite(message: bytes, edits: list[Edit], request_id: int | None, limits: Limits) -> bytes:
+    """Return a message with its body edited and its header made to fit.
+
+    Args:
+        message: A Dubbo message.
+        edits: What changes in its body.
+        request_id: The id to write, or None to keep it.
+        limits: Bounds of what the message may become.
+
+    Raises:
+        EncodeError: The header cannot hold the id.
+        UnsupportedMutation: The message becomes longer than the limit.
+    """
+    if request_id is not None and not 0 <= request_id < 1 << 64:
+        raise EncodeError(f"a Dubbo request id has 64 bits; {request_id} does not fit")
+    identity = message[4:12] if request_id is None else request_id.to_bytes(8)
+    # Views, because copying a large body twice costs more than all the rest.
+    view = memoryview(message)
+    parts: list[bytes | memoryview] = [b""]
+    at = header.LAYOUT.size
+    size = len(message)
+    for start, end, text in edits:
+        parts += (view[at:start], text)
+        size += len(text) - (end - start)
+        at = end
+    parts.append(view[at:])
+    if size > limits.max_message_size:
+        raise UnsupportedMutation(
+            f"the message would become {size:,} bytes long; the limit is {limits.max_message_size:,}"
+        )
+    parts[0] = message[:4] + identity + (size - header.LAYOUT.size).to_bytes(4)
+    return b"".join(parts)
+
+
+def reads_response_attachments(version: str) -> bool:
+    """Return whether a client of this protocol version reads attachments of responses.
+
+    Source: Version.isSupportResponseAttachment of Apache Dubbo 2.6 and 2.7. The number of a version is made of its
+    parts in base 100, one more level where it has three: 2.0.2 is 2,000,200.
+
+    Args:
+        version: The property `dubbo` of a request.
+    """
+    number = 0
+    parts = version.split(".")
+    for part in parts[:5]:
+        digits = _LEADING_DIGITS.match(part)
+        if digits is None:
+            return False
+        number = number * 100 + int(digits[0])
+    if len(parts) == 3:
+        number *= 100
+    return _FIRST_WITH_RESPONSE_ATTACHMENTS <= number <= _LAST_WITH_RESPONSE_ATTACHMENTS
+
+
+def _nothing_to_remove(mutation: Mutation, why: str) -> list[Edit]:
+    """Accept the removal of what cannot be there, and nothing else."""
+    for key, value in mutation.items():
+        if value is not None:
+            raise UnsupportedMutation(f"{key} cannot be set: {why}")
+    return []
+
+
+def _request_edits(message: bytes, place: Place, mutation: Mutation, limits: Limits) -> list[Edit]:
+    if mutation.get("version", "") is None:
+        _, position = read_string(message, header.LAYOUT.size)
+        _, position = read_string(message, position)
+        if read_string(message, position)[0] is not None:
+            raise UnsupportedMutation("version cannot be removed: the body has one, which would show")
+    return edit_attachments(message, place, mutation, limits)
+
+
+def _response_edits(metadata: Metadata, place: Place, mutation: Mutation, limits: Limits) -> list[Edit]:
+    message = metadata.message
+    kind = read_integer(message, header.LAYOUT.size)[0]
+    # The last byte of an int holds its low bits, whichever form it has; kinds with attachments are 3 higher.
+    kind_at = place.values_start - 1
+    if kind >= EXCEPTION_WITH_ATTACHMENTS:
+        edits = edit_attachments(message, place, mutation, limits)
+        if edits and edits[0][0] == place.start and not edits[0][2]:
+            # The map goes that an earlier mutation brought.
+            edits.insert(0, (kind_at, kind_at + 1, bytes((message[kind_at] - 3,))))
+        return edits
+    added = [
+        (write_key(key, limits), write_value(key, value, limits))
+        for key, value in mutation.items()
+        if value is not None
+    ]
+    if not added:
+        return []
+    _check_client_reads_attachments(metadata.request)
+    return [
+        (kind_at, kind_at + 1, bytes((message[kind_at] + 3,))),
+        (place.start, place.start, write_map(marks.WAS_ABSENT, added)),
+    ]
+
+
+def _check_client_reads_attachments(request: Metadata | None) -> None:
+    if request is None:
+        raise UnsupportedMutation(
+            "this response has no attachments, and without its request it is unknown whether the client reads any"
+        )
+    version = request.properties.get("dubbo", "")
+    if not reads_response_attachments(version):
+        raise UnsupportedMutation(
+            f"this response has no attachments, and a client of protocol version {version!r} reads none; "
+            "2.0.2 to 2.0.99 do"
+        )
