@@ -50,12 +50,16 @@ class Text:
         metadata = record.metadata
         self._counts[metadata.message_type] += 1
         self._bytes += len(metadata.message)
-        kind = click.style(f"{metadata.message_type:<10}", fg=_TYPE_COLORS.get(metadata.message_type))
-        sizes = f"{metadata.header_size}+{metadata.body_size}"
-        line = (
-            f"{record.offset:>9}  {arrow(record.direction is Direction.TO_SERVER)} {kind} "
-            f"{metadata.request_id:>6}  {sizes:<14} {_status(metadata)}  {_summary(metadata)}"
+        cells = (
+            (f"{record.offset:>9} ", None),
+            (arrow(record.direction is Direction.TO_SERVER), None),
+            (f"{metadata.message_type:<10}", _TYPE_COLORS.get(metadata.message_type)),
+            (f"{metadata.request_id:>6} ", None),
+            (f"{metadata.header_size}+{metadata.body_size}".ljust(14), None),
+            (_status(metadata).ljust(11), "red" if metadata.status is Status.ERROR else None),
+            (_summary(metadata), None),
         )
+        line = " ".join(text if color is None else click.style(text, fg=color) for text, color in cells)
         click.echo(line.rstrip())
         if metadata.error is not None:
             self._unreadable += 1
@@ -94,11 +98,9 @@ class Text:
 
 
 def _status(metadata: Metadata) -> str:
-    if metadata.status_code is None and metadata.status is Status.OK:
-        return f"{'':<10}"
-    code = "" if metadata.status_code is None else f" {metadata.status_code}"
-    color = "red" if metadata.status is Status.ERROR else None
-    return click.style(f"{metadata.status}{code}".ljust(10), fg=color)
+    if metadata.status_code is None:
+        return "" if metadata.status is Status.OK else metadata.status
+    return f"{metadata.status} {metadata.status_code}"
 
 
 def _summary(metadata: Metadata) -> str:
