@@ -6,9 +6,10 @@ from struct import Struct
 
 from metaprotocol_codecs.dubbo import header, replies
 from metaprotocol_codecs.dubbo.encoding import edits_for, rewrite
+from metaprotocol_codecs.dubbo.foreign import read_foreign
 from metaprotocol_codecs.dubbo.header import EVENT, HESSIAN2, REQUEST, SERIALIZATION, TWO_WAY
 from metaprotocol_codecs.dubbo.hessian2 import read_string
-from metaprotocol_codecs.dubbo.request import read_request
+from metaprotocol_codecs.dubbo.request import read_request, request_properties
 from metaprotocol_codecs.dubbo.response import read_response
 from metaprotocol_codecs.dubbo.spans import message_spans
 from metaprotocol_sdk import (
@@ -36,7 +37,8 @@ _LONGEST_NULL = 256
 class DubboCodec(Codec):
     """Reads and rewrites Dubbo messages.
 
-    The body is read where its serialization is hessian2; of the others the header's metadata is known.
+    The body is read where its serialization is hessian2; of fastjson and protobuf the strings of a request; of the
+    others the header's metadata is known.
 
     Properties of a request are `interface`, `version` and `group` as the provider will dispatch (the attachments
     `path`, `version` and `group` win over the body), `method`, `parameter_types` and `dubbo` (the protocol version)
@@ -97,8 +99,13 @@ class DubboCodec(Codec):
             except ProtocolError as error:
                 error.metadata = metadata
                 raise
-            metadata.properties = properties
-            metadata.operation = f"{properties.get('interface', '')}/{properties.get('method', '')}"
+        else:
+            foreign = read_foreign(message, _HEADER_SIZE, flags & SERIALIZATION, self.limits)
+            if foreign is None:
+                return metadata
+            properties = request_properties(foreign.strings, foreign.attachments)
+        metadata.properties = properties
+        metadata.operation = f"{properties.get('interface', '')}/{properties.get('method', '')}"
         return metadata
 
     def _decode_event(self, message: bytes, flags: int, request_id: int) -> Metadata:

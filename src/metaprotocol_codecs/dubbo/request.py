@@ -63,25 +63,38 @@ def read_request(message: bytes, position: int, limits: Limits) -> tuple[dict[st
     """
     strings, place, tables = read_invocation(message, position)
     attachments = read_attachments(message, place, tables, limits)
+    generic_method = _generic_method(message, place) if strings[3] in GENERIC_METHODS else None
+    return request_properties(strings, attachments, generic_method), place
+
+
+def request_properties(
+    strings: list[str | None], attachments: dict[str, str], generic_method: str | None = None
+) -> dict[str, str]:
+    """Return the properties of an invocation.
+
+    Args:
+        strings: Dubbo version, path, service version, method, parameter types.
+        attachments: The string attachments; used up.
+        generic_method: The method that a generic call names.
+    """
     dubbo, path, version, method, types = strings
-    get = attachments.get
     # Provider side: the attachments overwrite what the body said.
-    interface = get("path", path)
+    interface = attachments.get("path", path)
     fields = {
         "interface": interface,
         "method": method,
-        "version": get("version", version),
-        "group": get("group"),
+        "version": attachments.get("version", version),
+        "group": attachments.get("group"),
         "parameter_types": types,
         "dubbo": dubbo,
         "body_path": path if path != interface else None,
-        "generic_method": _generic_method(message, place) if method in GENERIC_METHODS else None,
+        "generic_method": generic_method,
     }
     for name in fields.keys() & attachments.keys():
         del attachments[name]  # no attachment passes for a field
     properties = {name: value for name, value in fields.items() if value is not None}
     properties.update(attachments)
-    return properties, place
+    return properties
 
 
 def count_parameters(types: str | None, position: int) -> int:

@@ -1,0 +1,128 @@
+"""Invocations in two other serializations that can be read without building arguments: fastjson and protobuf.
+
+Only their plain form is read, which is what Dubbo writes. Anything else is left to the provider, and the message then
+has its header's metadata alone. Source: FastJsonObjectInput and GenericProtobufObjectInput of Apache Dubbo 2.7.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import NamedTuple
+
+from metaprotocol_codecs.dubbo.request import count_parameters
+from metaprotocol_sdk import DecodeError, Limits
+
+FASTJSON = 6
+PROTOBUF = 22
+
+# As Java's BufferedReader splits lines.
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_STRING = rb'"(?:[^"\\\x00-\x1f]|\\.)*+"'
+_FLAT_OBJECT = re.compile(rb"\{(?:" + _STRING + rb":" + _STRING + rb"(?:,(?=\")|(?=\})))*+\}")
+_PAIRS = re.compile(rb"(" + _STRING + rb"):(" + _STRING + rb")")
+
+
+class ForeignInvocation(NamedTuple):
+    """What was read of an invocation."""
+
+    strings: list[str | None]
+    """Dubbo version, path, service version, method, parameter types."""
+    attachments: dict[str, str]
+
+
+def read_foreign(message: bytes, position: int, serialization: int, limits: Limits) -> ForeignInvocation | None:
+    """Read a request's body in another serialization than hessian2.
+
+    Args:
+        message: A Dubbo message.
+        position: Where its body begins.
+        serialization: The id of the serialization.
+        limits: Bounds of what is built.
+
+    Returns:
+        What it says; None if it is not plain.
+    """
+    read = {FASTJSON: _read_fastjson, PROTOBUF: _read_protobuf}.get(serialization)
+    if read is None:
+        return None
+    try:
+        return read(message, position, limits)
+    except (DecodeError, IndexError, ValueError):
+        return None
+
+
+def _read_fastjson(message: bytes, position: int, limits: Limits) -> ForeignInvocation | None:
+    """One JSON value a line: five strings, the arguments, the attachments."""
+    lines = _LINE_END.split(message[position:], maxsplit=5)
+    strings = [_json_string(line) for line in lines[:5]]
+    arguments = count_parameters(strings[4], position)
+    if arguments > limits.max_elements:
+        return None
+    *_, attachments, rest = _LINE_END.split(lines[5], maxsplit=arguments + 1)
+    if rest or not _FLAT_OBJECT.fullmatch(attachments):
+        return None
+    pairs = _PAIRS.findall(attachments)
+    if len(pairs) > limits.max_elements:
+        return None
+    return ForeignInvocation(strings, {json.loads(key): json.loads(value) for key, value in pairs})
+
+
+def _json_string(line: bytes) -> str | None:
+    if line == b"null":
+        return None
+    if line[:1] != b'"':
+        raise ValueError("not a JSON string")
+    text: str = json.loads(line)
+    return text
+
+
+def _read_protobuf(message: bytes, position: int, limits: Limits) -> ForeignInvocation | None:
+    """Messages, each behind its length: five of type StringValue, the arguments, a map of strings."""
+    strings: list[str | None] = []
+    for _ in range(5):
+        value, position = _delimited(message, position)
+        strings.append(_single_field(value, 0x0A))
+    for _ in range(count_parameters(strings[4], position)):
+        _, position = _delimited(message, position)
+    entries, position = _delimited(message, position)
+    if position != len(message):
+        return None
+    attachments: dict[str, str] = {}
+    at = 0
+    while at < len(entries):
+        if entries[at] != 0x0A or len(attachments) == limits.max_elements:
+            return None
+        entry, at = _delimited(entries, at + 1)
+        if entry[:1] != b"\x0a":
+            return None
+        key, value_at = _delimited(entry, 1)
+        attachments[key.decode()] = _single_field(entry[value_at:], 0x12)
+    return ForeignInvocation(strings, attachments)
+
+
+def _single_field(raw: bytes, tag: int) -> str:
+    """Return the string of a message that has this field alone, or nothing for the empty string."""
+    if not raw:
+        return ""
+    value, end = _delimited(raw, 1)
+    if raw[0] != tag or end != len(raw):
+        raise ValueError("not a single string field")
+    return value.decode()
+
+
+def _delimited(raw: bytes, position: int) -> tuple[bytes, int]:
+    """Return the bytes behind a varint that says their number, and the position behind them."""
+    size = 0
+    for shift in range(0, 35, 7):
+        byte = raw[position]
+        position += 1
+        size |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            break
+    else:
+        raise ValueError("a length has more than 5 bytes")
+    end = position + size
+    if end > len(raw):
+        raise IndexError
+    return raw[position:end], end
