@@ -1,0 +1,68 @@
+# Everything a contributor runs. Each target makes the part of .venv that it needs, from Python and the package
+# index alone; `make` by itself lists the targets.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# What `make test` and `make docs` read comes from this tree, so the package is installed editable.
+RUNTIME := $(VENV)/.stamp-runtime
+TEST := $(VENV)/.stamp-test
+LINT := $(VENV)/.stamp-lint
+DOCS := $(VENV)/.stamp-docs
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs bench clean
+# Two installers in one environment at the same time would trip over each other.
+.NOTPARALLEL:
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: $(RUNTIME)  ## Show a recorded Dubbo message, field by field
+	$(BIN)/metaprotocol inspect --codec dubbo -v tests/vectors/dubbo/java27-heartbeat.c2s.bin
+
+test: $(TEST)  ## Run the tests and report their coverage; ARGS="tests/sdk -k framing" chooses some
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+lint: $(LINT)  ## Check style, types and the arrows between packages
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+docs: $(DOCS)  ## Build the documentation; every warning is an error
+	$(BIN)/sphinx-build -n -W --keep-going -b html docs docs/_build/html
+	@echo "The documentation is in docs/_build/html/index.html"
+
+bench: $(TEST)  ## Run the benchmarks
+	@if ls benchmarks/*.py >/dev/null 2>&1; \
+	then $(BIN)/python -m benchmarks; \
+	else echo "There are no benchmarks yet."; fi
+
+clean:  ## Remove what the other targets made, .venv included
+	rm -rf $(VENV) build dist docs/_build htmlcov .coverage .coverage.* \
+		.hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# PEP 735's dependency groups need pip 25.1.
+$(VENV)/.stamp-pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "MetaProtocol SDK needs Python 3.11 or newer; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1 | head -n 1)." >&2; \
+		echo "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+$(RUNTIME): pyproject.toml $(VENV)/.stamp-pip
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(TEST) $(LINT) $(DOCS): $(VENV)/.stamp-%: pyproject.toml $(RUNTIME)
+	$(BIN)/python -m pip install --quiet --group $*
+	@touch $@
