@@ -4,7 +4,30 @@ Source: the Hessian 2.0 specification, and where writers differ from it, what Ap
 Hessian 4, hessian.js and dubbo-go really send.
 """
 
+from metaprotocol_codecs.dubbo.hessian2.description import describe
+from metaprotocol_codecs.dubbo.hessian2.reader import Reader, read_value
+from metaprotocol_codecs.dubbo.hessian2.scalar_writer import write_string
 from metaprotocol_codecs.dubbo.hessian2.skip import Tables, read_class_name, read_type_end, skip_values
 from metaprotocol_codecs.dubbo.hessian2.strings import read_string, read_strings
+from metaprotocol_codecs.dubbo.hessian2.values import Date, Instance, Long, Map, TypedList
+from metaprotocol_codecs.dubbo.hessian2.writer import Writer, write_value
 
-__all__ = ["Tables", "read_class_name", "read_string", "read_strings", "read_type_end", "skip_values"]
+__all__ = [
+    "Date",
+    "Instance",
+    "Long",
+    "Map",
+    "Reader",
+    "Tables",
+    "TypedList",
+    "Writer",
+    "describe",
+    "read_class_name",
+    "read_string",
+    "read_strings",
+    "read_type_end",
+    "read_value",
+    "skip_values",
+    "write_string",
+    "write_value",
+]
