@@ -198,7 +198,7 @@ class _HeaderScanner(Scanner):
             return
         wrong = next(i for i, (want, got) in enumerate(zip(magic, header, strict=False)) if want != got)
         raise FramingError(
-            f"the message begins with {header[: len(magic)].hex()}, not with the magic {magic.hex()}",
+            f"the message begins with {header[: wrong + 1].hex()}, not with the magic {magic.hex()}",
             offset=wrong,
             field="magic",
             hint="is this the right protocol for this port, and does the stream begin at a message?",

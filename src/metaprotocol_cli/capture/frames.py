@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import dpkt
-from attrs import define
 
 from metaprotocol_cli.capture.errors import CaptureError
-from metaprotocol_cli.capture.source import MAX_FRAME, Source
+from metaprotocol_cli.capture.pcapng import read_pcapng
+from metaprotocol_cli.capture.source import MAX_FRAME, Frame, Source, nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,25 +23,13 @@ _LITTLE_ENDIAN = {dpkt.pcap.PMUDPCT_MAGIC, dpkt.pcap.PMUDPCT_MAGIC_NANO, dpkt.pc
 _LINK_TYPE = 0x03FF_FFFF  # of the file header's word; the rest tells of a frame check sequence
 _PCAPNG = b"\x0a\x0d\x0d\x0a"
 _PCAPNG_BYTE_ORDERS = (b"\x1a\x2b\x3c\x4d", b"\x4d\x3c\x2b\x1a")
-_COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zX": "xz", b"BZh": "bzip2", b"\x04\x22\x4d\x18": "lz4"}
-_LAST_SECOND = 253_402_300_799  # of the year 9999: so that `datetime` can hold every timestamp
-
-
-@define
-class Frame:
-    """One captured frame.
-
-    Args:
-        timestamp: When, in nanoseconds since 1970, at most the year 9999; 0 if the capture does not tell.
-        link_type: What the frame begins with, a LINKTYPE_ number of tcpdump.org.
-        data: The bytes that were captured.
-        original_length: The bytes that the frame had on the wire, at least those that were captured.
-    """
-
-    timestamp: int
-    link_type: int
-    data: bytes
-    original_length: int
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\xfd7zX": "xz",
+    b"BZh": "bzip2",
+    b"\x04\x22\x4d\x18": "lz4",
+}
 
 
 def is_capture(head: bytes) -> bool:
@@ -64,8 +52,6 @@ def read_frames(file: BinaryIO) -> Iterator[Frame]:
     Raises:
         CaptureError: The file is neither, is damaged or is cut off. The frames before the damage come first.
     """
-    from metaprotocol_cli.capture.pcapng import read_pcapng  # noqa: PLC0415 - it needs Frame
-
     source = Source(file)
     magic = source.read(4)
     if magic == _PCAPNG:
@@ -73,12 +59,6 @@ def read_frames(file: BinaryIO) -> Iterator[Frame]:
     if int.from_bytes(magic, "big") in _RECORDS and len(magic) == 4:
         return _read_pcap(source, magic)
     raise _not_a_capture(magic)
-
-
-def nanoseconds(ticks: int, ticks_per_second: int, offset: int = 0) -> int:
-    """Turn a capture's timestamp into nanoseconds since 1970, from there to the year 9999."""
-    whole = ticks * 1_000_000_000 // ticks_per_second + offset * 1_000_000_000
-    return max(0, min(whole, _LAST_SECOND * 1_000_000_000))
 
 
 def _read_pcap(source: Source, magic: bytes) -> Iterator[Frame]:

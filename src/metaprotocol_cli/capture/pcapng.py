@@ -6,8 +6,7 @@ from struct import Struct, unpack
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from metaprotocol_cli.capture.errors import CaptureError
-from metaprotocol_cli.capture.frames import Frame, nanoseconds
-from metaprotocol_cli.capture.source import MAX_FRAME, Source
+from metaprotocol_cli.capture.source import MAX_FRAME, Frame, Source, nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,7 +23,7 @@ class SkipReason(StrEnum):
     OTHER_PORT = "other_port"
     """It is TCP, and not of the port that was asked for."""
     AFTER_END = "after_end"
-    """It came after its connection had ended."""
+    """It carries bytes and came after its connection had ended."""
 
 
 _SENTENCES = {

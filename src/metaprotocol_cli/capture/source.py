@@ -1,8 +1,10 @@
-"""A capture file, read forward only and with every length checked."""
+"""What the readers of pcap and of pcapng share: the file, read forward only, and what they make of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from attrs import define
 
 from metaprotocol_cli.capture.errors import CaptureError
 
@@ -11,6 +13,24 @@ if TYPE_CHECKING:
 
 MAX_FRAME = 262_144  # bytes; libpcap's MAXIMUM_SNAPLEN
 _CHUNK = 65_536
+_LAST_SECOND = 253_402_300_799  # of the year 9999: so that `datetime` can hold every timestamp
+
+
+@define
+class Frame:
+    """One captured frame.
+
+    Args:
+        timestamp: When, in nanoseconds since 1970, at most the year 9999; 0 if the capture does not tell.
+        link_type: What the frame begins with, a LINKTYPE_ number of tcpdump.org.
+        data: The bytes that were captured.
+        original_length: The bytes that the frame had on the wire, at least those that were captured.
+    """
+
+    timestamp: int
+    link_type: int
+    data: bytes
+    original_length: int
 
 
 class Source:
@@ -64,3 +84,9 @@ class Source:
             offset=self.position,
             hint="what comes before was read; perhaps the capture was copied while it was being written",
         )
+
+
+def nanoseconds(ticks: int, ticks_per_second: int, offset: int = 0) -> int:
+    """Turn a capture's timestamp into nanoseconds since 1970, from there to the year 9999."""
+    whole = ticks * 1_000_000_000 // ticks_per_second + offset * 1_000_000_000
+    return max(0, min(whole, _LAST_SECOND * 1_000_000_000))

@@ -28,6 +28,19 @@ STATUSES |= {"bad_request": 5, "bad_response": 6, "unauthorized": 7, "other": 25
 # Most errors have the name of a status; of the others these have one that is near.
 NEAREST = {"route_not_found": "no_route", "cluster_not_found": "no_route", "overflow": "over_limit"}
 
+HEADER = Layout(
+    Struct(
+        "magic" / Const(b"AR"),
+        "version" / Const(1, Int8ub),
+        "type" / Enum(Int8ub, request=0, response=1, oneway=2, heartbeat=3, heartbeat_response=4),
+        "request_id" / Int32ub * "a response repeats its request's",
+        "length" / Int32ub * "of the whole message, this header included",
+        "command" / Int16ub * "which procedure; a response repeats it",
+        "status" / Enum(Int16ub, **STATUSES) * "0 in requests",
+        "headers_length" / Int16ub * "bytes of the header block that follows",
+    )
+)
+
 
 class AwesomeRpcCodec(Codec):
     """Reads and rewrites AwesomeRPC messages, version 1.
@@ -38,23 +51,12 @@ class AwesomeRpcCodec(Codec):
 
     name = "awesomerpc"
     framing = LengthField(offset=8, length=4, adjustment=-12, magic=b"AR")
-    layout = Layout(
-        Struct(
-            "magic" / Const(b"AR"),
-            "version" / Const(1, Int8ub),
-            "type" / Enum(Int8ub, request=0, response=1, oneway=2, heartbeat=3, heartbeat_response=4),
-            "request_id" / Int32ub * "a response repeats its request's",
-            "length" / Int32ub * "of the whole message, this header included",
-            "command" / Int16ub * "which procedure; a response repeats it",
-            "status" / Enum(Int16ub, **STATUSES) * "0 in requests",
-            "headers_length" / Int16ub * "bytes of the header block that follows",
-        )
-    )
+    layout = HEADER
     capabilities = frozenset(Capability) - {Capability.STREAMS}
     max_request_id = 2**32 - 1
 
     def decode(self, message: bytes, direction: Direction) -> Metadata:
-        kind, request_id, _, command, code, headers_length = self.layout.unpack(message)
+        kind, request_id, _, command, code, headers_length = HEADER.unpack(message)
         if kind >= len(TYPES):
             raise DecodeError(f"there is no message type {kind}; the last is 4", offset=3, field="type")
         failed = kind == RESPONSE and code != STATUSES["ok"]
@@ -66,13 +68,13 @@ class AwesomeRpcCodec(Codec):
             operation=str(command),
             status=Status.ERROR if failed else Status.OK,
             properties=properties,
-            header_size=self.layout.size,
+            header_size=HEADER.size,
             status_code=code if kind == RESPONSE else None,
             expects_reply=kind in (REQUEST, HEARTBEAT),
         )
-        block_end = self.layout.size + headers_length
+        block_end = HEADER.size + headers_length
         try:
-            for key, value, _, _ in read_headers(message, self.layout.size, block_end):
+            for key, value, _, _ in read_headers(message, HEADER.size, block_end):
                 properties.setdefault(key, value)
         except DecodeError as error:
             error.metadata = metadata
@@ -83,18 +85,18 @@ class AwesomeRpcCodec(Codec):
         return metadata
 
     def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
-        message, start, end = metadata.message, self.layout.size, metadata.header_size
+        message, start, end = metadata.message, HEADER.size, metadata.header_size
         if not mutation and request_id is None:
             return message
         if mutation and metadata.error:
             raise UnsupportedMutation(f"the headers cannot be read: {metadata.error}")
-        header, block = self.layout.parse(message), message[start:end]
+        header, block = HEADER.parse(message), message[start:end]
         if mutation:
             block = mutate_headers(message, start, end, mutation)
             header |= {"length": start + len(block) + metadata.body_size, "headers_length": len(block)}
         if request_id is not None:
             header["request_id"] = request_id
-        return self.layout.build(header) + block + message[end:]
+        return HEADER.build(header) + block + message[end:]
 
     def on_error(self, request: Metadata, error: Error) -> bytes:
         if not request.expects_reply:
@@ -108,8 +110,8 @@ class AwesomeRpcCodec(Codec):
         return self.build(HEARTBEAT_RESPONSE, request.request_id, int(request.properties["cmd"]))
 
     def spans(self, metadata: Metadata) -> list[Span]:
-        message, start, end = metadata.message, self.layout.size, metadata.header_size
-        spans = self.layout.spans(message)
+        message, start, end = metadata.message, HEADER.size, metadata.header_size
+        spans = HEADER.spans(message)
         spans += [Span(i, j, f"headers.{key}", value) for key, value, i, j in read_headers(message, start, end)]
         if end < len(message):
             spans.append(Span(end, len(message), "unreadable" if metadata.error else "payload"))
@@ -135,7 +137,7 @@ class AwesomeRpcCodec(Codec):
     ) -> bytes:
         """Return a message. Raises EncodeError for a number that its field can't hold."""
         block = write_headers(headers)
-        length = self.layout.size + len(block) + len(payload)
+        length = HEADER.size + len(block) + len(payload)
         fields = {
             "type": kind,
             "request_id": request_id,
@@ -143,4 +145,4 @@ class AwesomeRpcCodec(Codec):
             "command": command,
             "status": status,
         }
-        return self.layout.build(fields, headers_length=len(block)) + block + payload
+        return HEADER.build(fields, headers_length=len(block)) + block + payload

@@ -13,23 +13,13 @@ def read_headers(message: bytes, start: int, end: int) -> Iterator[tuple[str, st
         stop = value_at + int.from_bytes(message[value_at - 2 : value_at])
         if not value_at <= stop <= end <= len(message):
             raise DecodeError("this header ends behind the header block", offset=start, field="headers")
-        key = message[start + 1 : value_at - 2].decode("utf-8", "surrogateescape")
+        key = _text(message[start + 1 : value_at - 2])
         if not key or key in seen:
             what = f"the header {key!r} comes twice" if key else "this header has no key"
             raise DecodeError(what, offset=start, field="headers")
         seen.add(key)
-        yield key, message[value_at:stop].decode("utf-8", "surrogateescape"), start, stop
+        yield key, _text(message[value_at:stop]), start, stop
         start = stop
-
-
-def _header(key: str, value: str) -> bytes:
-    try:
-        raw, content = key.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape")
-        if not raw:
-            raise ValueError("the key is empty")
-        return len(raw).to_bytes(1) + raw + len(content).to_bytes(2) + content
-    except (ValueError, OverflowError) as error:  # lone surrogates are ValueErrors too
-        raise UnsupportedMutation(f"the header {key!r} cannot be written: {error}") from None
 
 
 def write_headers(headers: Mapping[str, str]) -> bytes:
@@ -56,8 +46,12 @@ def mutate_headers(message: bytes, start: int, end: int, mutation: Mutation) -> 
 def _write(key: str, value: str) -> bytes:
     try:
         raw, content = key.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape")
-        if not raw:
-            raise ValueError("the key is empty")
+        if not raw or (_text(raw), _text(content)) != (key, value):
+            raise ValueError("it would not be read back as it is")
         return len(raw).to_bytes(1) + raw + len(content).to_bytes(2) + content
     except (ValueError, OverflowError) as error:  # lone surrogates are ValueErrors too
         raise UnsupportedMutation(f"the header {key!r} cannot be written: {error}") from None
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")

@@ -63,7 +63,7 @@ class DubboCodec(Codec):
 
     def decode(self, message: bytes, direction: Direction) -> Metadata:
         if len(message) < _HEADER_SIZE:
-            self.layout.unpack(message)  # says what is missing
+            header.LAYOUT.unpack(message)  # says what is missing
         flags, status, request_id = _read_header(message)
         if not flags & REQUEST:
             return self._decode_response(message, flags, status, request_id)
