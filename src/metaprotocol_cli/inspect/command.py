@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from metaprotocol_cli.capture import CaptureError, is_capture
+from metaprotocol_cli.inspect.captures import read_capture
 from metaprotocol_cli.inspect.jsonlines import JsonLines
-from metaprotocol_cli.inspect.records import read_records
+from metaprotocol_cli.inspect.records import Note, Record, read_records
 from metaprotocol_cli.inspect.source import progress, read_chunks
 from metaprotocol_cli.inspect.text import Text
 from metaprotocol_cli.options import codec_from, codec_options
 from metaprotocol_cli.terminal import color_option
-from metaprotocol_sdk import Direction, ProtocolError
+from metaprotocol_sdk import Codec, Direction, ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _DIRECTIONS = {"to-server": Direction.TO_SERVER, "to-client": Direction.TO_CLIENT}
 
@@ -31,11 +37,12 @@ _DIRECTIONS = {"to-server": Direction.TO_SERVER, "to-client": Direction.TO_CLIEN
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["auto", "raw", "hex"]),
+    type=click.Choice(["auto", "raw", "hex", "pcap"]),
     default="auto",
     show_default=True,
-    help="What the file holds: the stream's bytes, or hex text (plain, xxd, hexdump -C).",
+    help="What the file holds: the stream's bytes, hex text (plain, xxd, hexdump -C), or pcap or pcapng.",
 )
+@click.option("--port", type=click.IntRange(1, 65535), help="In a packet capture: the server's port.")
 @click.option("-v", "--verbose", count=True, help="Show properties and an annotated dump; -vv shortens nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line; with -v spans and bytes too.")
 @color_option
@@ -47,13 +54,15 @@ def command(
     options: tuple[str, ...],
     direction: str,
     form: str,
+    port: int | None,
     verbose: int,
     as_json: bool,
     file: BinaryIO,
 ) -> None:
     """Read the messages of a captured stream.
 
-    FILE holds the bytes of one direction of one connection, raw or as hex text; - is standard input.
+    FILE holds the bytes of one direction of one connection, raw or as hex text; or a packet capture (pcap, pcapng),
+    of which every connection is read, both ways, or those of --port. - is standard input.
 
     The exit status is 0 if every message was read, 1 if one was not or the stream is broken, and 2 if the command
     line is wrong.
@@ -62,24 +71,67 @@ def command(
     Examples:
       metaprotocol inspect --codec dubbo stream.c2s.bin
       metaprotocol inspect --codec dubbo -v --direction to-client stream.bin
+      metaprotocol inspect --codec dubbo --port 20880 trace.pcapng
       echo 4152 0103 0000 0004 0000 0012 0000 0000 0000 | metaprotocol inspect --codec awesomerpc -v -
     """
-    codec = codec_from(codec_name, options).for_connection()
-    which = _DIRECTIONS.get(direction) or _direction_of(file)
+    codec = codec_from(codec_name, options)
+    if not hasattr(file, "peek"):
+        file = io.BufferedReader(file)
     printer = JsonLines(codec, verbose) if as_json else Text(codec, verbose)
-    sound = True
     printer.begin()
-    with progress(file) as show, closing(read_chunks(file, form)) as chunks:
+    with progress(file) as show:
+        if form == "pcap" or (form == "auto" and is_capture(file.peek(64))):  # type: ignore[attr-defined]
+            sound = _print_capture(file, codec, port, printer, show)
+        elif port is not None:
+            raise click.UsageError("--port chooses connections of a packet capture; this file is none")
+        else:
+            which = _DIRECTIONS.get(direction) or _direction_of(file)
+            sound = _print_stream(file, form, codec, which, printer, show)
+    printer.end()
+    ctx.exit(0 if sound else 1)
+
+
+def _print_stream(
+    file: BinaryIO,
+    form: str,
+    codec: Codec,
+    direction: Direction,
+    printer: JsonLines | Text,
+    show: Callable[[int], None],
+) -> bool:
+    """Print the messages of one stream; return whether all of it was read."""
+    sound = True
+    with closing(read_chunks(file, form)) as chunks:
         try:
-            for record in read_records(chunks, codec, which):
+            for record in read_records(chunks, codec.for_connection(), direction):
                 printer.record(record)
                 show(record.offset)
                 sound = sound and record.metadata.error is None
         except ProtocolError as error:
             printer.broken(error)
             sound = False
-    printer.end()
-    ctx.exit(0 if sound else 1)
+    return sound
+
+
+def _print_capture(
+    file: BinaryIO, codec: Codec, port: int | None, printer: JsonLines | Text, show: Callable[[int], None]
+) -> bool:
+    """Print the messages of all connections of a capture; return whether all of it was read."""
+    sound = True
+    try:
+        for item in read_capture(file, codec, port):
+            if file.seekable():
+                show(file.tell())
+            if isinstance(item, Record):
+                printer.record(item)
+                sound = sound and item.metadata.error is None
+            else:
+                printer.note(item)
+                sound = sound and item.error is None
+    except CaptureError as error:
+        printer.note(Note(str(error)))
+        sound = False
+    return sound
 
 
 def _direction_of(file: BinaryIO) -> Direction:

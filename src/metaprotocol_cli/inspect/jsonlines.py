@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
-from metaprotocol_cli.inspect.records import error_fields
-
 if TYPE_CHECKING:
-    from metaprotocol_cli.inspect.records import Record
+    from metaprotocol_cli.capture import Connection
+    from metaprotocol_cli.inspect.records import Note, Record
     from metaprotocol_sdk import Codec, ProtocolError
 
 
@@ -47,8 +46,13 @@ class JsonLines:
             "header_size": metadata.header_size,
             "body_size": metadata.body_size,
             "properties": metadata.properties,
-            "error": metadata.error and error_fields(metadata.error),
+            "error": metadata.error and _error_fields(metadata.error),
         }
+        if record.connection is not None:
+            fields["connection"] = _connection_fields(record.connection)
+            fields["time"] = record.timestamp / 1e9 if record.timestamp else None
+            fields["answers"] = metadata.request.operation if metadata.request else None
+            fields["elapsed_ms"] = None if record.elapsed is None else record.elapsed / 1e6
         if self._verbose:
             fields["spans"] = [attrs.asdict(span) for span in self._codec.spans(metadata)]
             fields["hex"] = metadata.message.hex()
@@ -56,7 +60,30 @@ class JsonLines:
 
     def broken(self, error: ProtocolError) -> None:
         """Print what ended the stream, as an object of its own."""
-        click.echo(json.dumps({"stream_error": error_fields(error)}))
+        click.echo(json.dumps({"stream_error": _error_fields(error)}))
+
+    def note(self, note: Note) -> None:
+        """Print what is missing or wrong in a capture, as an object of its own."""
+        fields: dict[str, Any] = {"note": note.text}
+        if note.connection is not None:
+            fields |= {"connection": _connection_fields(note.connection), "direction": note.direction}
+        if note.error is not None:
+            fields["stream_error"] = _error_fields(note.error)
+        click.echo(json.dumps(fields))
 
     def end(self) -> None:
         """Print nothing: the exit status tells."""
+
+
+def _connection_fields(connection: Connection) -> dict[str, object]:
+    return {"id": connection.id, "client": connection.client, "server": connection.server}
+
+
+def _error_fields(error: ProtocolError) -> dict[str, object]:
+    return {
+        "kind": type(error).__name__,
+        "message": error.message,
+        "offset": error.offset,
+        "field": error.field,
+        "hint": error.hint,
+    }

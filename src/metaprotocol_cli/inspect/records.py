@@ -1,4 +1,4 @@
-"""The messages of a stream, each with its place."""
+"""The messages of a stream or a capture, each with its place."""
 
 from __future__ import annotations
 
@@ -11,22 +11,47 @@ from metaprotocol_sdk import Codec, Direction, MessageDecoder, Metadata, Protoco
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from metaprotocol_cli.capture import Connection
+
 
 @frozen
 class Record:
-    """One message of a stream.
+    """One message.
 
     Args:
         number: Its number in the output, from 1.
-        offset: Its first byte's place in the stream.
+        offset: Its first byte's place in its stream.
         direction: Which way it travels.
         metadata: The message.
+        connection: The connection it belongs to; None outside a capture.
+        timestamp: When its last byte was captured, in nanoseconds since 1970; 0 if unknown.
+        elapsed: Nanoseconds since the request that it answers; None if it answers none.
     """
 
     number: int
     offset: int
     direction: Direction
     metadata: Metadata
+    connection: Connection | None = None
+    timestamp: int = 0
+    elapsed: int | None = None
+
+
+@frozen
+class Note:
+    """Something a person should know of what follows in a capture.
+
+    Args:
+        text: One sentence.
+        connection: The connection it is about, or None.
+        direction: The direction of it, or None.
+        error: The error, if the note says that a stream is broken.
+    """
+
+    text: str
+    connection: Connection | None = None
+    direction: Direction | None = None
+    error: ProtocolError | None = None
 
 
 def read_records(chunks: Iterable[bytes], codec: Codec, direction: Direction) -> Iterator[Record]:
@@ -50,14 +75,3 @@ def read_records(chunks: Iterable[bytes], codec: Codec, direction: Direction) ->
         if decoder.error is not None:
             raise decoder.error
     decoder.eof()
-
-
-def error_fields(error: ProtocolError) -> dict[str, object]:
-    """Return an error as JSON shows it."""
-    return {
-        "kind": type(error).__name__,
-        "message": error.message,
-        "offset": error.offset,
-        "field": error.field,
-        "hint": error.hint,
-    }

@@ -12,7 +12,8 @@ from metaprotocol_cli.terminal import arrow, printable
 from metaprotocol_sdk import Direction, MessageType, Status
 
 if TYPE_CHECKING:
-    from metaprotocol_cli.inspect.records import Record
+    from metaprotocol_cli.capture import Connection
+    from metaprotocol_cli.inspect.records import Note, Record
     from metaprotocol_sdk import Codec, Metadata, ProtocolError
 
 _TYPE_COLORS = {
@@ -39,6 +40,7 @@ class Text:
         self._counts: Counter[str] = Counter()
         self._bytes = 0
         self._unreadable = 0
+        self._connection: Connection | None = None
 
     def begin(self) -> None:
         """Print the heading."""
@@ -48,6 +50,7 @@ class Text:
     def record(self, record: Record) -> None:
         """Print one message."""
         metadata = record.metadata
+        self._switch(record.connection)
         self._counts[metadata.message_type] += 1
         self._bytes += len(metadata.message)
         cells = (
@@ -57,7 +60,7 @@ class Text:
             (f"{metadata.request_id:>6} ", None),
             (f"{metadata.header_size}+{metadata.body_size}".ljust(14), None),
             (_status(metadata).ljust(11), "red" if metadata.status is Status.ERROR else None),
-            (_summary(metadata), None),
+            (_summary(metadata) + _elapsed(record), None),
         )
         line = " ".join(text if color is None else click.style(text, fg=color) for text, color in cells)
         click.echo(line.rstrip())
@@ -75,6 +78,15 @@ class Text:
             text += f"; {error.hint}"
         click.echo(click.style(text, fg="red"), err=True)
 
+    def note(self, note: Note) -> None:
+        """Print what is missing or wrong in a capture."""
+        self._switch(note.connection)
+        mark = "" if note.direction is None else f"{arrow(note.direction is Direction.TO_SERVER)} "
+        text = printable(note.text)
+        if note.error is not None:
+            text = f"the stream is broken: {text}"
+        click.echo(click.style(f"           {mark}! {text}", fg="yellow" if note.error is None else "red"))
+
     def end(self) -> None:
         """Print what was seen in all."""
         total = self._counts.total()
@@ -85,6 +97,15 @@ class Text:
         if self._unreadable:
             summary += f"; {self._unreadable:,} unreadable"
         click.echo(click.style(summary, dim=True), err=True)
+
+    def _switch(self, connection: Connection | None) -> None:
+        """Print which connection the next lines are about, if it is another one."""
+        if connection is not None and connection is not self._connection:
+            self._connection = connection
+            which = f"connection {connection.id}: {connection.client} {arrow(True)} {connection.server}"
+            if connection.server_is_a_guess:
+                which += " (which side is the server is a guess; --port tells)"
+            click.echo(click.style(which, bold=True))
 
     def _details(self, metadata: Metadata) -> None:
         full = self._verbose > 1
@@ -104,10 +125,15 @@ def _status(metadata: Metadata) -> str:
 
 
 def _summary(metadata: Metadata) -> str:
-    if metadata.operation:
-        return printable(metadata.operation, 200)
-    return "  ".join(
+    operation = metadata.operation or (metadata.request.operation if metadata.request else "")
+    parts = [printable(operation, 200)] if operation else []
+    parts += (
         f"{key}: {printable(metadata.properties[key], 100)}"
         for key in ("exception", "error", "event")
-        if key in metadata.properties
+        if key in metadata.properties and not metadata.operation
     )
+    return "  ".join(parts)
+
+
+def _elapsed(record: Record) -> str:
+    return "" if record.elapsed is None else f"  after {record.elapsed / 1e6:,.3f} ms"
