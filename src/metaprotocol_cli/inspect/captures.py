@@ -27,8 +27,8 @@ class _Reading:
         self.begun: set[Direction] = set()
         self.ended: set[Direction] = set()
 
-    def note(self, text: str, direction: Direction, error: ProtocolError | None = None) -> Note:
-        return Note(text, self.connection, direction, error)
+    def note(self, text: str, direction: Direction, error: ProtocolError | None = None, *, lost: bool = False) -> Note:
+        return Note(text, self.connection, direction, error, lost or error is not None)
 
     def begin(self, direction: Direction) -> Iterator[Note]:
         """Say at a direction's first event if it began before the capture did."""
@@ -70,7 +70,7 @@ def read_capture(file: BinaryIO, codec: Codec, port: int | None) -> Iterator[Rec
                 yield reading.note(str(stream.error), direction, stream.error)
         elif isinstance(event, Gap):
             stream.lose(event.size)
-            yield reading.note(f"{event.size:,} bytes are not in the capture", direction)
+            yield reading.note(f"{event.size:,} bytes are not in the capture", direction, lost=True)
         else:
             yield from _end(reading, direction, event)
             if len(reading.ended) == len(Direction):

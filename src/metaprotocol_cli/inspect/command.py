@@ -80,7 +80,7 @@ def command(
     printer = JsonLines(codec, verbose) if as_json else Text(codec, verbose)
     printer.begin()
     with progress(file) as show:
-        if form == "pcap" or (form == "auto" and is_capture(file.peek(64))):  # type: ignore[attr-defined]
+        if form == "pcap" or (form == "auto" and is_capture(file.peek(64))):
             sound = _print_capture(file, codec, port, printer, show)
         elif port is not None:
             raise click.UsageError("--port chooses connections of a packet capture; this file is none")
@@ -127,7 +127,7 @@ def _print_capture(
                 sound = sound and item.metadata.error is None
             else:
                 printer.note(item)
-                sound = sound and item.error is None
+                sound = sound and not item.lost
     except CaptureError as error:
         printer.note(Note(str(error)))
         sound = False

@@ -46,12 +46,14 @@ class Note:
         connection: The connection it is about, or None.
         direction: The direction of it, or None.
         error: The error, if the note says that a stream is broken.
+        lost: Whether messages may be missing from the output.
     """
 
     text: str
     connection: Connection | None = None
     direction: Direction | None = None
     error: ProtocolError | None = None
+    lost: bool = False
 
 
 def read_records(chunks: Iterable[bytes], codec: Codec, direction: Direction) -> Iterator[Record]:
