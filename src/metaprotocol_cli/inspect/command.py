@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
 
@@ -75,18 +75,17 @@ def command(
       echo 4152 0103 0000 0004 0000 0012 0000 0000 0000 | metaprotocol inspect --codec awesomerpc -v -
     """
     codec = codec_from(codec_name, options)
-    if not hasattr(file, "peek"):
-        file = io.BufferedReader(file)
+    reader = file if isinstance(file, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", file))
     printer = JsonLines(codec, verbose) if as_json else Text(codec, verbose)
     printer.begin()
     with progress(file) as show:
-        if form == "pcap" or (form == "auto" and is_capture(file.peek(64))):
-            sound = _print_capture(file, codec, port, printer, show)
+        if form == "pcap" or (form == "auto" and is_capture(reader.peek(64))):
+            sound = _print_capture(reader, codec, port, printer, show)
         elif port is not None:
             raise click.UsageError("--port chooses connections of a packet capture; this file is none")
         else:
             which = _DIRECTIONS.get(direction) or _direction_of(file)
-            sound = _print_stream(file, form, codec, which, printer, show)
+            sound = _print_stream(reader, form, codec, which, printer, show)
     printer.end()
     ctx.exit(0 if sound else 1)
 

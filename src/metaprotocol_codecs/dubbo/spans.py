@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.dubbo import header
 from metaprotocol_codecs.dubbo.attachments import Place, read_map
-from metaprotocol_codecs.dubbo.hessian2 import Tables, read_class_name, read_string, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import Reader, Tables, describe, read_string, skip_values
 from metaprotocol_codecs.dubbo.hessian2.strings import NULL
 from metaprotocol_codecs.dubbo.request import descriptors, read_invocation
 from metaprotocol_codecs.dubbo.response import KINDS, read_result
@@ -15,6 +15,7 @@ from metaprotocol_sdk import Limits, Metadata, ProtocolError, Span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_LONGEST_DESCRIPTION = 1000
 _BODY_STRINGS = ("dubbo", "path", "version", "method", "parameter_types")
 
 
@@ -66,9 +67,10 @@ def _request(message: bytes, position: int, limits: Limits) -> Iterator[Span]:
         position, types = span.end, span.value
     invocation = read_invocation(message, header.LAYOUT.size)
     tables = Tables()
+    values = _Values(message, position, limits)
     for number, descriptor in enumerate(descriptors(types)):
         end = skip_values(message, position, 1, tables)
-        yield Span(position, end, f"arguments.{number}", "", descriptor)
+        yield Span(position, end, f"arguments.{number}", values.describe_next(), descriptor)
         position = end
     yield from _attachments(message, invocation.place, tables, limits)
 
@@ -78,8 +80,8 @@ def _response(message: bytes, position: int, limits: Limits) -> Iterator[Span]:
     place = result.place
     yield Span(position, place.values_start, "kind", str(result.kind), KINDS[result.kind])
     if place.values:
-        name = read_class_name(message, place.values_start) or ""
-        yield Span(place.values_start, place.start, "exception" if result.is_exception else "value", "", name)
+        value = _Values(message, place.values_start, limits).describe_next()
+        yield Span(place.values_start, place.start, "exception" if result.is_exception else "value", value)
     if result.has_attachments:
         yield from _attachments(message, place, result.tables, limits)
 
@@ -99,6 +101,23 @@ def _attachments(message: bytes, place: Place, tables: Tables, limits: Limits) -
         name = f"attachments.{'?' if key is None else key}"
         yield Span(key_start, end, name, value or "", "not a string" if value is None else "")
     yield Span(found.end - 1, found.end, "end", "", "of the attachments")
+
+
+class _Values:
+    """Describes the values of a message one after the other, as far as the limits let them be built."""
+
+    def __init__(self, message: bytes, position: int, limits: Limits) -> None:
+        self._reader: Reader | None = Reader(message, position, limits)
+
+    def describe_next(self) -> str:
+        """Return what the next value is; "" from the first one on that cannot be built."""
+        if self._reader is None:
+            return ""
+        try:
+            return describe(self._reader.read(), _LONGEST_DESCRIPTION)
+        except ProtocolError:
+            self._reader = None
+            return ""
 
 
 def _string(message: bytes, position: int, name: str) -> Span:
