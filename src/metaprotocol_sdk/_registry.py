@@ -15,6 +15,7 @@ from typing import Any
 from attrs import frozen
 
 from metaprotocol_sdk._codec import Codec
+from metaprotocol_sdk._enums import Direction
 from metaprotocol_sdk._errors import CodecConflict, CodecLoadError, CodecNotFound
 
 ENTRY_POINT_GROUP = "metaprotocol.codecs"
@@ -91,9 +92,11 @@ def load_codec(name: str, **options: Any) -> Codec:
             f"the codec {codec.name!r} does not take these options: {error}; its options are: {taken}"
         ) from None
     try:
-        return codec(**options)
+        loaded = codec(**options)
+        loaded.framing.scanner(Direction.TO_SERVER, loaded.limits)  # refuses limits that no message fits
     except (TypeError, ValueError) as error:
         raise CodecLoadError(f"the codec {codec.name!r} refuses its options: {error}") from error
+    return loaded
 
 
 def load_codec_class(name: str) -> type[Codec]:
