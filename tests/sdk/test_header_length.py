@@ -1,0 +1,135 @@
+"""HeaderLength: a function of a fixed header says how long the message is."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from toy_protocols import byte_by_byte, codec_for, cut_anywhere, damaged, outcome, two_pieces
+
+from metaprotocol_sdk import (
+    Direction,
+    FramingError,
+    HeaderLength,
+    IncompleteMessage,
+    LimitExceeded,
+    Limits,
+    MessageDecoder,
+)
+
+
+def three_lengths(header: bytes) -> int:
+    """As SOFA-Bolt does it: class name, headers and content each have a length."""
+    return 8 + int.from_bytes(header[2:4]) + int.from_bytes(header[4:6]) + int.from_bytes(header[6:8])
+
+
+BOLT_LIKE = HeaderLength(8, three_lengths, magic=b"\x01")
+
+
+def message(name: bytes, headers: bytes, content: bytes) -> bytes:
+    lengths = b"".join(len(part).to_bytes(2) for part in (name, headers, content))
+    return b"\x01\x00" + lengths + name + headers + content
+
+
+MESSAGES = [message(b"a.B", b"k=v", b"hello"), message(b"", b"", b""), message(b"a.B", b"", b"x" * 30)]
+
+
+def test_coalesced_messages_come_out_at_every_split_point() -> None:
+    stream = b"".join(MESSAGES)
+    for chunks in (byte_by_byte(stream), *two_pieces(stream)):
+        result = outcome(codec_for(BOLT_LIKE), chunks)
+        assert (result.pieces, result.error) == (MESSAGES, None)
+
+
+@given(st.lists(st.tuples(*[st.binary(max_size=20)] * 3), max_size=4), st.data())
+def test_messages_and_error_are_the_same_however_the_stream_was_cut(
+    parts: list[tuple[bytes, bytes, bytes]], data: st.DataObject
+) -> None:
+    stream = data.draw(damaged(b"".join(message(*part) for part in parts)))
+    codec = codec_for(BOLT_LIKE, limits=Limits(max_message_size=60))
+    assert outcome(codec, data.draw(cut_anywhere(stream))) == outcome(codec, [stream])
+
+
+def test_the_function_is_shown_the_header_and_nothing_behind_it() -> None:
+    shown: list[bytes] = []
+
+    def total(header: bytes) -> int:
+        shown.append(header)
+        return three_lengths(header)
+
+    codec = codec_for(HeaderLength(8, total))
+    outcome(codec, [b"".join(MESSAGES)])
+    outcome(codec, byte_by_byte(b"".join(MESSAGES)))
+    assert shown == [piece[:8] for piece in MESSAGES] * 2
+    assert {type(header) for header in shown} == {bytes}
+
+
+@pytest.mark.parametrize("total", [-1, 0, 7])
+def test_a_total_below_the_header_is_refused(total: int) -> None:
+    result = outcome(codec_for(HeaderLength(8, lambda header: total)), [bytes(20)])
+    assert (result.messages, result.error, result.offset) == ([], FramingError, 0)
+    assert f"the message is {total} bytes long, which is less than the header's own 8" in result.text
+
+
+def test_a_total_above_the_limit_is_refused_with_the_headers_last_byte() -> None:
+    decoder = MessageDecoder(codec_for(BOLT_LIKE, limits=Limits(max_message_size=100)), Direction.TO_SERVER)
+    header = bytes.fromhex("0100 0021 0000 003c")
+    decoder.feed(header[:7])
+    assert decoder.error is None
+    decoder.feed(header[7:])
+    assert isinstance(decoder.error, LimitExceeded)
+    assert (decoder.error.value, decoder.error.maximum) == (101, 100)
+
+
+def test_a_total_at_the_limit_passes() -> None:
+    whole = message(b"", b"", bytes(92))
+    codec = codec_for(BOLT_LIKE, limits=Limits(max_message_size=100))
+    assert outcome(codec, byte_by_byte(whole)).pieces == [whole]
+
+
+def test_the_function_may_refuse_a_header() -> None:
+    def total(header: bytes) -> int:
+        if header[1]:
+            raise FramingError("the second byte is reserved", offset=1, field="reserved")
+        return three_lengths(header)
+
+    bad = bytes.fromhex("01ff 0000 0000 0000")
+    for chunks in ([MESSAGES[0] + bad], byte_by_byte(MESSAGES[0] + bad)):
+        result = outcome(codec_for(HeaderLength(8, total)), chunks)
+        assert (result.pieces, result.error) == ([MESSAGES[0]], FramingError)
+        assert result.offset == len(MESSAGES[0]) + 1
+
+
+def test_a_wrong_magic_is_refused_before_the_header_is_there() -> None:
+    result = outcome(codec_for(BOLT_LIKE), [b"\x02"])
+    assert (result.error, result.offset) == (FramingError, 0)
+
+
+def test_the_stream_may_not_end_inside_a_header_or_a_body() -> None:
+    for length in (1, 7, 8, len(MESSAGES[0]) - 1):
+        result = outcome(codec_for(BOLT_LIKE), [MESSAGES[0][:length]])
+        assert (result.error, result.offset) == (IncompleteMessage, length)
+
+
+@pytest.mark.parametrize(
+    ("size", "magic", "reason"),
+    [(0, b"", "size must be at least 1"), (1, b"ab", "magic must not be longer than the header")],
+)
+def test_a_shape_that_cannot_be_is_refused_when_it_is_written(size: int, magic: bytes, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        HeaderLength(size, len, magic)
+
+
+@pytest.mark.parametrize("framing", [HeaderLength(1, len), HeaderLength(200, lambda header: 200)])
+def test_a_header_may_be_the_whole_message(framing: HeaderLength) -> None:
+    stream = bytes(framing.size * 3)
+    assert [len(piece) for piece in outcome(codec_for(framing), byte_by_byte(stream)).pieces] == [framing.size] * 3
+
+
+def test_a_function_that_breaks_is_a_bug_that_ends_the_stream() -> None:
+    """What it raises escapes as it is, as from `decode`; the stream can't be followed any more."""
+    broken: Callable[[bytes], int] = lambda header: 1 // 0  # noqa: E731
+    decoder = MessageDecoder(codec_for(HeaderLength(2, broken)), Direction.TO_SERVER)
+    with pytest.raises(ZeroDivisionError):
+        decoder.feed(b"ab")
+    assert isinstance(decoder.error, FramingError)

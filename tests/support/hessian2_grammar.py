@@ -1,0 +1,177 @@
+"""Draws Hessian 2.0 values straight from the grammar of the specification, in all forms that it allows.
+
+Nothing of our codec is used: what a reader must number is counted here a second time.
+"""
+
+import struct
+from collections.abc import Callable
+
+from attrs import field, frozen
+from hypothesis import strategies as st
+
+# A byte of the first column, and how many bytes follow it: every value without inner structure but strings, binaries.
+_FIXED = [
+    (b"NTF\x5b\x5c", 0),
+    (bytes(range(0x80, 0xC0)), 0),
+    (bytes(range(0xC0, 0xD0)), 1),
+    (bytes(range(0xD0, 0xD8)), 2),
+    (b"I", 4),
+    (bytes(range(0xD8, 0xF0)), 0),
+    (bytes(range(0xF0, 0x100)), 1),
+    (bytes(range(0x38, 0x40)), 2),
+    (b"\x59", 4),
+    (b"L", 8),
+    (b"\x5d", 1),
+    (b"\x5e", 2),
+    (b"\x5f", 4),
+    (b"D", 8),
+    (b"\x4a", 8),
+    (b"\x4b", 4),
+]
+
+
+@frozen
+class Values:
+    """Some values and what they number.
+
+    Args:
+        data: Their bytes.
+        count: How many there are.
+        references: How many lists, maps and objects are in them.
+        types: How many type names.
+        field_counts: The number of fields of each class that they define.
+    """
+
+    data: bytes
+    count: int
+    references: int
+    types: int
+    field_counts: list[int] = field(factory=list)
+
+
+class _Writer:
+    def __init__(self, draw: Callable) -> None:
+        self._draw = draw
+        self.references = 0
+        self.types = 0
+        self.field_counts: list[int] = []
+
+    def value(self, depth: int) -> bytes:
+        kinds = [self._fixed, self.string, self._binary]
+        if self.references:
+            kinds.append(self._reference)
+        if depth:
+            kinds += [self._list, self._map, self._object, self._defined]
+        kind = self._draw(st.sampled_from(kinds))
+        return kind(depth)
+
+    def _fixed(self, depth: int) -> bytes:
+        codes, rest = self._draw(st.sampled_from(_FIXED))
+        return bytes((self._draw(st.sampled_from(codes)),)) + self._draw(st.binary(min_size=rest, max_size=rest))
+
+    def string(self, depth: int = 0) -> bytes:
+        """Return a string of some chunks, counted as Java counts (UTF-16 units) or as Rust does (code points)."""
+        counts_units = self._draw(st.booleans())
+        texts = self._draw(st.lists(st.text(st.characters(exclude_categories=()), max_size=12), min_size=1, max_size=3))
+        stretch = self._draw(st.sampled_from([1, 1, 1, 3, 90, 3000]))
+        chunks = []
+        for number, text in enumerate(texts):
+            characters = list(text * stretch)
+            if counts_units:
+                units = "".join(characters).encode("utf-16-be", "surrogatepass")
+                characters = [chr(unit) for (unit,) in struct.iter_unpack(">H", units)]
+            body = "".join(characters).encode("utf-8", "surrogatepass")
+            chunks.append(self._string_head(len(characters), final=number == len(texts) - 1) + body)
+        return b"".join(chunks)
+
+    def _string_head(self, count: int, *, final: bool) -> bytes:
+        if not final:
+            return b"R" + struct.pack(">H", count)
+        forms = [b"S" + struct.pack(">H", count)]
+        if count < 32:
+            forms.append(bytes((count,)))
+        if count < 1024:
+            forms.append(bytes((0x30 + (count >> 8), count & 0xFF)))
+        return self._draw(st.sampled_from(forms))
+
+    def _binary(self, depth: int) -> bytes:
+        inner = self._draw(st.lists(st.binary(max_size=40), max_size=2))
+        last = (self._draw(st.binary(max_size=40)) * self._draw(st.sampled_from([1, 1, 30, 2000])))[:0xFFFF]
+        forms = [b"B" + struct.pack(">H", len(last))]
+        if len(last) < 16:
+            forms.append(bytes((0x20 + len(last),)))
+        if len(last) < 1024:
+            forms.append(bytes((0x34 + (len(last) >> 8), len(last) & 0xFF)))
+        chunks = b"".join(b"A" + struct.pack(">H", len(chunk)) + chunk for chunk in inner)
+        return chunks + self._draw(st.sampled_from(forms)) + last
+
+    def _integer(self, number: int) -> bytes:
+        forms = [b"I" + struct.pack(">i", number)]
+        if -16 <= number <= 47:
+            forms.append(bytes((0x90 + number,)))
+        if -2048 <= number <= 2047:
+            forms.append(struct.pack(">H", 0xC800 + number))
+        if -262144 <= number <= 262143:
+            forms.append((0xD40000 + number).to_bytes(3))
+        return self._draw(st.sampled_from(forms))
+
+    def _type(self) -> bytes:
+        if self.types and self._draw(st.booleans()):
+            return self._integer(self._draw(st.integers(0, self.types - 1)))
+        self.types += 1
+        return self.string()
+
+    def _reference(self, depth: int) -> bytes:
+        return b"Q" + self._integer(self._draw(st.integers(0, self.references - 1)))
+
+    def _list(self, depth: int) -> bytes:
+        self.references += 1
+        length = self._draw(st.integers(0, 7))
+        form = self._draw(st.sampled_from(["\x55", "\x56", "\x57", "\x58", "\x70", "\x78"])).encode("latin-1")
+        if form in b"\x70\x78":
+            head = bytes((form[0] + length,))
+        else:
+            head = form
+        if form in b"\x55\x56\x70":
+            head += self._type()
+        if form in b"\x56\x58":
+            head += self._integer(length)
+        body = b"".join(self.value(depth - 1) for _ in range(length))
+        return head + body + (b"Z" if form in b"\x55\x57" else b"")
+
+    def _map(self, depth: int) -> bytes:
+        self.references += 1
+        head = b"M" + self._type() if self._draw(st.booleans()) else b"H"
+        length = self._draw(st.integers(0, 4))
+        return head + b"".join(self.value(depth - 1) for _ in range(2 * length)) + b"Z"
+
+    def _definition(self) -> bytes:
+        count = self._draw(st.integers(0, 4))
+        name = self.string()
+        fields = b"".join(self.string() for _ in range(count))
+        self.field_counts.append(count)
+        return b"C" + name + self._integer(count) + fields
+
+    def _defined(self, depth: int) -> bytes:
+        """A class definition may stand before any value."""
+        return self._definition() + self.value(depth - 1)
+
+    def _object(self, depth: int) -> bytes:
+        definition = b"" if self.field_counts and self._draw(st.booleans()) else self._definition()
+        number = self._draw(st.integers(0, len(self.field_counts) - 1))
+        self.references += 1
+        if number < 16 and self._draw(st.booleans()):
+            head = bytes((0x60 + number,))
+        else:
+            head = b"O" + self._integer(number)
+        fields = (self.value(depth - 1) for _ in range(self.field_counts[number]))
+        return definition + head + b"".join(fields)
+
+
+@st.composite
+def hessian2_values(draw: Callable, max_count: int = 3, max_depth: int = 3) -> Values:
+    """Draw some values as they would stand behind each other in one message."""
+    writer = _Writer(draw)
+    count = draw(st.integers(1, max_count))
+    data = b"".join(writer.value(max_depth) for _ in range(count))
+    return Values(data, count, writer.references, writer.types, writer.field_counts)
