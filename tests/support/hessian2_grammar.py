@@ -127,17 +127,14 @@ class _Writer:
     def _list(self, depth: int) -> bytes:
         self.references += 1
         length = self._draw(st.integers(0, 7))
-        form = self._draw(st.sampled_from(["\x55", "\x56", "\x57", "\x58", "\x70", "\x78"])).encode("latin-1")
-        if form in b"\x70\x78":
-            head = bytes((form[0] + length,))
-        else:
-            head = form
-        if form in b"\x55\x56\x70":
+        code = self._draw(st.sampled_from(b"\x55\x56\x57\x58\x70\x78"))
+        head = bytes((code + length if code >= 0x70 else code,))
+        if code in b"\x55\x56\x70":
             head += self._type()
-        if form in b"\x56\x58":
+        if code in b"\x56\x58":
             head += self._integer(length)
         body = b"".join(self.value(depth - 1) for _ in range(length))
-        return head + body + (b"Z" if form in b"\x55\x57" else b"")
+        return head + body + (b"Z" if code in b"\x55\x57" else b"")
 
     def _map(self, depth: int) -> bytes:
         self.references += 1
@@ -160,10 +157,8 @@ class _Writer:
         definition = b"" if self.field_counts and self._draw(st.booleans()) else self._definition()
         number = self._draw(st.integers(0, len(self.field_counts) - 1))
         self.references += 1
-        if number < 16 and self._draw(st.booleans()):
-            head = bytes((0x60 + number,))
-        else:
-            head = b"O" + self._integer(number)
+        short = number < 16 and self._draw(st.booleans())
+        head = bytes((0x60 + number,)) if short else b"O" + self._integer(number)
         fields = (self.value(depth - 1) for _ in range(self.field_counts[number]))
         return definition + head + b"".join(fields)
 
