@@ -1,7 +1,5 @@
 """HeaderLength: a function of a fixed header says how long the message is."""
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,8 +126,7 @@ def test_a_header_may_be_the_whole_message(framing: HeaderLength) -> None:
 
 def test_a_function_that_breaks_is_a_bug_that_ends_the_stream() -> None:
     """What it raises escapes as it is, as from `decode`; the stream can't be followed any more."""
-    broken: Callable[[bytes], int] = lambda header: 1 // 0  # noqa: E731
-    decoder = MessageDecoder(codec_for(HeaderLength(2, broken)), Direction.TO_SERVER)
+    decoder = MessageDecoder(codec_for(HeaderLength(2, lambda header: 1 // 0)), Direction.TO_SERVER)
     with pytest.raises(ZeroDivisionError):
         decoder.feed(b"ab")
     assert isinstance(decoder.error, FramingError)
