@@ -62,11 +62,18 @@ class Codec(ABC):
     default_limits: ClassVar[Limits] = Limits()
     """The limits of a codec that is given none."""
 
+    _abstract: ClassVar[bool] = True
+
     def __init__(self, *, limits: Limits | None = None) -> None:
+        if self._abstract:
+            raise TypeError(f"{type(self).__qualname__} is a base class for codecs, not a codec")
+        if limits is not None and not isinstance(limits, Limits):
+            raise TypeError(f"limits must be a Limits, not {limits!r}")
         self.limits = self.default_limits if limits is None else limits
 
     def __init_subclass__(cls, *, abstract: bool = False, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
+        cls._abstract = abstract
         if not abstract:
             _check_definition(cls)
 

@@ -73,35 +73,23 @@ class MessageDecoder:
             RuntimeError: `eof` was called.
         """
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)
         if self._ended:
             raise RuntimeError("feed() was called after eof()")
         if not isinstance(data, bytes):
             data = bytes(data)
         messages: list[Metadata] = []
-        scan, start, size = self._scan, 0, len(data)
         try:
-            while start < size:
-                end = scan(data, start)
-                if end < 0:
-                    self._keep(data, start)
-                    break
-                if not start < end <= size:
-                    raise self._stray(f"returned {end} for bytes {start} to {size}")
-                if self._buffer:
-                    self._buffer += data[:end]
-                    message = bytes(self._buffer)
-                    self._buffer.clear()
-                else:
-                    message = data[start:end]
-                if len(message) > self._maximum:
-                    raise self._too_long()
-                messages.append(self._decode(message))
-                self._consumed += len(message)
-                start = end
+            # In pieces no longer than a message may be, so that a scanner never looks further than the limit.
+            for at in range(0, len(data), self._maximum):
+                self._take(data[at : at + self._maximum], messages)
         except ProtocolError as error:
-            # In smaller pieces the limit would have been met before these bytes were shown.
-            self._fail(self._too_long() if (error.offset or 0) >= self._maximum else error)
+            self._fail(error)
+        except Exception as bug:
+            # Not the peer's fault: it is raised as it is, and the stream ends here.
+            name = self._codec.name
+            self._fail(FramingError(f"the codec {name} raised {type(bug).__name__}, a bug in it", offset=0))
+            raise
         return messages
 
     def eof(self) -> None:
@@ -112,7 +100,7 @@ class MessageDecoder:
             ProtocolError: An earlier call set `error`.
         """
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)
         self._ended = True
         if self._buffer:
             error = IncompleteMessage(
@@ -123,13 +111,44 @@ class MessageDecoder:
             self._fail(error)
             raise error
 
+    def _take(self, data: bytes, messages: list[Metadata]) -> None:
+        scan, start, size = self._scan, 0, len(data)
+        if self._buffer and len(self._buffer) + size > self._maximum:
+            # The message that is begun may use only so much of the data; behind it a new one has all the room.
+            start = self._take_one(data[: self._maximum - len(self._buffer)], 0, messages)
+        while start < size:
+            end = scan(data, start)
+            if end < 0:
+                self._keep(data, start)
+                return
+            start = self._complete(data, start, end, messages)
+
+    def _take_one(self, data: bytes, start: int, messages: list[Metadata]) -> int:
+        end = self._scan(data, start)
+        if end < 0:
+            self._keep(data, start)
+        return self._complete(data, start, end, messages)
+
+    def _complete(self, data: bytes, start: int, end: int, messages: list[Metadata]) -> int:
+        if not start < end <= len(data):
+            raise self._stray(f"returned {end} for bytes {start} to {len(data)}")
+        if self._buffer:
+            self._buffer += data[:end]
+            message = bytes(self._buffer)
+            self._buffer.clear()
+        else:
+            message = data[start:end]
+        messages.append(self._decode(message))
+        self._consumed += len(message)
+        return end
+
     def _keep(self, data: bytes, start: int) -> None:
         self._buffer += data[start:] if start else data
         needed = self._scanner.needed
         if needed < 1:
             raise self._stray(f"needs {needed} bytes")
         if len(self._buffer) + needed > self._maximum:
-            raise self._too_long()
+            raise LimitExceeded("max_message_size", self._maximum + 1, self._maximum, offset=0)
 
     def _decode(self, message: bytes) -> Metadata:
         try:
@@ -141,20 +160,14 @@ class MessageDecoder:
                 metadata = Metadata(message, kind, expects_reply=False)
             metadata.error = error.with_traceback(None)
             return metadata
-        except Exception as bug:
-            # Not the peer's fault: it is raised as it is, and the stream ends here.
-            self._fail(FramingError(f"the codec {self._codec.name} raised {type(bug).__name__}, a bug in it", offset=0))
-            raise
 
     def _stray(self, what: str) -> FramingError:
         return FramingError(f"the scanner of the codec {self._codec.name} {what}: a bug in the codec", offset=0)
-
-    def _too_long(self) -> LimitExceeded:
-        return LimitExceeded("max_message_size", self._maximum + 1, self._maximum, offset=0)
 
     def _fail(self, error: ProtocolError) -> None:
         """Remember what ended the stream, its offset counted from the stream's first byte."""
         if not isinstance(error, IncompleteMessage):
             error.offset = self._consumed + (error.offset or 0)
-        self._error = error
+        # A traceback would hold on to all that was fed.
+        self._error = error.with_traceback(None)
         self._buffer.clear()

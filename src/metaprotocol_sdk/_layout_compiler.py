@@ -7,6 +7,7 @@ from typing import Any
 import construct
 from construct import core
 
+from metaprotocol_sdk._errors import EncodeError
 from metaprotocol_sdk._layout import LayoutField
 
 _REFUSAL = (
@@ -39,22 +40,28 @@ def compile_fields(declaration: Any) -> tuple[tuple[LayoutField, ...], str]:
     Raises:
         TypeError: It holds what cannot be compiled.
     """
+    while isinstance(declaration, core.Renamed):
+        declaration = declaration.subcon
     if not isinstance(declaration, construct.Struct):
         raise TypeError(f"a Layout takes a construct.Struct, not {_describe(declaration)}")
     fields: list[LayoutField] = []
     orders: dict[str, str] = {}
     offset = 0
+    names = {subcon.name for subcon in declaration.subcons}
     for position, subcon in enumerate(declaration.subcons):
         about = _Declaration(position)
         code, size, order = _primitive(subcon, about)
-        if code == "x":
-            about.name = about.name or f"padding{position}"
+        if code == "x" and not about.name:
+            about.name = f"padding{position}"
+            while about.name in names:
+                about.name += "_"
         if not about.name:
             raise TypeError(f'{about.label()} of the Layout has no name: write "name" / {_describe(subcon)}')
         if any(field.name == about.name for field in fields):
             raise TypeError(f"the Layout has two fields named {about.name!r}")
         if order:
             orders.setdefault(order, about.name)
+        _check_constant(about, size, code)
         fields.append(LayoutField(about.name, offset, size, code, about.constant, about.names, about.flags, about.doc))
         offset += size
     if not offset:
@@ -84,11 +91,22 @@ def _primitive(subcon: Any, about: _Declaration) -> tuple[str, int, str]:
                 return _integer(subcon, about)
             case core.Bytes() if isinstance(subcon.length, int) and subcon.length > 0:
                 return "s", subcon.length, ""
-            case core.Padded() if isinstance(subcon.length, int) and subcon.subcon is construct.Pass:
+            case core.Padded() if (
+                isinstance(subcon.length, int) and subcon.subcon is construct.Pass and subcon.pattern == b"\0"
+            ):
                 return "x", subcon.length, ""
             case _:
                 raise TypeError(f"{about.label()} of the Layout is {_describe(subcon)}; {_REFUSAL}")
         subcon = subcon.subcon
+
+
+def _check_constant(about: _Declaration, size: int, code: str) -> None:
+    if about.constant is None:
+        return
+    try:
+        LayoutField(about.name, 0, size, code).check(about.constant)
+    except EncodeError as error:
+        raise TypeError(f"{about.label()} of the Layout has a constant that it cannot hold: {error}") from None
 
 
 def _integer(subcon: Any, about: _Declaration) -> tuple[str, int, str]:
@@ -110,6 +128,8 @@ def _describe(subcon: Any) -> str:
             return _describe(subcon.subcon)
         case core.BytesInteger():
             return f"a BytesInteger of {subcon.length} bytes (as Int24ub is)"
+        case core.Padded() if subcon.pattern != b"\0":
+            return f"padding with the pattern {subcon.pattern!r} instead of zeros"
         case core.Bytes():
             return "Bytes of a length that is not a fixed number"
         case core.FormatField():

@@ -67,7 +67,7 @@ def available_codecs() -> tuple[CodecInfo, ...]:
     for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
         distribution = entry.dist
         name, version = (distribution.name, distribution.version) if distribution else ("", "")
-        found.add((entry.name, name, entry.value, version))
+        found.add((entry.name, name, f"{entry.module}:{entry.attr}", version))  # without the extras it may name
     return tuple(CodecInfo(name, target, dist, version) for name, dist, target, version in sorted(found))
 
 
@@ -133,6 +133,6 @@ def _import(target: str, what: str) -> type[Codec]:
         raise CodecLoadError(f"{what} cannot be loaded from {target}: {type(error).__name__}: {error}") from error
     if not (inspect.isclass(found) and issubclass(found, Codec)):
         raise CodecLoadError(f"{what} cannot be loaded: {target} is {found!r}, which is no subclass of Codec")
-    if inspect.isabstract(found):
+    if inspect.isabstract(found) or found._abstract:  # noqa: SLF001 - the SDK's own
         raise CodecLoadError(f"{what} cannot be loaded: {target} is a base class for codecs, not a codec")
     return found

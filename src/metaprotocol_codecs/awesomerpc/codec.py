@@ -10,6 +10,7 @@ from metaprotocol_sdk import (
     Codec,
     DecodeError,
     Direction,
+    EncodeError,
     Error,
     Layout,
     LengthField,
@@ -86,17 +87,17 @@ class AwesomeRpcCodec(Codec):
 
     def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
         message, start, end = metadata.message, HEADER.size, metadata.header_size
-        if not mutation and request_id is None:
-            return message
-        if mutation and metadata.error:
-            raise UnsupportedMutation(f"the headers cannot be read: {metadata.error}")
-        header, block = HEADER.parse(message), message[start:end]
         if mutation:
+            if metadata.error:
+                raise UnsupportedMutation(f"the message cannot be read: {metadata.error}")
             block = mutate_headers(message, start, end, mutation)
-            header |= {"length": start + len(block) + metadata.body_size, "headers_length": len(block)}
+            sizes = {"length": start + len(block) + metadata.body_size, "headers_length": len(block)}
+            message = HEADER.build(HEADER.parse(message) | sizes) + block + message[end:]
         if request_id is not None:
-            header["request_id"] = request_id
-        return HEADER.build(header) + block + message[end:]
+            if not 0 <= request_id <= self.max_request_id:
+                raise EncodeError(f"the request_id {request_id} does not fit 32 bits")
+            message = message[:4] + request_id.to_bytes(4) + message[8:]
+        return message
 
     def on_error(self, request: Metadata, error: Error) -> bytes:
         if not request.expects_reply:
@@ -110,12 +111,12 @@ class AwesomeRpcCodec(Codec):
         return self.build(HEARTBEAT_RESPONSE, request.request_id, int(request.properties["cmd"]))
 
     def spans(self, metadata: Metadata) -> list[Span]:
+        if metadata.error:
+            return super().spans(metadata)
         message, start, end = metadata.message, HEADER.size, metadata.header_size
-        spans = HEADER.spans(message)
-        spans += [Span(i, j, f"headers.{key}", value) for key, value, i, j in read_headers(message, start, end)]
-        if end < len(message):
-            spans.append(Span(end, len(message), "unreadable" if metadata.error else "payload"))
-        return spans
+        headers = [Span(i, j, f"headers.{key}", value) for key, value, i, j in read_headers(message, start, end)]
+        payload = [Span(end, len(message), "payload")] if end < len(message) else []
+        return [*HEADER.spans(message), *headers, *payload]
 
     def examples(self) -> Iterable[tuple[Direction, bytes]]:
         headers = {"service": "Greeter", "user": "Zoë"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from metaprotocol_codecs.dubbo.hessian2 import Tables, read_string, read_type_end, skip_values
-from metaprotocol_codecs.dubbo.hessian2.strings import NULL, read_integer
+from metaprotocol_codecs.dubbo.hessian2.skip import CLASS_DEFINITION, skip_class_definition
+from metaprotocol_codecs.dubbo.hessian2.strings import NULL, read_integer, string_size
 from metaprotocol_sdk import DecodeError, LimitExceeded, Limits
 
 Entry = tuple[int, int, int, str | None, str | None]
@@ -120,12 +121,14 @@ def skip_map_head(message: bytes, start: int, tables: Tables) -> int:
 
 
 def _read_if_string(message: bytes, position: int, tables: Tables, limit: str, maximum: int) -> tuple[str | None, int]:
+    while message[position] == CLASS_DEFINITION:  # one may stand before any value
+        position = skip_class_definition(message, position, tables.field_counts)
     tag = message[position]
     end = skip_values(message, position, 1, tables)
     if not (tag < 0x20 or 0x30 <= tag <= 0x33 or tag in (0x52, 0x53)):
         return None, end
-    if end - position > maximum:
-        raise LimitExceeded(limit, end - position, maximum, offset=position, field="attachments")
+    if end - position > maximum and (size := string_size(message, position)) > maximum:
+        raise LimitExceeded(limit, size, maximum, offset=position, field="attachments")
     return read_string(message, position)
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from metaprotocol_codecs.dubbo import header, marks
 from metaprotocol_codecs.dubbo.hessian2 import read_string
 from metaprotocol_codecs.dubbo.hessian2.strings import read_integer
-from metaprotocol_codecs.dubbo.mutation import edit_attachments, write_key, write_map, write_value
-from metaprotocol_codecs.dubbo.request import BODY_FIELDS
+from metaprotocol_codecs.dubbo.mutation import check_count, edit_attachments, write_key, write_map, write_value
+from metaprotocol_codecs.dubbo.request import BODY_FIELDS, EVENT_FIELDS
 from metaprotocol_codecs.dubbo.response import EXCEPTION_WITH_ATTACHMENTS, FIELDS
 from metaprotocol_sdk import EncodeError, Limits, Metadata, Mutation, UnsupportedMutation
 
@@ -40,7 +40,9 @@ def edits_for(metadata: Metadata, mutation: Mutation, limits: Limits) -> list[Ed
         number = flags & header.SERIALIZATION
         name = header.SERIALIZATIONS.get(number, str(number))
         raise UnsupportedMutation(f"the attachments of a message in the serialization {name} cannot be changed")
-    fields = BODY_FIELDS if flags & header.REQUEST else FIELDS
+    fields = FIELDS
+    if flags & header.REQUEST:
+        fields = EVENT_FIELDS if flags & header.EVENT else BODY_FIELDS
     for key in mutation:
         if key in fields:
             hint = "; set the attachment path instead" if key == "interface" else ""
@@ -143,6 +145,7 @@ def _response_edits(metadata: Metadata, place: Place, mutation: Mutation, limits
     ]
     if not added:
         return []
+    check_count(len(added), limits)
     _check_client_reads_attachments(metadata.request)
     return [
         (kind_at, kind_at + 1, bytes((message[kind_at] + 3,))),

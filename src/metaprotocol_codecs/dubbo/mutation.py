@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metaprotocol_codecs.dubbo import marks
+from metaprotocol_codecs.dubbo import header, marks
 from metaprotocol_codecs.dubbo.attachments import AttachmentMap, Place, read_map
 from metaprotocol_codecs.dubbo.hessian2 import Tables, skip_values
 from metaprotocol_codecs.dubbo.hessian2.scalar_writer import write_int, write_string
-from metaprotocol_codecs.dubbo.hessian2.strings import NULL, decode_text, read_integer
+from metaprotocol_codecs.dubbo.hessian2.strings import NULL, decode_text, read_integer, string_size
 from metaprotocol_codecs.dubbo.numbering import keep_numbering
 from metaprotocol_sdk import Limits, Mutation, UnsupportedMutation
 
@@ -56,13 +56,18 @@ def edit_attachments(message: bytes, place: Place, mutation: Mutation, limits: L
             replaced[at[-1]] = write_value(key, value, limits)
     if not (removed or replaced or added):
         return []
-    if len(entries) - len(removed) + len(added) > limits.max_elements:
-        raise UnsupportedMutation(f"there would be more attachments than the limit of {limits.max_elements:,}")
+    check_count(len(entries) - len(removed) + len(added), limits)
     if found.start == place.start:
         if message[place.start] == NULL:
             return [(found.start, found.end, write_map(marks.WAS_NULL, added))]
         return _edit_in_place(message, place, found, removed, replaced, added)
     return _write_out(message, place, found, removed, replaced, added)
+
+
+def check_count(count: int, limits: Limits) -> None:
+    """Raise `UnsupportedMutation` if a message with so many attachments could not be read again."""
+    if count > limits.max_elements:
+        raise UnsupportedMutation(f"there would be {count:,} attachments, over the limit of {limits.max_elements:,}")
 
 
 def write_map(mark: int, added: Sequence[tuple[bytes, bytes]]) -> bytes:
@@ -120,7 +125,7 @@ def _original(
     if mark == marks.WAS_NULL:
         return b"N" if first == 0 else None
     if mark == marks.WAS_ABSENT:
-        return b"" if first == 0 else None
+        return b"" if first == 0 and not message[2] & header.REQUEST else None
     index = marks.reference_of_mark(mark)
     if index is None:
         return None
@@ -156,9 +161,9 @@ def _write_out(
 
 def _write(key: str, text: str, maximum: int) -> bytes:
     written = write_string(text)
-    if len(written) > maximum:
+    if len(written) > maximum and (size := string_size(written, 0)) > maximum:
         raise UnsupportedMutation(
-            f"the attachment {key[:80]!r} would take {len(written):,} bytes; {maximum:,} may be read"
+            f"the attachment {key[:80]!r} would take {size:,} bytes, over the limit of {maximum:,}"
         )
     if not text.isascii() and text != decode_text(text.encode("utf-8", "surrogatepass")):
         raise UnsupportedMutation(

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.dubbo.attachments import AttachmentMap, Place, skip_map_head
 from metaprotocol_codecs.dubbo.hessian2 import Tables, skip_values
+from metaprotocol_codecs.dubbo.hessian2.skip import CLASS_DEFINITION
 from metaprotocol_sdk import UnsupportedMutation
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from metaprotocol_codecs.dubbo.attachments import Entry
     from metaprotocol_codecs.dubbo.mutation import Edit
 
 
@@ -31,11 +35,8 @@ def keep_numbering(message: bytes, place: Place, found: AttachmentMap, edits: li
         UnsupportedMutation: A later attachment refers back to a value or a type that would go, or behind it.
     """
     gone = {start: (end, text) for start, end, text in edits}
-    if not any(
-        (entry[0] in gone and (entry[3] is None or entry[4] is None)) or (entry[1] in gone and entry[4] is None)
-        for entry in found.entries
-    ):
-        return edits  # strings number nothing
+    if not any(_numbers(message, entry, gone) for entry in found.entries):
+        return edits
     tables = Tables()
     skip_values(message, place.values_start, place.values, tables)
     skip_map_head(message, found.start, tables)
@@ -43,11 +44,12 @@ def keep_numbering(message: bytes, place: Place, found: AttachmentMap, edits: li
     definitions: list[bytes] = []
     first_reference: int | None = None
     first_type: int | None = None
-    for start, value_start, end, _, value in found.entries:
+    for start, value_start, _, key, value in found.entries:
         whole, only_value = gone.get(start), gone.get(value_start)
         if whole is None and only_value is None:
-            if value is None and definitions:
-                kept.append((value_start, value_start, b"".join(definitions)))
+            if definitions and (key is None or value is None):
+                at = start if key is None else value_start
+                kept.append((at, at, b"".join(definitions)))
                 definitions.clear()
             tables.highest_reference = tables.highest_type = -1
             skip_values(message, start, 2, tables)
@@ -68,5 +70,13 @@ def keep_numbering(message: bytes, place: Place, found: AttachmentMap, edits: li
             first_reference = references
         if first_type is None and tables.types > types:
             first_type = types
-        kept.append((at, end, gone[at][1]))
+        kept.append((at, *gone[at]))
     return kept
+
+
+def _numbers(message: bytes, entry: Entry, gone: Container[int]) -> bool:
+    """Return whether what goes of an attachment may number something; a string does not."""
+    start, value_start, _, key, value = entry
+    if start in gone and (key is None or message[start] == CLASS_DEFINITION):
+        return True
+    return (start in gone or value_start in gone) and (value is None or message[value_start] == CLASS_DEFINITION)

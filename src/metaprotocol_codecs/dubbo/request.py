@@ -18,6 +18,7 @@ _DESCRIPTOR = re.compile(r"\[*+(?:[VZBCDFIJS]|L[^;]+;)")
 
 # The properties that a body tells; `version` and `group` are attachments too.
 BODY_FIELDS = frozenset({"interface", "method", "parameter_types", "dubbo", "body_path", "generic_method"})
+EVENT_FIELDS = frozenset({"event"})
 
 GENERIC_METHODS = frozenset({"$invoke", "$invokeAsync"})
 

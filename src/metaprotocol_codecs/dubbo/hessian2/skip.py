@@ -16,6 +16,8 @@ from metaprotocol_codecs.dubbo.hessian2.strings import (
 )
 from metaprotocol_sdk import DecodeError
 
+CLASS_DEFINITION = 0x43
+
 
 class Tables:
     """What a reader has numbered so far in one message, so that later values can refer to it.
@@ -118,7 +120,7 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
                 position = _skip_binary(data, position)
                 continue
             if tag == 0x43:
-                position = _skip_class_definition(data, position, field_counts)
+                position = skip_class_definition(data, position, field_counts)
                 pending += 1
                 if tables.definitions is not None:
                     tables.definitions.append((start, position))
@@ -188,7 +190,7 @@ def read_class_name(data: bytes, position: int) -> str | None:
     try:
         while data[position] == 0x43:
             names.append(read_string(data, position + 1)[0])
-            position = _skip_class_definition(data, position, counts)
+            position = skip_class_definition(data, position, counts)
         tag = data[position]
         if 0x60 <= tag < 0x70:
             return names[tag - 0x60]
@@ -209,7 +211,8 @@ def _fields(field_counts: list[int], index: int, start: int) -> int:
     return field_counts[index]
 
 
-def _skip_class_definition(data: bytes, position: int, field_counts: list[int]) -> int:
+def skip_class_definition(data: bytes, position: int, field_counts: list[int]) -> int:
+    """Return the position behind the class definition that begins here, and add its number of fields to the table."""
     start = position
     position = skip_string(data, position + 1)
     count, position = read_integer(data, position)

@@ -97,6 +97,17 @@ def string_chunk(data: bytes, position: int) -> tuple[int, int, bool]:
     raise DecodeError(f"a string was expected, not the type code {tag:02x}", offset=position)
 
 
+def string_size(data: bytes, position: int) -> int:
+    """Return how many bytes of characters the string has that begins here, its chunks' heads not counted."""
+    size = 0
+    final = False
+    while not final:
+        body, count, final = string_chunk(data, position)
+        position = skip_characters(data, body, count)
+        size += position - body
+    return size
+
+
 def skip_characters(data: bytes, position: int, count: int) -> int:
     """Return the position behind `count` characters. Raises IndexError where the data ends."""
     end = position + count
