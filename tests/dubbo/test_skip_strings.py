@@ -39,6 +39,7 @@ STRINGS = {
     "a chunk of 32768": ("52 8000" + "61" * 32768 + "53 0001 62", "a" * 32768 + "b"),
     "a continuation byte that is none": ("02 c328 61", "\udcc3(a"),
     "3 bytes of which the lead tells, as Java reads them": ("01 e02861", "\udce0(a"),
+    "4 bytes of which the lead tells": ("02 61 f7282829", "a\udcf7(()"),
 }
 
 
