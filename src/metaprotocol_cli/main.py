@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import sys
 from typing import ClassVar
 
 import click
@@ -48,3 +50,6 @@ def main() -> None:
       metaprotocol codecs
       metaprotocol inspect --codec dubbo capture.bin
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of any script, on any terminal

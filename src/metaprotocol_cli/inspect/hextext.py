@@ -10,27 +10,40 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# An offset, a colon, groups of digits, and after two blanks the characters again.
-_XXD = re.compile(r"[0-9a-f]{4,16}: +((?:[0-9a-f]{2,16} ?)+)(?: .*)?", re.IGNORECASE)
+# An offset, a colon, groups of digits, and after two blanks the characters again. Nothing here backtracks.
+_XXD = re.compile(r"[0-9a-f]{4,16}+: ++((?:[0-9a-f]{2,16}+ ?+)++)(?: .*+)?+", re.IGNORECASE)
 # An offset of 8 digits, bytes, and the characters again between bars.
-_HEXDUMP = re.compile(r"[0-9a-f]{8} +((?:[0-9a-f]{2} {1,2})*[0-9a-f]{2}) *\|.*\|", re.IGNORECASE)
-# What may stand between digits: blanks, commas, colons, quotes, 0x and \x before them.
-_BETWEEN = re.compile(r"\\x|\b0x|[\s,:;'\"]|\bb(?=['\"])", re.IGNORECASE)
-_DIGITS = re.compile(r"(?:[0-9a-f]{2})+", re.IGNORECASE)
+_HEXDUMP = re.compile(r"[0-9a-f]{8}+ ++((?:[0-9a-f]{2} {0,2}+)++) *+\|.*\|", re.IGNORECASE)
+# What may stand between bytes: blanks, commas, colons, quotes, 0x and \x before them.
+_BETWEEN = re.compile(r"(?:\\x|\b0x|[\s,:;'\"]|\bb(?=['\"]))++", re.IGNORECASE)
+_BYTES = re.compile(r"(?:[0-9a-f]{2})++", re.IGNORECASE)
+# Where a long line can be cut without cutting a byte: before one of these.
+_CUT = re.compile(rb"[\s,:;\\]")
+
+
+HEAD_SIZE = 4096
+"""How much of a file tells what it holds, in bytes."""
 
 
 def looks_like_hex(head: bytes) -> bool:
     """Return whether a file that begins so holds hex text rather than bytes.
 
     Args:
-        head: The file's first bytes, a few hundred at least.
+        head: The file's first `HEAD_SIZE` bytes, or all of it.
     """
     if not head.isascii():
         return False
-    lines = head.decode("ascii").splitlines()
-    whole = lines[:-1] if len(lines) > 1 else lines  # the last line may be cut
-    contents = [line for line in map(_without_comment, whole) if line]
+    *lines, rest = head.split(b"\n")
+    if not lines:
+        lines = [rest[: place_to_cut(rest)] if len(rest) >= HEAD_SIZE else rest]
+    contents = [line for line in (_without_comment(line.decode("ascii")) for line in lines) if line]
     return bool(contents) and all(_digits(line) is not None for line in contents[:20])
+
+
+def place_to_cut(line: bytes) -> int:
+    """Return where hex text that goes on may be cut: before its last separator, or behind a pair of digits."""
+    last = max((match.start() for match in _CUT.finditer(line)), default=0)
+    return last or len(line) // 2 * 2
 
 
 def read_hex(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -65,5 +78,5 @@ def _digits(line: str) -> str | None:
         if match:
             digits = match[1].replace(" ", "")
             return digits if len(digits) % 2 == 0 else None
-    digits = _BETWEEN.sub("", line)
-    return digits if _DIGITS.fullmatch(digits) else None
+    parts = [part for part in _BETWEEN.split(line) if part]
+    return "".join(parts) if parts and all(map(_BYTES.fullmatch, parts)) else None

@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-from metaprotocol_cli.inspect.hextext import looks_like_hex, read_hex
+from metaprotocol_cli.inspect.hextext import HEAD_SIZE, looks_like_hex, place_to_cut, read_hex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -28,7 +28,7 @@ def read_chunks(file: BinaryIO, form: str) -> Generator[bytes]:
         click.UsageError: A line of hex text cannot be read.
     """
     head = file.read(CHUNK_SIZE)
-    if form == "raw" or (form == "auto" and not looks_like_hex(head[:4096])):
+    if form == "raw" or (form == "auto" and not looks_like_hex(head[:HEAD_SIZE])):
         while head:
             yield head
             head = file.read(CHUNK_SIZE)
@@ -41,6 +41,10 @@ def _lines(file: BinaryIO, head: bytes) -> Iterator[bytes]:
     while head:
         *lines, rest = (rest + head).split(b"\n")
         yield from lines
+        if len(rest) > CHUNK_SIZE:  # a line of any length is read in pieces
+            cut = place_to_cut(rest)
+            yield rest[:cut]
+            rest = rest[cut:]
         head = file.read(CHUNK_SIZE)
     yield rest
 
