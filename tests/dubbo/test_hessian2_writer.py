@@ -73,6 +73,30 @@ def test_a_scalar_takes_its_shortest_form(value: object, data: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "low", "high", "size"),
+    [
+        (int, -16, 47, 1),
+        (int, -(2**11), 2**11 - 1, 2),
+        (int, -(2**18), 2**18 - 1, 3),
+        (int, -(2**31), 2**31 - 1, 5),
+        (Long, -8, 15, 1),
+        (Long, -(2**11), 2**11 - 1, 2),
+        (Long, -(2**18), 2**18 - 1, 3),
+        (Long, -(2**31), 2**31 - 1, 5),
+        (Long, -(2**63), 2**63 - 1, 9),
+    ],
+)
+def test_a_number_takes_a_longer_form_just_where_it_must(number: type[int], low: int, high: int, size: int) -> None:
+    for edge in (low, high):
+        written = write_value(number(edge))
+        assert len(written) == size
+        assert same(read_value(written, 0, UNBOUNDED)[0], number(edge))
+    for edge in (low - 1, high + 1):
+        if size < 9:
+            assert len(write_value(number(edge))) > size
+
+
+@pytest.mark.parametrize(
     ("text", "data"),
     [
         ("", "00"),
@@ -95,10 +119,11 @@ def test_a_string_is_counted_in_utf_16_units(text: str, data: str) -> None:
     assert write_value(text) == bytes.fromhex(data)
 
 
-def test_no_chunk_of_a_string_ends_between_two_surrogates() -> None:
-    written = write_string("x" + "😀" * 0x4000)
+@pytest.mark.parametrize("character", ["\U00010000", "😀", "\U0010ffff"])
+def test_no_chunk_of_a_string_ends_between_two_surrogates(character: str) -> None:
+    written = write_string("x" + character * 0x4000)
     assert written[:3].hex() == "527fff"
-    assert written[3 + 1 + 3 * 0x7FFE :].hex() == "02eda0bdedb880"
+    assert written[3 + 1 + 3 * 0x7FFE :] == write_string(character)
 
 
 @given(st.floats())
