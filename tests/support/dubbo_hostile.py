@@ -5,6 +5,7 @@ the same reason nothing here uses one.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from dubbo_bytes import message, request, response, string
 from dubbo_messages import CLIENT, CODEC, MAP, OBJECT, hx
@@ -21,8 +22,6 @@ from metaprotocol_sdk import (
     ProtocolError,
 )
 
-DEPTH = 200_000
-
 OOPS = "43 01 45 91 01 78 60 01 21"
 # Small, so that every byte of them can take every value.
 SEEDS = {
@@ -37,7 +36,7 @@ SEEDS = {
     "request with a reference": request(
         path="I", version="1", method="m", types=MAP, arguments=hx("48 01 61 01 31 5a"), attachments=hx("51 90")
     ),
-    "response": response(hx("94 71 01 74 91 48 01 61 02 c3a9 01 6c 71 90 92 5a")),
+    "response": response(hx("94 71 01 74 91 48 01 61 01 c3a9 01 6c 71 90 92 5a")),
     "exception": response(hx(f"90 {OOPS}")),
     "exception with attachments": response(hx(f"93 {OOPS} 4d 01 74 01 61 01 31 01 6f 60 51 90 5a")),
     "error": response(string("no provider é"), status=60),
@@ -45,17 +44,29 @@ SEEDS = {
     "heartbeat": message(0xE2, b"N"),
 }
 
-NESTED = {
-    "lists": (b"\x79" * DEPTH, b"\x90", b""),
-    "open lists": (b"\x57" * DEPTH, b"", b"Z" * DEPTH),
-    "typed lists": (b"\x71\x01t" + b"\x71\x90" * DEPTH, b"\x90", b""),
-    "maps": (b"H\x01a" * DEPTH, b"N", b"Z" * DEPTH),
-    "maps as keys": (b"H" * DEPTH, b"", b"Z" + b"NZ" * (DEPTH - 1)),
-    "objects": (b"C\x01A\x91\x01x" + b"\x60" * DEPTH, b"N", b""),
-    "objects in the long form": (b"C\x01A\x91\x01x" + b"O\x90" * DEPTH, b"N", b""),
+# Deeper than any recursion, in every place; and as deep as an attacker would go, in those that a mutation rewrites.
+DEEP, DEEPEST = 3_000, 200_000
+
+
+def nested(depth: int) -> dict[str, tuple[bytes, bytes, bytes]]:
+    """Return values inside values: what opens them all, what is innermost, and what closes them."""
+    return {
+        "lists": (b"\x79" * depth, b"\x90", b""),
+        "open lists": (b"\x57" * depth, b"", b"Z" * depth),
+        "typed lists": (b"\x71\x01t" + b"\x71\x90" * depth, b"\x90", b""),
+        "maps": (b"H\x01a" * depth, b"N", b"Z" * depth),
+        "maps as keys": (b"H" * depth, b"", b"Z" + b"NZ" * (depth - 1)),
+        "objects": (b"C\x01A\x91\x01x" + b"\x60" * depth, b"N", b""),
+        "objects in the long form": (b"C\x01A\x91\x01x" + b"O\x90" * depth, b"N", b""),
+    }
+
+
+COMPLETE = {name: b"".join(parts) for name, parts in nested(DEEP).items()}
+CUT_OFF = {name: head for name, (head, _, _) in nested(DEEP).items()}
+DEEPEST_COMPLETE = {
+    name: b"".join(parts) for name, parts in nested(DEEPEST).items() if name in ("lists", "maps", "objects")
 }
-COMPLETE = {name: b"".join(parts) for name, parts in NESTED.items()}
-CUT_OFF = {name: head for name, (head, _, _) in NESTED.items()}
+DEEPEST_CUT_OFF = {name: nested(DEEPEST)[name][0] for name in DEEPEST_COMPLETE}
 
 # Values in the place of the only argument, the only attachment or the value of a response, that cannot be read.
 IMPOSSIBLE = {
@@ -142,10 +153,17 @@ def bit_flips(seed: bytes) -> Iterator[bytes]:
             yield seed[:at] + bytes((seed[at] ^ 1 << bit,)) + seed[at + 1 :]
 
 
-def byte_flips(seed: bytes) -> Iterator[bytes]:
-    """Yield a message with every byte but those of its id replaced by every other value."""
+# One of each: what a byte can mean to a hessian2 reader, and the edges of its ranges.
+TYPE_CODES = bytes.fromhex(
+    "00 01 02 1f 20 2f 30 33 34 37 38 3f 40 41 42 43 44 46 48 49 4a 4b 4c 4d 4e 4f 51 52 53 54 55 56 57 58 59 5a 5b 5d "
+    "5e 5f 60 61 6f 70 71 77 78 79 7f 80 8f 90 91 bf c0 c8 cf d0 d4 d7 d8 e0 ef f0 f8 ff"
+)
+
+
+def byte_flips(seed: bytes, values: Iterable[int]) -> Iterator[bytes]:
+    """Yield a message with every byte but those of its id replaced by each of these values."""
     for at in (*range(4), *range(12, len(seed))):
-        for value in range(256):
+        for value in values:
             if value != seed[at]:
                 yield seed[:at] + bytes((value,)) + seed[at + 1 :]
 
@@ -206,13 +224,14 @@ def _survive_encode(metadata: Metadata) -> None:
     _require(CODEC.encode(metadata, Mutation()) is metadata.message, "nothing changes", metadata)
     renumbered = CODEC.encode(metadata, Mutation(), 2**64 - 1)
     _require(renumbered[4:12] == b"\xff" * 8 and renumbered[12:] == metadata.message[12:], "only the id", metadata)
-    mutations = [{"k": "v"}, {"a": None}, {"a": "9", "k": None}, dict.fromkeys(metadata.properties)]
-    for mutation in map(Mutation, mutations):
+    mutations = [Mutation({"k": "v"}), Mutation({"a": "9", "k": None}), Mutation(dict.fromkeys(metadata.properties))]
+    for mutation in filter(None, [*mutations, Mutation({"a": None})]):
         try:
             after = CODEC.encode(metadata, mutation)
         except EncodeError:
             continue
-        _check_mutated(metadata, mutation, after)
+        if after is not metadata.message:
+            _check_mutated(metadata, mutation, after)
 
 
 # What attachments decide together with the body.
@@ -233,10 +252,8 @@ def _check_mutated(metadata: Metadata, mutation: Mutation, after: bytes) -> None
 
 def survive_raw(data: bytes) -> None:
     """Decode bytes that no framing has checked; only a ProtocolError may be raised."""
-    try:
+    with suppress(ProtocolError):
         CODEC.decode(data, Direction.TO_SERVER)
-    except ProtocolError:
-        pass
 
 
 def _all() -> Iterable[bytes]:
@@ -247,6 +264,8 @@ def _all() -> Iterable[bytes]:
     for place in PLACES.values():
         for values in (COMPLETE, CUT_OFF, IMPOSSIBLE, CYCLES):
             yield from map(place, values.values())
+    for values in (DEEPEST_COMPLETE, DEEPEST_CUT_OFF):
+        yield from map(as_attachment, values.values())
 
 
 if __name__ == "__main__":
