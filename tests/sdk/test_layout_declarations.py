@@ -63,6 +63,15 @@ def test_a_value_without_a_name_is_kept_as_its_number() -> None:
     assert [(span.value, span.meaning) for span in layout.spans(b"\x09\x83")] == [("9", ""), ("131", "")]
 
 
+def test_a_flag_of_several_bits_is_set_when_all_of_them_are() -> None:
+    declaration = Struct("bits" / FlagsEnum(Int8ub, both=3, low=1))
+    layout = Layout(declaration)
+    for value, meaning in ((1, "low"), (2, ""), (3, "both low")):
+        assert layout.spans(bytes([value]))[0].meaning == meaning
+        parsed = declaration.parse(bytes([value])).bits
+        assert [name for name in ("both", "low") if parsed[name]] == meaning.split()
+
+
 def test_the_struct_itself_may_have_a_name() -> None:
     layout = Layout("header" / Struct("a" / Int8ub))
     assert layout.parse(b"\x07") == {"a": 7}

@@ -177,6 +177,13 @@ def test_a_length_above_the_limit_is_refused_the_moment_it_is_visible(
     assert str(caught.value).startswith(f"{said} is over the limit max_message_size of 64")
 
 
+def test_a_scanner_refuses_a_length_above_the_limit_even_if_the_message_is_there_whole() -> None:
+    whole = message(WHOLE_MESSAGE, 65)
+    with pytest.raises(LimitExceeded):
+        scanner(WHOLE_MESSAGE).scan(whole, 0)
+    assert scanner(WHOLE_MESSAGE, Limits(max_message_size=65)).scan(whole, 0) == 65
+
+
 def test_the_top_bit_of_a_length_is_a_number_and_no_sign() -> None:
     framing = LengthField(0, 1)
     assert outcome(codec_for(framing), [b"\xff" + bytes(255)]).pieces == [b"\xff" + bytes(255)]
