@@ -67,7 +67,8 @@ def available_codecs() -> tuple[CodecInfo, ...]:
     for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
         distribution = entry.dist
         name, version = (distribution.name, distribution.version) if distribution else ("", "")
-        found.add((entry.name, name, f"{entry.module}:{entry.attr}", version))  # without the extras it may name
+        target = entry.value.partition("[")[0].strip()  # without the extras that it may name
+        found.add((entry.name, name, target, version))
     return tuple(CodecInfo(name, target, dist, version) for name, dist, target, version in sorted(found))
 
 

@@ -214,6 +214,14 @@ def test_an_entry_point_may_name_extras(announce: Announce) -> None:
     assert load_codec("acme").name == "acme"
 
 
+@pytest.mark.parametrize("target", ["not a place!", "acme_nowhere", "acme_nowhere:"])
+def test_an_entry_point_that_names_no_class_harms_no_other(announce: Announce, target: str) -> None:
+    announce("acme-codecs", "2.1", {"acme": target})
+    assert load_codec("awesomerpc").name == "awesomerpc"
+    with pytest.raises(CodecLoadError, match=r"the codec 'acme' of acme-codecs 2\.1 cannot be loaded"):
+        load_codec("acme")
+
+
 def test_the_entry_points_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = 0
     real = importlib.metadata.entry_points
