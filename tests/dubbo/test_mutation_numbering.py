@@ -134,6 +134,26 @@ class TestAClassThatIsUsedLater:
             [(b(1, 2), "v"), ("l", a(2))],
         )
 
+    def test_with_another_behind_it_that_stands_before_a_string(self, value):
+        self.expect(
+            attached(f"01 6b {CLASS_A} 60 91 01 6c {CLASS_B} 01 77 01 6d 60 92 01 6e 61 93 94"),
+            value,
+            [("l", "w"), ("m", a(2)), ("n", b(3, 4))],
+        )
+
+    def test_with_another_behind_it_that_stands_before_a_key(self, value):
+        self.expect(
+            attached(f"01 6b {CLASS_A} 60 91 {CLASS_B} 01 6c 01 77 01 6d 60 92 01 6e 61 93 94"),
+            value,
+            [("l", "w"), ("m", a(2)), ("n", b(3, 4))],
+        )
+
+
+def test_a_class_before_the_key_of_a_value_that_is_replaced_keeps_its_number():
+    before = attached(f"01 6b {CLASS_A} 60 91 {CLASS_B} 01 6c 78 01 6d 60 92 01 6e 61 93 94")
+    after = changed(before, {"k": None, "l": "w"})
+    assert pairs(after) == [("l", "w"), ("m", a(2)), ("n", b(3, 4))]
+
 
 def test_classes_of_several_values_that_go_keep_their_order():
     before = attached(f"01 6b {CLASS_A} 60 91 01 6c {CLASS_B} 61 91 92 01 6d 7a 61 93 94 60 95")

@@ -88,19 +88,28 @@ def _map(draw: st.DrawFn, numbered: Numbered, depth: int, attachments: int | Non
     head = b"M" + _type(draw, numbered) if draw(st.integers(0, 3)) == 0 else b"H"
     entries = []
     for _ in range(draw(st.integers(0, 3)) if attachments is None else attachments):
-        key = string(draw(KEYS)) if draw(st.integers(0, 9)) < 8 else _value(draw, numbered, 1, strings=False)
-        value = draw(_strings()) if draw(st.booleans()) else _value(draw, numbered, depth - 1, strings=False)
+        key_kind, value_kind = draw(st.integers(0, 9)), draw(st.integers(0, 9))
+        key = _value(draw, numbered, 1, strings=False) if key_kind > 7 else string(draw(KEYS))
+        if key_kind == 0:
+            key = _definition(draw, numbered) + key
+        value = _value(draw, numbered, depth - 1, strings=False) if value_kind > 4 else draw(_strings())
+        if value_kind == 0:
+            value = _definition(draw, numbered) + value
         entries.append(key + value)
     return head + b"".join(entries) + b"Z"
+
+
+def _definition(draw: st.DrawFn, numbered: Numbered) -> bytes:
+    fields = draw(st.integers(0, 2))
+    names = (f"Class{len(numbered.field_counts)}", *(f"field{number}" for number in range(fields)))
+    numbered.field_counts.append(fields)
+    return b"C" + string(names[0]) + _int(fields) + b"".join(map(string, names[1:]))
 
 
 def _object(draw: st.DrawFn, numbered: Numbered, depth: int) -> bytes:
     definition = b""
     if not numbered.field_counts or draw(st.booleans()):
-        fields = draw(st.integers(0, 2))
-        definition = b"C" + string(f"Class{len(numbered.field_counts)}") + _int(fields)
-        definition += b"".join(string(f"field{number}") for number in range(fields))
-        numbered.field_counts.append(fields)
+        definition = _definition(draw, numbered)
     numbered.references += 1
     number = draw(st.integers(0, len(numbered.field_counts) - 1))
     head = bytes((0x60 + number,)) if number < 16 and draw(st.booleans()) else b"O" + _int(number)
