@@ -110,6 +110,13 @@ class TestAClassThatIsUsedLater:
             [("l", b(1, 2)), ("m", a(2)), ("n", b(3, 4))],
         )
 
+    def test_is_put_back_once(self, value):
+        self.expect(
+            attached(f"01 6b {CLASS_A} 60 91 01 6c 60 92 01 6d {CLASS_B} 61 91 92 01 6e 61 93 94"),
+            value,
+            [("l", a(2)), ("m", b(1, 2)), ("n", b(3, 4))],
+        )
+
     def test_with_another_class_that_goes_too(self, value):
         self.expect(
             attached(f"01 6b 7a {CLASS_A} 60 91 {CLASS_B} 61 91 92 01 6c 61 93 94 01 6d 60 92"),
