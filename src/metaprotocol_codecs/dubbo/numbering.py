@@ -46,11 +46,17 @@ def keep_numbering(message: bytes, place: Place, found: AttachmentMap, edits: li
     first_type: int | None = None
     for start, value_start, _, key, value in found.entries:
         whole, only_value = gone.get(start), gone.get(value_start)
-        if whole is None and only_value is None:
-            if definitions and (key is None or value is None):
-                at = start if key is None else value_start
+        if definitions and whole is None:
+            # Before whatever stays and defines or uses a class; a plain string does neither.
+            at = -1
+            if key is None or message[start] == CLASS_DEFINITION:
+                at = start
+            elif only_value is None and (value is None or message[value_start] == CLASS_DEFINITION):
+                at = value_start
+            if at >= 0:
                 kept.append((at, at, b"".join(definitions)))
                 definitions.clear()
+        if whole is None and only_value is None:
             tables.highest_reference = tables.highest_type = -1
             skip_values(message, start, 2, tables)
             if (first_reference is not None and tables.highest_reference >= first_reference) or (
