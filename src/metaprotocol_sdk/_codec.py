@@ -59,6 +59,10 @@ class Codec(ABC):
     server_first: ClassVar[bool] = False
     """Whether the server speaks before the client does (MySQL)."""
 
+    echoed_properties: ClassVar[frozenset[str]] = frozenset()
+    """Properties that a response repeats from its request, such as Thrift's `method`. A proxy that has changed one in
+    a request puts the client's own value back into the response, which the client compares."""
+
     default_limits: ClassVar[Limits] = Limits()
     """The limits of a codec that is given none."""
 

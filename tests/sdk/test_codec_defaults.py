@@ -32,6 +32,7 @@ def request(*, expects_reply: bool = True) -> Metadata:
 def test_it_is_a_plain_request_response_protocol() -> None:
     assert (CODEC.capabilities, CODEC.correlation) == (frozenset(), Correlation.ID)
     assert (CODEC.max_request_id, CODEC.server_first, CODEC.layout) == (2**64 - 1, False, None)
+    assert CODEC.echoed_properties == frozenset()
 
 
 def test_an_empty_mutation_gives_back_the_very_bytes() -> None:
