@@ -18,6 +18,7 @@ class Commands(click.Group):
     modules: ClassVar[dict[str, str]] = {
         "codecs": "metaprotocol_cli.codecs",
         "inspect": "metaprotocol_cli.inspect",
+        "record": "metaprotocol_cli.record",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -49,6 +50,7 @@ def main() -> None:
     Examples:
       metaprotocol codecs
       metaprotocol inspect --codec dubbo capture.bin
+      metaprotocol record --listen 20881 --upstream 20880 recorded
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

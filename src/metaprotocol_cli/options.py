@@ -15,22 +15,30 @@ if TYPE_CHECKING:
 _LIMITS = frozenset(field.name for field in attrs.fields(Limits))
 
 
-def codec_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--codec` and `--option` to a command."""
-    function = click.option(
-        "--option",
-        "options",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="An option of the codec, or a limit such as max_message_size=8388608. Repeatable.",
-    )(function)
-    return click.option(
-        "--codec",
-        "codec_name",
-        required=True,
-        metavar="NAME",
-        help="A codec that `metaprotocol codecs` lists, or package.module:Class.",
-    )(function)
+def codec_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds `--codec` and `--option` to a command.
+
+    Args:
+        required: Whether the command can do nothing without a codec.
+    """
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        function = click.option(
+            "--option",
+            "options",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="An option of the codec, or a limit such as max_message_size=8388608. Repeatable.",
+        )(function)
+        return click.option(
+            "--codec",
+            "codec_name",
+            required=required,
+            metavar="NAME",
+            help="A codec that `metaprotocol codecs` lists, or package.module:Class.",
+        )(function)
+
+    return add
 
 
 def codec_from(name: str, options: tuple[str, ...]) -> Codec:

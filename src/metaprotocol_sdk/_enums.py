@@ -1,5 +1,7 @@
 """The closed vocabularies of the SDK, as string enums: they print, compare and serialise as their value."""
 
+from __future__ import annotations
+
 from enum import StrEnum, unique
 
 
@@ -50,6 +52,11 @@ class Direction(StrEnum):
     """From the side that opened the connection."""
     TO_CLIENT = "to_client"
     """From the side that accepted it."""
+
+    @property
+    def opposite(self) -> Direction:
+        """The other way."""
+        return Direction.TO_SERVER if self is Direction.TO_CLIENT else Direction.TO_CLIENT
 
 
 @unique

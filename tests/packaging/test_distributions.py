@@ -11,7 +11,7 @@ import pytest
 from required import require
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("metaprotocol_cli", "metaprotocol_codecs", "metaprotocol_sdk")
+PACKAGES = ("metaprotocol_cli", "metaprotocol_codecs", "metaprotocol_proxy", "metaprotocol_sdk")
 VECTOR = ROOT / "tests" / "vectors" / "dubbo" / "java27-heartbeat.c2s.bin"
 
 

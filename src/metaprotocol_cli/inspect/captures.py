@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO
 
 from metaprotocol_cli.capture import CaptureReport, Connection, Data, EndReason, Gap, read_connections
-from metaprotocol_cli.inspect.pairing import Pairing
 from metaprotocol_cli.inspect.records import Note, Record
 from metaprotocol_cli.inspect.streams import StreamReader
+from metaprotocol_proxy import Pairing
 from metaprotocol_sdk import Codec, Direction, ProtocolError
 
 if TYPE_CHECKING:

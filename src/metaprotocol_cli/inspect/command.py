@@ -26,7 +26,7 @@ _DIRECTIONS = {"to-server": Direction.TO_SERVER, "to-client": Direction.TO_CLIEN
 
 
 @click.command("inspect")
-@codec_options
+@codec_options(required=True)
 @click.option(
     "--direction",
     type=click.Choice(["auto", *_DIRECTIONS]),

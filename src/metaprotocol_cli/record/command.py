@@ -1,0 +1,157 @@
+"""The command itself: its arguments, and its exit status."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metaprotocol_cli.options import codec_from, codec_options
+from metaprotocol_cli.record.report import JsonReport, TextReport
+from metaprotocol_cli.record.run import run
+from metaprotocol_cli.terminal import color_option
+from metaprotocol_proxy import Address, Recorder, RecordingError, Rules
+from metaprotocol_sdk import Capability, Codec, Error, ErrorType, Mutation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _address(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Address | None:
+    try:
+        return None if value is None else Address.parse(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, parameter) from error
+
+
+def _mutation_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for name, what in (("", "requests"), ("-response", "responses")):
+        for verb, form, does in (
+            ("remove", "KEY", "Remove a key from"),
+            ("set", "KEY=VALUE", "Set a key of"),
+        ):
+            function = click.option(
+                f"--{verb}{name}", multiple=True, metavar=form, help=f"{does} {what}. Repeatable. Needs --codec."
+            )(function)
+    return function
+
+
+@click.command("record")
+@click.option(
+    "--listen",
+    callback=_address,
+    required=True,
+    metavar="ADDRESS",
+    help="Where clients connect; port 0 takes a free one.",
+)
+@click.option("--upstream", callback=_address, metavar="ADDRESS", help="The server to relay to.")
+@codec_options(required=False)
+@_mutation_options
+@click.option(
+    "--reply-error",
+    type=click.Choice(list(ErrorType)),
+    help="Answer every request with this error instead of the server, which is not contacted. Needs --codec.",
+)
+@click.option("--reply-message", default="", metavar="TEXT", help="What such an answer says.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@color_option
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False), metavar="OUT")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    listen: Address,
+    upstream: Address | None,
+    codec_name: str | None,
+    options: tuple[str, ...],
+    reply_error: str | None,
+    reply_message: str,
+    as_json: bool,
+    out: Path,
+    **changes: tuple[str, ...],
+) -> None:
+    """Record what passes between clients and a server.
+
+    Listens, relays each connection to the server, and saves the bytes of both directions in the folder OUT, with the
+    size and the time of every piece, until Ctrl-C. `metaprotocol inspect` reads the files.
+
+    ADDRESS is HOST:PORT, [IPV6]:PORT, or PORT of 127.0.0.1.
+
+    With --codec it reads the messages. Requests that cannot be read are answered with the protocol's own error; --set
+    and --remove change requests, --set-response and --remove-response responses. The recording holds what each side
+    sent, before it was changed.
+
+    The exit status is 0 if all went well, 1 if a message could not be read or changed or a recording not be written,
+    and 2 if the command line is wrong.
+
+    \b
+    Examples:
+      metaprotocol record --listen 20881 --upstream 127.0.0.1:20880 recorded
+      metaprotocol record --listen 20881 --upstream 20880 --codec dubbo --set tag=gray recorded
+      metaprotocol record --listen 20881 --codec dubbo --reply-error over_limit recorded
+    """
+    codec = codec_from(codec_name, options) if codec_name else None
+    reply = Error(ErrorType(reply_error), reply_message) if reply_error else None
+    rules = Rules(_mutation(changes, ""), _mutation(changes, "_response"), reply)
+    _check(codec, rules, options, upstream, reply_message)
+    facts = {
+        "upstream": None if upstream is None else str(upstream),
+        "codec": codec_name,
+        "request": rules.request,
+        "response": rules.response,
+        "reply": reply_error,
+    }
+    report = JsonReport() if as_json else TextReport(ctx.color)
+    try:
+        recorder = Recorder(out, facts)
+    except RecordingError as error:
+        raise click.BadParameter(str(error), param_hint="OUT") from error
+    try:
+        sound = asyncio.run(run(listen, upstream, codec, rules, recorder, report))
+    except RecordingError as error:
+        raise click.ClickException(str(error)) from error
+    ctx.exit(0 if sound else 1)
+
+
+def _mutation(changes: dict[str, tuple[str, ...]], suffix: str) -> Mutation:
+    """Return what `--set` and `--remove` ask for."""
+    option = suffix.replace("_", "-")
+    mutation = Mutation()
+    for text in changes[f"set{suffix}"]:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint=f"--set{option}")
+        mutation[key] = value
+    for key in changes[f"remove{suffix}"]:
+        if key in mutation:
+            raise click.UsageError(f"{key!r} is both set and removed")
+        mutation[key] = None
+    return mutation
+
+
+def _check(
+    codec: Codec | None, rules: Rules, options: tuple[str, ...], upstream: Address | None, reply_message: str
+) -> None:
+    """Refuse a command line that cannot mean anything."""
+    if codec is None and (rules != Rules() or options):
+        raise click.UsageError(
+            "to change or answer messages they must be read: name the protocol with --codec, one of those that "
+            "`metaprotocol codecs` lists"
+        )
+    if rules.reply is None:
+        if upstream is None:
+            raise click.UsageError("Missing option '--upstream', the server to relay to.")
+        if reply_message:
+            raise click.UsageError("--reply-message needs --reply-error, the error that it is the text of")
+    elif rules.request or rules.response:
+        raise click.UsageError("with --reply-error no message reaches the server or comes from it to be changed")
+    if codec is None:
+        return
+    for mutation, capability, what in (
+        (rules.request, Capability.REQUEST_MUTATION, "requests"),
+        (rules.response, Capability.RESPONSE_MUTATION, "responses"),
+    ):
+        if mutation and capability not in codec.capabilities:
+            raise click.UsageError(f"the codec {codec.name} cannot change {what}")

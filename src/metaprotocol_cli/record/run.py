@@ -1,0 +1,56 @@
+"""Runs a relay until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from typing import TYPE_CHECKING
+
+import click
+
+from metaprotocol_proxy import Relay
+
+if TYPE_CHECKING:
+    from metaprotocol_cli.record.report import Report
+    from metaprotocol_proxy import Address, Recorder, Rules
+    from metaprotocol_sdk import Codec
+
+
+async def run(
+    listen: Address, upstream: Address | None, codec: Codec | None, rules: Rules, recorder: Recorder, report: Report
+) -> bool:
+    """Relay until SIGINT or SIGTERM; return whether all went well.
+
+    Args:
+        listen: Where clients connect.
+        upstream: The server, if there is one.
+        codec: What reads the messages, if anything does.
+        rules: What to change, or to answer.
+        recorder: Where connections are recorded.
+        report: Who is told.
+
+    Raises:
+        RecordingError: The recording cannot be written.
+        click.ClickException: The address cannot be listened on.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    relay = Relay(upstream, codec=codec, rules=rules, recorder=recorder, report=report.problem)
+    async with relay:
+        try:
+            addresses = await relay.listen(listen)
+        except OSError as error:
+            raise click.ClickException(f"{listen} cannot be listened on: {error.strerror or error}") from error
+        report.listening(addresses, upstream)
+        relay.failed.add_done_callback(lambda failed: stop.set())
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), report.interval)
+            report.progress(relay)
+    report.summary(relay)
+    if relay.failed.done():
+        relay.failed.result()
+    return relay.tally().sound

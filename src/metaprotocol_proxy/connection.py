@@ -1,0 +1,208 @@
+"""One client's connection through a relay, and the one to the server that belongs to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import traceback
+from typing import TYPE_CHECKING
+
+from metaprotocol_proxy.exchange import Exchange, Passage
+from metaprotocol_proxy.tally import Tally
+from metaprotocol_sdk import Direction, Error, ErrorType, MetaProtocolError, ProtocolError
+
+if TYPE_CHECKING:
+    from metaprotocol_proxy.relay import Relay
+
+CHUNK_SIZE = 64 * 1024
+"""Bytes that are read at once, at most."""
+
+GRACE = 5.0
+"""Seconds that a server has to answer what it was asked, once its client cannot be followed any more."""
+
+_CLOSE_TIME = 1.0
+_SENDERS = {Direction.TO_SERVER: "client", Direction.TO_CLIENT: "server"}
+
+
+class Connection:
+    """One connection; made by a `Relay`.
+
+    Args:
+        relay: What it belongs to.
+        number: Its number, from 1.
+        reader: What the client sends.
+        writer: What is sent to the client.
+
+    Raises:
+        RecordingError: The files of its recording cannot be made.
+    """
+
+    def __init__(self, relay: Relay, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._relay = relay
+        self._name = f"conn{number}"
+        self._readers = {Direction.TO_SERVER: reader}
+        self._writers = {Direction.TO_CLIENT: writer}
+        self._exchange = Exchange(relay.codec, relay.rules, self._report) if relay.codec else None
+        self._bytes = Tally()
+        self._recording = relay.recorder.connection(_peer(writer)) if relay.recorder else None
+        self._settled = asyncio.Event()
+        self._ended = ""
+        self._lost = ErrorType.UPSTREAM_RESET
+
+    @property
+    def tally(self) -> Tally:
+        """What came through it."""
+        return self._bytes if self._exchange is None else self._exchange.tally
+
+    async def serve(self) -> None:
+        """Relay until one side is done.
+
+        Raises:
+            RecordingError: The connection cannot be recorded.
+        """
+        try:
+            await self._connect()
+            if Direction.TO_CLIENT in self._readers:
+                await self._relay_both_ways()
+            elif self._exchange is not None:
+                await self._pump(Direction.TO_SERVER)
+        finally:
+            await self._close()
+
+    async def _connect(self) -> None:
+        upstream = self._relay.upstream
+        if upstream is None or self._relay.rules.reply is not None:
+            return
+        try:
+            reader, writer = await asyncio.open_connection(upstream.host, upstream.port)
+        except OSError as error:
+            self._end(f"the server {upstream} cannot be reached ({error.strerror or error})")
+            self._report(self._ended)
+            self.tally.broken += 1
+            if self._exchange is not None:
+                self._exchange.reply = Error(ErrorType.NO_HEALTHY_UPSTREAM, self._ended)
+            return
+        self._readers[Direction.TO_CLIENT] = reader
+        self._writers[Direction.TO_SERVER] = writer
+
+    async def _relay_both_ways(self) -> None:
+        to_server = asyncio.create_task(self._pump(Direction.TO_SERVER))
+        to_client = asyncio.create_task(self._pump(Direction.TO_CLIENT))
+        try:
+            await asyncio.wait({to_server, to_client}, return_when=asyncio.FIRST_COMPLETED)
+            if to_client.done():
+                to_client.result()  # nothing more can be answered, whatever the client still sends
+            elif to_server.result():
+                await to_client  # the client has said all, and still reads
+            else:
+                await self._settle(to_client)
+        finally:
+            for task in (to_server, to_client):
+                task.cancel()
+            await asyncio.gather(to_server, to_client, return_exceptions=True)
+
+    async def _settle(self, to_client: asyncio.Task[bool]) -> None:
+        """Let the server answer the good requests that came before bad bytes."""
+        if self._exchange is not None and self._exchange.waiting:
+            settled = asyncio.create_task(self._settled.wait())
+            await asyncio.wait({settled, to_client}, timeout=GRACE, return_when=asyncio.FIRST_COMPLETED)
+            settled.cancel()
+
+    async def _pump(self, direction: Direction) -> bool:
+        """Relay one direction to its end; return whether that was a clean one."""
+        reader = self._readers[direction]
+        forward = self._writers.get(direction)
+        back = self._writers.get(direction.opposite)
+        way = direction
+        try:
+            while data := await reader.read(CHUNK_SIZE):
+                if self._recording is not None:
+                    self._recording.add(direction, data)
+                passage = self._feed(data, direction)
+                way = direction.opposite  # who is to blame if it cannot be sent
+                await _send(forward, passage.forward)
+                way = direction
+                await _send(back, passage.back)
+                if passage.broken is not None:
+                    self._break(direction, passage.broken)
+                    return False
+            if self._exchange is not None:
+                self._exchange.eof(direction)
+            self._end(f"the {_SENDERS[direction]} closed the connection")
+            if forward is not None and forward.can_write_eof():
+                forward.write_eof()
+        except OSError as error:
+            self._end(f"the {_SENDERS[way]} reset the connection ({error.strerror or error})")
+            return False
+        except ProtocolError as error:
+            self.tally.broken += 1
+            self._break(direction, error)
+            return False
+        return True
+
+    def _feed(self, data: bytes, direction: Direction) -> Passage:
+        if self._exchange is None:
+            self._bytes.size[direction] += len(data)
+            return Passage(data, b"")
+        passage = self._exchange.feed(data, direction)
+        if self._exchange.waiting:
+            self._settled.clear()
+        else:
+            self._settled.set()
+        return passage
+
+    def _end(self, how: str) -> None:
+        self._ended = self._ended or how
+
+    def _break(self, direction: Direction, error: Exception) -> None:
+        if direction is Direction.TO_CLIENT:
+            self._lost = ErrorType.BAD_RESPONSE
+        if isinstance(error, MetaProtocolError):
+            what = f"the {_SENDERS[direction]} sent what cannot be followed: {error}"
+        else:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            what = (
+                f"the codec raised {type(error).__name__}, a bug in it, on what the {_SENDERS[direction]} sent: "
+                f"{error} ({place.filename}, line {place.lineno})"
+            )
+        self._end(what)
+        self._report(f"{what}; the connection ends")
+
+    async def _close(self) -> None:
+        self._end("the relay was stopped")
+        if self._exchange is not None:
+            self._abandon(self._exchange)
+        for writer in self._writers.values():
+            writer.close()
+        for writer in self._writers.values():
+            # What was written goes out, unless the other side does not read.
+            with contextlib.suppress(OSError, TimeoutError):
+                await asyncio.wait_for(writer.wait_closed(), _CLOSE_TIME)
+            writer.transport.abort()
+        if self._recording is not None:
+            self._recording.close(self._ended, None if self._exchange is None else self._exchange.tally)
+
+    def _abandon(self, exchange: Exchange) -> None:
+        """Tell the client that its waiting requests will not be answered."""
+        try:
+            replies = exchange.abandon(Error(self._lost, f"no answer: {self._ended}"))
+        except Exception as error:  # noqa: BLE001 - whatever a codec may raise
+            self._report(f"the requests that wait cannot be answered: {type(error).__name__}: {error}")
+            return
+        client = self._writers[Direction.TO_CLIENT]
+        if replies and not client.is_closing():
+            client.write(replies)
+
+    def _report(self, text: str) -> None:
+        self._relay.report(f"{self._name}: {text}")
+
+
+def _peer(writer: asyncio.StreamWriter) -> str:
+    name = writer.get_extra_info("peername")
+    return f"{name[0]}:{name[1]}" if name else ""
+
+
+async def _send(writer: asyncio.StreamWriter | None, data: bytes) -> None:
+    if writer is not None and data:
+        writer.write(data)
+        await writer.drain()
