@@ -27,14 +27,11 @@ def _address(ctx: click.Context, parameter: click.Parameter, value: str | None) 
 
 
 def _mutation_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    for name, what in (("", "requests"), ("-response", "responses")):
-        for verb, form, does in (
-            ("remove", "KEY", "Remove a key from"),
-            ("set", "KEY=VALUE", "Set a key of"),
-        ):
-            function = click.option(
-                f"--{verb}{name}", multiple=True, metavar=form, help=f"{does} {what}. Repeatable. Needs --codec."
-            )(function)
+    # A command lists its options in the reverse order of their decorators.
+    for name, what in (("-response", "responses"), ("", "requests")):
+        for verb, form, does in (("remove", "KEY", "Remove a key from"), ("set", "KEY=VALUE", "Set a key of")):
+            text = f"{does} {what}. Repeatable. Needs --codec."
+            function = click.option(f"--{verb}{name}", multiple=True, metavar=form, help=text)(function)
     return function
 
 
@@ -51,7 +48,7 @@ def _mutation_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @_mutation_options
 @click.option(
     "--reply-error",
-    type=click.Choice(list(ErrorType)),
+    type=click.Choice([error_type.value for error_type in ErrorType]),
     help="Answer every request with this error instead of the server, which is not contacted. Needs --codec.",
 )
 @click.option("--reply-message", default="", metavar="TEXT", help="What such an answer says.")
@@ -116,7 +113,7 @@ def command(
 
 
 def _mutation(changes: dict[str, tuple[str, ...]], suffix: str) -> Mutation:
-    """Return what `--set` and `--remove` ask for."""
+    """Return what the options for requests ("") or responses ("_response") ask for."""
     option = suffix.replace("_", "-")
     mutation = Mutation()
     for text in changes[f"set{suffix}"]:

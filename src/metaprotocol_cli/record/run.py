@@ -32,7 +32,7 @@ async def run(
 
     Raises:
         RecordingError: The recording cannot be written.
-        click.ClickException: The address cannot be listened on.
+        click.UsageError: The address cannot be listened on.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -43,7 +43,7 @@ async def run(
         try:
             addresses = await relay.listen(listen)
         except OSError as error:
-            raise click.ClickException(f"{listen} cannot be listened on: {error.strerror or error}") from error
+            raise click.UsageError(f"{listen} cannot be listened on: {error.strerror or error}") from error
         report.listening(addresses, upstream)
         relay.failed.add_done_callback(lambda failed: stop.set())
         while not stop.is_set():

@@ -1,0 +1,88 @@
+"""`metaprotocol record` as a process between a client and a server that a test has started."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from attrs import define
+
+
+@define
+class RunningRelay:
+    """A relay that accepts connections.
+
+    Args:
+        port: Where, at 127.0.0.1.
+        folder: Where it records.
+        summary: What it printed when it had stopped.
+    """
+
+    port: int
+    folder: Path
+    summary: str = ""
+
+    @property
+    def manifest(self) -> list[dict[str, Any]]:
+        """The connections that have ended."""
+        path = self.folder / "manifest.jsonl"
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+
+
+@contextmanager
+def running_relay(
+    folder: Path,
+    upstream_port: int | None,
+    *,
+    codec: str | None = None,
+    options: Sequence[str] = (),
+    set: Mapping[str, str] = {},
+    remove: Sequence[str] = (),
+    set_response: Mapping[str, str] = {},
+    remove_response: Sequence[str] = (),
+    reply_error: str | None = None,
+    reply_message: str = "",
+    status: int = 0,
+) -> Iterator[RunningRelay]:
+    """Run a relay, and stop it as Ctrl-C does.
+
+    Args:
+        folder: Where it records; empty or not there.
+        upstream_port: The server's port; None for a relay that answers everything.
+        codec: `--codec`; `options` are the codec's own, each KEY=VALUE.
+        set: `--set`, and so on with `remove`, `set_response`, `remove_response`, `reply_error`, `reply_message`.
+        status: The exit status that it must end with.
+    """
+    command = [sys.executable, "-m", "metaprotocol_cli", "record", "--listen", "0", str(folder)]
+    command += [] if upstream_port is None else ["--upstream", str(upstream_port)]
+    command += [] if codec is None else ["--codec", codec]
+    for option in options:
+        command += ["--option", option]
+    for name, changes in (("--set", set), ("--set-response", set_response)):
+        for key, value in changes.items():
+            command += [name, f"{key}={value}"]
+    for name, keys in (("--remove", remove), ("--remove-response", remove_response)):
+        for key in keys:
+            command += [name, key]
+    command += ["--reply-error", reply_error] if reply_error else []
+    command += ["--reply-message", reply_message] if reply_message else []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline()
+            found = re.fullmatch(r"listening on 127\.0\.0\.1:(\d+)\n", line)
+            if found is None:
+                process.kill()
+                raise RuntimeError(f"the relay does not start: {line}{process.stderr.read()}")
+            relay = RunningRelay(int(found[1]), folder)
+            yield relay
+        except BaseException:
+            process.kill()
+            raise
+        process.send_signal(signal.SIGINT)
+        relay.summary, complaints = process.communicate(timeout=30)
+    assert process.returncode == status, f"the relay ended with status {process.returncode}: {complaints}"
