@@ -1,6 +1,6 @@
 """Runs a codec between real clients and servers: today a relay that records, changes and answers."""
 
-from metaprotocol_proxy.address import Address
+from metaprotocol_proxy.address import Address, reason_of
 from metaprotocol_proxy.exchange import Exchange, Passage
 from metaprotocol_proxy.pairing import Pairing
 from metaprotocol_proxy.recording import Recorder, RecordingError
@@ -18,4 +18,5 @@ __all__ = [
     "Relay",
     "Rules",
     "Tally",
+    "reason_of",
 ]

@@ -7,6 +7,7 @@ import contextlib
 import traceback
 from typing import TYPE_CHECKING
 
+from metaprotocol_proxy.address import reason_of
 from metaprotocol_proxy.exchange import Exchange, Passage
 from metaprotocol_proxy.tally import Tally
 from metaprotocol_sdk import Direction, Error, ErrorType, MetaProtocolError, ProtocolError
@@ -76,7 +77,7 @@ class Connection:
         try:
             reader, writer = await asyncio.open_connection(upstream.host, upstream.port)
         except OSError as error:
-            self._end(f"the server {upstream} cannot be reached ({error.strerror or error})")
+            self._end(f"the server {upstream} cannot be reached ({reason_of(error)})")
             self._report(self._ended)
             self.tally.broken += 1
             if self._exchange is not None:
@@ -93,7 +94,7 @@ class Connection:
             if to_client.done():
                 to_client.result()  # nothing more can be answered, whatever the client still sends
             elif to_server.result():
-                await to_client  # the client has said all, and still reads
+                await to_client
             else:
                 await self._settle(to_client)
         finally:
@@ -129,10 +130,10 @@ class Connection:
             if self._exchange is not None:
                 self._exchange.eof(direction)
             self._end(f"the {_SENDERS[direction]} closed the connection")
-            if forward is not None and forward.can_write_eof():
-                forward.write_eof()
+            if forward is not None and direction is Direction.TO_SERVER:
+                forward.write_eof()  # the client has said all, and may still read
         except OSError as error:
-            self._end(f"the {_SENDERS[way]} reset the connection ({error.strerror or error})")
+            self._end(f"the {_SENDERS[way]} reset the connection ({reason_of(error)})")
             return False
         except ProtocolError as error:
             self.tally.broken += 1

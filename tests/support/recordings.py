@@ -38,7 +38,7 @@ class Recording:
         name, which, _ = self.path.name.rsplit(".", 2)
         pieces = json.loads((self.path.parent / f"{name}.chunks.json").read_text("utf-8"))
         data = self.data
-        return [data[start : start + size] for direction, start, size in pieces if direction == which]
+        return [data[start : start + size] for direction, start, size, *_ in pieces if direction == which]
 
     @property
     def single_bytes(self) -> list[bytes]:

@@ -41,7 +41,7 @@ def running_relay(
     *,
     codec: str | None = None,
     options: Sequence[str] = (),
-    set: Mapping[str, str] = {},
+    set: Mapping[str, str] = {},  # noqa: A002 - named as the option is
     remove: Sequence[str] = (),
     set_response: Mapping[str, str] = {},
     remove_response: Sequence[str] = (),

@@ -12,7 +12,8 @@ from metaprotocol_cli.terminal import arrow, printable
 from metaprotocol_sdk import Direction
 
 if TYPE_CHECKING:
-    from rich.status import Status
+    from rich.live import Live
+    from rich.spinner import Spinner
 
     from metaprotocol_proxy import Address, Relay, Tally
 
@@ -48,7 +49,8 @@ class TextReport:
     def __init__(self, color: bool | None) -> None:
         self._color = color
         self._problems = 0
-        self._live: Status | None = None
+        self._live: Live | None = None
+        self._spinner: Spinner | None = None
         self.interval: float | None = 0.2 if sys.stderr.isatty() else None
 
     def listening(self, addresses: list[Address], upstream: Address | None) -> None:
@@ -59,8 +61,12 @@ class TextReport:
         sys.stdout.flush()
         if self.interval is not None:
             from rich.console import Console
+            from rich.live import Live
+            from rich.spinner import Spinner
 
-            self._live = Console(stderr=True, no_color=self._color is False).status("waiting for a connection")
+            console = Console(stderr=True, no_color=self._color is False)
+            self._spinner = Spinner("dots", "waiting for a connection")
+            self._live = Live(self._spinner, console=console, transient=True, redirect_stdout=False)
             self._live.start()
 
     def problem(self, text: str) -> None:
@@ -73,8 +79,8 @@ class TextReport:
 
     def progress(self, relay: Relay) -> None:
         """Renew the live line."""
-        if self._live is not None and relay.accepted:
-            self._live.update(f"{_connections(relay)}; {_amounts(relay, relay.tally())}")
+        if self._spinner is not None and relay.accepted:
+            self._spinner.update(text=f"{_connections(relay)}; {_amounts(relay, relay.tally())}")
 
     def summary(self, relay: Relay) -> None:
         """Print the totals."""

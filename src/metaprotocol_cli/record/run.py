@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from metaprotocol_proxy import Relay
+from metaprotocol_proxy import Relay, reason_of
 
 if TYPE_CHECKING:
     from metaprotocol_cli.record.report import Report
@@ -43,7 +43,7 @@ async def run(
         try:
             addresses = await relay.listen(listen)
         except OSError as error:
-            raise click.UsageError(f"{listen} cannot be listened on: {error.strerror or error}") from error
+            raise click.UsageError(f"{listen} cannot be listened on: {reason_of(error)}") from error
         report.listening(addresses, upstream)
         relay.failed.add_done_callback(lambda failed: stop.set())
         while not stop.is_set():

@@ -1,0 +1,171 @@
+"""`metaprotocol record` between the client and the server of examples/awesomerpc, as separate processes."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from relay import running_relay
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "awesomerpc"
+ENVIRONMENT = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1", "TERM": "xterm", "COLUMNS": "200"}
+COMMAND = [sys.executable, "-m", "metaprotocol_cli", "record", "--listen", "0"]
+
+
+@pytest.fixture
+def server_port() -> Iterator[int]:
+    command = [sys.executable, str(EXAMPLE / "server.py"), "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+        yield int(process.stdout.readline().removeprefix("listening on "))
+        process.terminate()
+
+
+def call(port: int) -> list[str]:
+    """Run the example's client, and return what it prints."""
+    command = [sys.executable, str(EXAMPLE / "client.py"), str(port)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", env=ENVIRONMENT, timeout=30, check=True
+    )
+    return done.stdout.splitlines()
+
+
+ANSWERS = [
+    "1: response, status 0: Hello Ada, from the server of Zoë",
+    "2: response, status 0: Hello 世界 😀, from the server of Zoë",
+    "4: error, status 1: no command 99",
+    "5: heartbeat",
+]
+
+
+def test_client_and_server_do_not_notice_it_and_inspect_reads_what_it_saved(server_port: int, tmp_path: Path) -> None:
+    with running_relay(tmp_path / "out", server_port) as relay:
+        assert call(relay.port) == ANSWERS
+    (connection,) = relay.manifest
+    assert connection["ended"] == "the client closed the connection"
+    command = [sys.executable, "-m", "metaprotocol_cli", "inspect", "--codec", "awesomerpc", "--json"]
+    stream = tmp_path / "out" / connection["files"]["c2s"]["file"]
+    shown = subprocess.run([*command, str(stream)], capture_output=True, check=True, timeout=30).stdout
+    assert [json.loads(line)["type"] for line in shown.splitlines()] == [
+        "request",
+        "request",
+        "oneway",
+        "request",
+        "heartbeat",
+    ]
+
+
+def test_with_a_codec_it_changes_requests_and_counts_messages(server_port: int, tmp_path: Path) -> None:
+    with running_relay(tmp_path / "out", server_port, codec="awesomerpc", set={"user": "the relay"}) as relay:
+        assert call(relay.port)[0] == "1: response, status 0: Hello Ada, from the server of the relay"
+    assert "1 connection; → 5 messages, 216 bytes; ← 4 messages, 171 bytes\n" in relay.summary
+    assert "  → 3 request\n  → 1 oneway\n  → 1 heartbeat\n" in relay.summary
+    assert relay.manifest[0]["request"] == {"user": "the relay"}
+    assert relay.manifest[0]["files"]["c2s"]["messages"] == 5
+
+
+def test_it_answers_with_an_error_in_the_servers_place(tmp_path: Path) -> None:
+    with running_relay(
+        tmp_path / "out", None, codec="awesomerpc", reply_error="over_limit", reply_message="too many calls"
+    ) as relay:
+        assert call(relay.port) == [
+            "1: error, status 3: too many calls",
+            "2: error, status 3: too many calls",
+            "4: error, status 3: too many calls",
+            "5: heartbeat",
+        ]
+    assert "4 answered here\n" in relay.summary
+
+
+def test_what_could_not_be_changed_is_told_and_gives_status_1(server_port: int, tmp_path: Path) -> None:
+    with running_relay(tmp_path / "out", server_port, codec="awesomerpc", set={"cmd": "8"}, status=1) as relay:
+        assert call(relay.port) == ANSWERS
+    assert "4 could not be changed and were passed on as they were\n" in relay.summary
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_json_lines_tell_a_program_when_to_begin_and_what_came_through(stop, server_port: int, tmp_path: Path) -> None:
+    command = [*COMMAND, "--upstream", str(server_port), "--codec", "awesomerpc", "--json", str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+        listening = json.loads(process.stdout.readline())
+        call(listening["port"])
+        process.send_signal(stop)
+        (summary,) = [json.loads(line) for line in process.communicate(timeout=30)[0].splitlines()]
+    assert (listening["event"], listening["host"], process.returncode) == ("listening", "127.0.0.1", 0)
+    assert (summary["event"], summary["connections"]) == ("summary", 1)
+    assert summary["messages"] == {
+        "to_server": {"request": 3, "oneway": 1, "heartbeat": 1},
+        "to_client": {"response": 2, "error": 1, "heartbeat": 1},
+    }
+
+
+def test_a_terminal_shows_a_live_count(server_port: int, tmp_path: Path) -> None:
+    main, terminal = pty.openpty()
+    command = [*COMMAND, "--upstream", str(server_port), "--codec", "awesomerpc", str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal, text=True, env=ENVIRONMENT) as process:
+        os.close(terminal)
+        call(int(process.stdout.readline().rpartition(":")[2]))
+        shown = b""
+        while select.select([main], [], [], 10)[0] and "→ 5 messages, 216 bytes".encode() not in shown:
+            shown += os.read(main, 4096)
+            if len(shown) > 1_000_000:
+                break
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    os.close(main)
+    assert "→ 5 messages, 216 bytes".encode() in shown
+    assert process.returncode == 0
+
+
+def test_nothing_is_lost_of_a_connection_that_is_open_when_it_is_stopped(server_port: int, tmp_path: Path) -> None:
+    import socket
+
+    with running_relay(tmp_path / "out", server_port, codec="awesomerpc") as relay:
+        client = socket.create_connection(("127.0.0.1", relay.port))
+        message = bytes.fromhex("4152 0103 0000 0004 0000 0012 0000 0000 0000")
+        client.sendall(message)
+        answer = client.recv(100)
+    client.close()
+    assert (tmp_path / "out" / "conn1.c2s.bin").read_bytes() == message
+    assert (tmp_path / "out" / "conn1.s2c.bin").read_bytes() == answer
+    assert relay.manifest[0]["ended"] == "the relay was stopped"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--upstream", "nowhere"], "'nowhere' is no address: expected HOST:PORT, [IPV6]:PORT or PORT"),
+        ([], "Missing option '--upstream'"),
+        (["--upstream", "1", "--set", "a=b"], "name the protocol with --codec"),
+        (["--upstream", "1", "--option", "max_depth=1"], "name the protocol with --codec"),
+        (["--upstream", "1", "--codec", "dubo"], "did you mean 'dubbo'?"),
+        (["--upstream", "1", "--codec", "dubbo", "--set", "a"], "'a' is not KEY=VALUE"),
+        (["--upstream", "1", "--codec", "dubbo", "--set", "a=b", "--remove", "a"], "'a' is both set and removed"),
+        (["--codec", "dubbo", "--reply-error", "boom"], "'boom' is not one of 'route_not_found'"),
+        (["--codec", "dubbo", "--reply-error", "timeout", "--set", "a=b"], "no message reaches the server"),
+        (["--upstream", "1", "--codec", "dubbo", "--reply-message", "no"], "--reply-message needs --reply-error"),
+        (["--upstream", "1", "--listen", "192.0.2.1:0"], "192.0.2.1:0 cannot be listened on: "),
+    ],
+)
+def test_a_mistake_is_answered_with_a_sentence(arguments: list[str], sentence: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, *arguments, str(tmp_path / "out")], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in re.sub(r"\s+", " ", done.stderr)
+    assert "Traceback" not in done.stderr
+
+
+def test_files_that_are_there_are_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "conn1.c2s.bin").write_bytes(b"precious")
+    done = subprocess.run(
+        [*COMMAND, "--upstream", "1", str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert "is not empty" in done.stderr

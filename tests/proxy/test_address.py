@@ -1,0 +1,36 @@
+"""What a person may type as an address."""
+
+import pytest
+
+from metaprotocol_proxy import Address
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("20880", "127.0.0.1", 20880),
+        (":20880", "127.0.0.1", 20880),
+        ("0.0.0.0:0", "0.0.0.0", 0),
+        ("provider.example:65535", "provider.example", 65535),
+        ("[::1]:20880", "::1", 20880),
+        ("[fe80::1%eth0]:20880", "fe80::1%eth0", 20880),
+    ],
+)
+def test_host_and_port(text: str, host: str, port: int) -> None:
+    assert Address.parse(text) == Address(host, port)
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:20880", "[::1]:20880"])
+def test_it_prints_as_it_is_typed(text: str) -> None:
+    assert str(Address.parse(text)) == text
+
+
+@pytest.mark.parametrize("text", ["", "provider", "provider:", "::1:20880", "[::1]", "a b:1", "1:2:3", "127.0.0.1:-1"])
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no address: expected HOST:PORT"):
+        Address.parse(text)
+
+
+def test_a_port_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="the port 65536 is over 65535"):
+        Address.parse("127.0.0.1:65536")

@@ -1,0 +1,97 @@
+"""What a relay must add to protocols that answer in order, or that repeat in a response what was asked."""
+
+from construct import Int8ub, Int16ub, Struct
+
+from metaprotocol_proxy import Exchange, Passage, Rules, exchange
+from metaprotocol_sdk import (
+    Codec,
+    Correlation,
+    DecodeError,
+    Direction,
+    Error,
+    ErrorType,
+    Layout,
+    LengthField,
+    MessageType,
+    Metadata,
+    Mutation,
+)
+
+TO_SERVER, TO_CLIENT = Direction.TO_SERVER, Direction.TO_CLIENT
+
+
+class InOrder(Codec):
+    """A length, a kind and a name: `?` asks, `!` answers, `E` is an error; `X` asks and cannot be read."""
+
+    name = "in-order"
+    framing = LengthField(0, 2, adjustment=1)
+    layout = Layout(Struct("length" / Int16ub, "kind" / Int8ub))
+    correlation = Correlation.FIFO
+    echoed_properties = frozenset({"name"})
+
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        kind = message[2:3]
+        metadata = Metadata(message, MessageType.REQUEST if kind in b"?X" else MessageType.RESPONSE)
+        if kind == b"X":
+            raise DecodeError("X marks the spot", offset=2, metadata=metadata)
+        metadata.properties["name"] = message[3:].decode()
+        return metadata
+
+    def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
+        name = mutation.get("name")
+        return metadata.message if name is None else message(metadata.message[2:3], name)
+
+    def on_error(self, request: Metadata, error: Error) -> bytes:
+        return message(b"E", error.type)
+
+
+def message(kind: bytes, name: str) -> bytes:
+    return len(name.encode()).to_bytes(2) + kind + name.encode()
+
+
+BAD_REQUEST = message(b"E", "bad_request")
+
+
+def test_an_answer_of_ours_waits_for_those_to_earlier_requests() -> None:
+    relay = Exchange(InOrder())
+    asked = message(b"?", "a") + message(b"X", "") + message(b"?", "b") + message(b"X", "") + message(b"X", "")
+    assert relay.feed(asked, TO_SERVER) == Passage(message(b"?", "a") + message(b"?", "b"), b"")
+    assert relay.feed(message(b"!", "a"), TO_CLIENT).forward == message(b"!", "a") + BAD_REQUEST
+    assert relay.feed(message(b"!", "b"), TO_CLIENT).forward == message(b"!", "b") + 2 * BAD_REQUEST
+
+
+def test_it_is_sent_at_once_where_nothing_waits() -> None:
+    relay = Exchange(InOrder())
+    assert relay.feed(message(b"X", "") + message(b"?", "a"), TO_SERVER) == Passage(message(b"?", "a"), BAD_REQUEST)
+
+
+def test_when_the_server_is_gone_the_answers_keep_their_order() -> None:
+    relay = Exchange(InOrder())
+    relay.feed(message(b"?", "a") + message(b"X", "") + message(b"?", "b") + message(b"X", ""), TO_SERVER)
+    reset = message(b"E", "upstream_reset")
+    assert relay.abandon(Error(ErrorType.UPSTREAM_RESET)) == reset + BAD_REQUEST + reset + BAD_REQUEST
+
+
+def test_answers_that_wait_are_bounded(monkeypatch) -> None:
+    monkeypatch.setattr(exchange, "MAX_WAITING", 2)
+    relay = Exchange(InOrder())
+    passage = relay.feed(message(b"?", "a") + 3 * message(b"X", ""), TO_SERVER)
+    assert passage.forward == message(b"?", "a")
+    assert str(passage.broken) == "2 answers wait for an earlier one of the server's"
+
+
+def test_a_changed_property_that_the_response_repeats_is_put_back() -> None:
+    relay = Exchange(InOrder(), Rules(request=Mutation(name="new")))
+    assert relay.feed(message(b"?", "old"), TO_SERVER).forward == message(b"?", "new")
+    assert relay.feed(message(b"!", "new"), TO_CLIENT).forward == message(b"!", "old")
+
+
+def test_a_rule_for_responses_wins_over_what_would_be_put_back() -> None:
+    relay = Exchange(InOrder(), Rules(request=Mutation(name="new"), response=Mutation(name="newest")))
+    relay.feed(message(b"?", "old"), TO_SERVER)
+    assert relay.feed(message(b"!", "new"), TO_CLIENT).forward == message(b"!", "newest")
+
+
+def test_a_response_without_its_request_keeps_what_it_says() -> None:
+    relay = Exchange(InOrder(), Rules(request=Mutation(name="new")))
+    assert relay.feed(message(b"!", "new"), TO_CLIENT).forward == message(b"!", "new")

@@ -1,0 +1,211 @@
+"""A relay between real sockets."""
+
+import asyncio
+import socket
+from contextlib import AsyncExitStack
+
+import pytest
+from sockets import client_of, close, connected, echo, free_address, serving, until
+
+from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
+from metaprotocol_proxy import Address, Relay, Rules
+from metaprotocol_sdk import Direction, Error, ErrorType, Mutation
+
+CODEC = AwesomeRpcCodec()
+REQUEST, RESPONSE = 0, 1
+CALL = CODEC.build(REQUEST, 1, 7)
+BAD_BYTES = b"GET / HTTP/1.1\r\n"
+
+
+def failure(request_id: int, status: int, text: str) -> bytes:
+    return CODEC.build(RESPONSE, request_id, 7, status, payload=text.encode())
+
+
+def test_without_a_codec_any_bytes_pass_both_ways() -> None:
+    async def scenario() -> None:
+        async with serving(echo) as server, connected(Relay(server)) as client:
+            assert await client.ask(BAD_BYTES, 16) == BAD_BYTES
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_has_said_all_still_gets_its_answer() -> None:
+    async def answer_at_the_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write((await reader.read()).upper())
+
+    async def scenario() -> None:
+        async with serving(answer_at_the_end) as server, connected(Relay(server)) as client:
+            client.writer.write(b"question")
+            client.writer.write_eof()
+            assert await client.rest() == b"QUESTION"
+
+    asyncio.run(scenario())
+
+
+def test_with_a_codec_messages_are_changed() -> None:
+    async def scenario() -> None:
+        rules = Rules(request=Mutation(tag="gray"))
+        async with serving(echo) as server, connected(Relay(server, codec=CODEC, rules=rules)) as client:
+            changed = CODEC.build(REQUEST, 1, 7, headers={"tag": "gray"})
+            assert await client.ask(CALL, len(changed)) == changed
+
+    asyncio.run(scenario())
+
+
+def test_an_error_is_answered_without_any_server() -> None:
+    async def scenario() -> None:
+        rules = Rules(reply=Error(ErrorType.TIMEOUT, "too late"))
+        async with connected(Relay(free_address(), codec=CODEC, rules=rules)) as client:
+            refused = failure(1, 4, "too late")
+            assert await client.ask(CALL, len(refused)) == refused
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_cannot_be_reached_is_the_clients_error() -> None:
+    async def scenario() -> None:
+        complaints: list[str] = []
+        address = free_address()
+        async with connected(Relay(address, codec=CODEC, report=complaints.append)) as client:
+            refused = failure(1, 2, f"the server {address} cannot be reached (Connection refused)")
+            answer = await client.ask(CALL, len(refused))
+        assert answer[18:].startswith(f"the server {address} cannot be reached (".encode())
+        assert complaints == [f"conn1: {answer[18:].decode()}"]
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_cannot_be_reached_ends_a_connection_that_nobody_reads() -> None:
+    async def scenario() -> None:
+        async with connected(Relay(free_address())) as client:
+            assert await client.rest() == b""
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_goes_away_is_the_clients_error() -> None:
+    async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+
+    async def scenario() -> None:
+        async with serving(leave) as server, connected(Relay(server, codec=CODEC)) as client:
+            client.writer.write(CALL)
+            assert await client.rest() == failure(1, 255, "no answer: the server closed the connection")
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_sends_bad_bytes_is_the_clients_error() -> None:
+    async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(BAD_BYTES)
+        await reader.read()
+
+    async def scenario() -> None:
+        complaints: list[str] = []
+        async with (
+            serving(nonsense) as server,
+            connected(Relay(server, codec=CODEC, report=complaints.append)) as client,
+        ):
+            client.writer.write(CALL)
+            answer = await client.rest()
+        assert answer.startswith(CODEC.build(RESPONSE, 1, 7, 6)[:8])
+        assert b"the server sent what cannot be followed: the message begins with 47" in answer
+        assert complaints[0].startswith("conn1: the server sent what cannot be followed: the message begins with 47")
+
+    asyncio.run(scenario())
+
+
+def test_requests_before_bad_bytes_are_answered_before_the_connection_ends() -> None:
+    asked = asyncio.Event()
+
+    async def answer_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(len(CALL))
+        await asked.wait()
+        writer.write(CODEC.build(RESPONSE, 1, 7))
+        await reader.read()
+
+    async def scenario() -> None:
+        complaints: list[str] = []
+        async with (
+            serving(answer_late) as server,
+            connected(Relay(server, codec=CODEC, report=complaints.append)) as client,
+        ):
+            client.writer.write(CALL + BAD_BYTES)
+            await until(lambda: bool(complaints))
+            asked.set()
+            assert await client.rest() == CODEC.build(RESPONSE, 1, 7)
+
+    asyncio.run(scenario())
+
+
+def test_a_side_that_does_not_read_stops_the_side_that_writes() -> None:
+    async def never_read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    async def scenario() -> None:
+        async with serving(never_read) as server, Relay(server) as relay:
+            (address,) = await relay.listen(Address("127.0.0.1", 0))
+            with socket.create_connection((address.host, address.port)) as client:
+                client.setblocking(False)
+                sent, idle = 0, 0
+                while idle < 20 and sent < 256 * 1024 * 1024:
+                    try:
+                        sent += client.send(bytes(65536))
+                        idle = 0
+                    except BlockingIOError:
+                        idle += 1
+                    await asyncio.sleep(0.005 if idle else 0)
+                # What the system's buffers hold, and no more.
+                assert sent < 64 * 1024 * 1024
+                assert relay.tally().size[Direction.TO_SERVER] <= sent
+
+    asyncio.run(scenario())
+
+
+def test_stopping_ends_open_connections_and_tells_who_waits() -> None:
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def scenario() -> None:
+        async with serving(never_answer) as server:
+            relay = Relay(server, codec=CODEC)
+            async with AsyncExitStack() as stack:
+                async with relay:
+                    client = await stack.enter_async_context(client_of(relay))
+                    client.writer.write(CALL)
+                    await until(lambda: bool(relay.tally().count(Direction.TO_SERVER)))
+                assert await client.rest() == failure(1, 255, "no answer: the relay was stopped")
+            assert (relay.accepted, relay.open_connections) == (1, 0)
+
+    asyncio.run(scenario())
+
+
+def test_connections_are_counted_also_when_they_have_ended() -> None:
+    async def scenario() -> None:
+        async with serving(echo) as server, Relay(server, codec=CODEC) as relay:
+            (address,) = await relay.listen(Address("127.0.0.1", 0))
+            for _ in range(3):
+                reader, writer = await asyncio.open_connection(address.host, address.port)
+                writer.write(CALL)
+                await reader.readexactly(len(CALL))
+                await close(writer)
+            await until(lambda: not relay.open_connections)
+            assert (relay.accepted, relay.tally().count(Direction.TO_SERVER)) == (3, 3)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"rules": Rules(request=Mutation(a="b"))}, "rules need a codec"),
+        ({"codec": CODEC, "upstream": None}, "needs an upstream, or an error to reply"),
+    ],
+)
+def test_a_relay_that_could_do_nothing_is_refused(arguments: dict[str, object], complaint: str) -> None:
+    async def scenario() -> None:
+        Relay(**{"upstream": Address("127.0.0.1", 1), **arguments})
+
+    with pytest.raises(ValueError, match=complaint):
+        asyncio.run(scenario())

@@ -1,0 +1,101 @@
+"""Clients and servers made of plain sockets, around a relay in the same process."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+from attrs import define
+
+from metaprotocol_proxy import Address, Relay
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@define
+class Client:
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def ask(self, data: bytes, size: int) -> bytes:
+        """Send some bytes, and return so many as they come back."""
+        self.writer.write(data)
+        return await asyncio.wait_for(self.reader.readexactly(size), 10)
+
+    async def rest(self) -> bytes:
+        """Return what comes until the connection ends."""
+        return await asyncio.wait_for(self.reader.read(), 10)
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+
+
+@asynccontextmanager
+async def serving(handler: Handler) -> AsyncIterator[Address]:
+    """Run a server; leaving it ends its connections."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.current_task())
+        try:
+            await handler(reader, writer)
+        except (asyncio.CancelledError, ConnectionError):
+            pass
+        finally:
+            await close(writer)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield Address("127.0.0.1", server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks)
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def client_of(relay: Relay) -> AsyncIterator[Client]:
+    """Connect a client to a relay that is not listening yet."""
+    (address,) = await relay.listen(Address("127.0.0.1", 0))
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    try:
+        yield Client(reader, writer)
+    finally:
+        await close(writer)
+
+
+@asynccontextmanager
+async def connected(relay: Relay) -> AsyncIterator[Client]:
+    """Run a relay and connect a client to it; leaving it closes the client first."""
+    async with relay:
+        async with client_of(relay) as client:
+            yield client
+        await until(lambda: not relay.open_connections)
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    """Close a connection and see it closed, whatever the other side does."""
+    writer.close()
+    with suppress(OSError, TimeoutError):
+        await asyncio.wait_for(writer.wait_closed(), 1)
+    writer.transport.abort()
+    await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something holds, for at most ten seconds."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - any condition, which nobody announces
+            await asyncio.sleep(0.005)
+
+
+def free_address() -> Address:
+    """Return an address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return Address("127.0.0.1", probe.getsockname()[1])
