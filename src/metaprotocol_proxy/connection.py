@@ -48,6 +48,7 @@ class Connection:
         self._recording = relay.recorder.connection(_peer(writer)) if relay.recorder else None
         self._settled = asyncio.Event()
         self._ended = ""
+        self._reset = False
         self._lost = ErrorType.UPSTREAM_RESET
 
     @property
@@ -95,7 +96,7 @@ class Connection:
                 to_client.result()  # nothing more can be answered, whatever the client still sends
             elif to_server.result():
                 await to_client
-            else:
+            elif self._exchange is not None and self._exchange.waiting and not self._reset:
                 await self._settle(to_client)
         finally:
             for task in (to_server, to_client):
@@ -104,10 +105,9 @@ class Connection:
 
     async def _settle(self, to_client: asyncio.Task[bool]) -> None:
         """Let the server answer the good requests that came before bad bytes."""
-        if self._exchange is not None and self._exchange.waiting:
-            settled = asyncio.create_task(self._settled.wait())
-            await asyncio.wait({settled, to_client}, timeout=GRACE, return_when=asyncio.FIRST_COMPLETED)
-            settled.cancel()
+        settled = asyncio.create_task(self._settled.wait())
+        await asyncio.wait({settled, to_client}, timeout=GRACE, return_when=asyncio.FIRST_COMPLETED)
+        settled.cancel()
 
     async def _pump(self, direction: Direction) -> bool:
         """Relay one direction to its end; return whether that was a clean one."""
@@ -134,6 +134,7 @@ class Connection:
                 forward.write_eof()  # the client has said all, and may still read
         except OSError as error:
             self._end(f"the {_SENDERS[way]} reset the connection ({reason_of(error)})")
+            self._reset = True
             return False
         except ProtocolError as error:
             self.tally.broken += 1

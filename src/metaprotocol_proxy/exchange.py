@@ -101,9 +101,6 @@ class Exchange:
         try:
             for metadata in decoder.feed(data):
                 self.tally.messages[direction, metadata.message_type] += 1
-                if metadata.error is not None:
-                    self.tally.unreadable += 1
-                    self._complain(metadata, direction, f"cannot be read: {metadata.error}")
                 size = len(metadata.message)
                 take(metadata, forward, back)
                 self._offsets[direction] += size
@@ -141,6 +138,7 @@ class Exchange:
 
     def _take_request(self, request: Metadata, forward: list[bytes], back: list[bytes]) -> None:
         if request.error is not None:
+            self._note_unreadable(request, Direction.TO_SERVER)
             self._answer(request, Error(ErrorType.BAD_REQUEST, str(request.error)), back)
         elif self.reply is not None:
             self._answer(request, self.reply, back)
@@ -152,6 +150,8 @@ class Exchange:
 
     def _take_response(self, response: Metadata, forward: list[bytes], back: list[bytes]) -> None:
         self._pairing.take(response, Direction.TO_CLIENT)
+        if response.error is not None:
+            self._note_unreadable(response, Direction.TO_CLIENT)
         forward.append(self._encode(response, Direction.TO_CLIENT))
         self._release(self._pairing.answered(Direction.TO_SERVER), forward)
 
@@ -197,6 +197,10 @@ class Exchange:
     def _release(self, answered: int, replies: list[bytes]) -> None:
         while self._held and self._held[0][0] <= answered:
             replies.append(self._held.popleft()[1])
+
+    def _note_unreadable(self, metadata: Metadata, direction: Direction) -> None:
+        self.tally.unreadable += 1
+        self._complain(metadata, direction, f"cannot be read: {metadata.error}")
 
     def _complain(self, metadata: Metadata, direction: Direction, text: str) -> None:
         way = "to the server" if direction is Direction.TO_SERVER else "to the client"

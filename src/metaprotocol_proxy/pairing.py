@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from metaprotocol_sdk import Codec, Correlation, Direction, MessageType, Metadata
+from metaprotocol_sdk import Codec, Correlation, Direction, MessageType, Metadata, ProtocolError
 
 MAX_WAITING = 65_536
 """Requests of one connection that are remembered until their answer comes; the oldest gives way."""
@@ -34,6 +34,8 @@ class Pairing:
     def take(self, metadata: Metadata, direction: Direction, timestamp: int = 0) -> int | None:
         """Take the next message; if it is an answer, set its `request` and let the codec complete it.
 
+        What the codec cannot read then becomes the answer's `error`.
+
         Args:
             metadata: The message.
             direction: Which way it travels.
@@ -51,7 +53,10 @@ class Pairing:
         if waiting is None:
             return None
         metadata.request, asked, _ = waiting
-        self._codec.complete(metadata)
+        try:
+            self._codec.complete(metadata)
+        except ProtocolError as error:
+            metadata.error = error.with_traceback(None)
         return timestamp - asked if timestamp and asked else None
 
     def asked(self, direction: Direction) -> int:

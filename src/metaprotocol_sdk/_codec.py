@@ -174,6 +174,10 @@ class Codec(ABC):
 
         Args:
             response: A response whose `request` is set; it is changed in place.
+
+        Raises:
+            ProtocolError: The response cannot be read as an answer to this request. It becomes `response.error`, and
+                the connection goes on.
         """
 
 

@@ -4,7 +4,7 @@ import pytest
 from toy_protocols import OpaqueCodec
 
 from metaprotocol_proxy import Pairing, pairing
-from metaprotocol_sdk import Correlation, Direction, LengthField, MessageType, Metadata
+from metaprotocol_sdk import Correlation, DecodeError, Direction, LengthField, MessageType, Metadata
 
 TO_SERVER, TO_CLIENT = Direction.TO_SERVER, Direction.TO_CLIENT
 
@@ -123,3 +123,17 @@ def test_requests_that_are_given_up_come_oldest_first_and_wait_no_longer(codec: 
     pairs.take(request(9), TO_CLIENT)
     assert [given_up.request_id for given_up in pairs.give_up(TO_SERVER)] == [5, 3, 4]
     assert (pairs.waiting(TO_SERVER), pairs.waiting(TO_CLIENT), pairs.give_up(TO_SERVER)) == (0, 1, [])
+
+
+def test_a_response_that_does_not_fit_its_request_is_unreadable() -> None:
+    class Strict(ById):
+        name = "strict"
+
+        def complete(self, response: Metadata) -> None:
+            raise DecodeError("not what was asked for", offset=2)
+
+    pairs = Pairing(Strict())
+    pairs.take(request(1), TO_SERVER)
+    answer = response(1)
+    pairs.take(answer, TO_CLIENT)
+    assert str(answer.error) == "not what was asked for (offset 2)"

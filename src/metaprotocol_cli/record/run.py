@@ -37,7 +37,8 @@ async def run(
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C then cancels this function
+            loop.add_signal_handler(number, stop.set)
     relay = Relay(upstream, codec=codec, rules=rules, recorder=recorder, report=report.problem)
     async with relay:
         try:
