@@ -13,12 +13,12 @@ LINT := $(VENV)/.stamp-lint
 DOCS := $(VENV)/.stamp-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test interop lint docs bench clean
 # Two installers in one environment at the same time would trip over each other.
 .NOTPARALLEL:
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
 demo: $(RUNTIME)  ## Show a recorded Dubbo message, field by field
 	$(BIN)/metaprotocol inspect --codec dubbo -v tests/vectors/dubbo/java27-heartbeat.c2s.bin
@@ -28,6 +28,9 @@ test: $(TEST)  ## Run the tests and report their coverage; ARGS="tests/sdk -k fr
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+interop: $(TEST)  ## Run the tests with real peers, which install themselves into .cache/interop; ARGS chooses as above
+	$(BIN)/python -m pytest -m interop $(or $(ARGS),tests/interop)
 
 lint: $(LINT)  ## Check style, types and the arrows between packages
 	$(BIN)/ruff check

@@ -1,0 +1,58 @@
+package org.example.interop;
+
+import java.io.PrintStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.apache.dubbo.config.ApplicationConfig;
+import org.apache.dubbo.config.ProtocolConfig;
+import org.apache.dubbo.config.ServiceConfig;
+
+/**
+ * Offers {@link DemoService} on a port for each serialization that the arguments name, plain and as group "blue",
+ * version "1.2.3". Prints {"listening": {serialization: port}} when it is ready, and then a line for each call. It
+ * halts when its standard input ends; SIGTERM is the graceful shutdown of Dubbo.
+ */
+public final class Provider {
+    private Provider() {}
+
+    public static void main(String[] serializations) throws Exception {
+        PrintStream report = new PrintStream(System.out, true, StandardCharsets.US_ASCII);
+        System.setOut(System.err);
+        ApplicationConfig application = Settings.application("interop-provider");
+        DemoService implementation = new DemoServiceImplementation(report);
+        Map<String, Object> ports = new LinkedHashMap<>();
+        for (String serialization : serializations) {
+            ProtocolConfig protocol = new ProtocolConfig("dubbo", freePort());
+            protocol.setSerialization(serialization);
+            export(application, protocol, implementation, null, null);
+            export(application, protocol, implementation, "blue", "1.2.3");
+            ports.put(serialization, protocol.getPort());
+        }
+        report.println(Json.object("listening", ports));
+        while (System.in.read() != -1) {
+            // Whoever started this program ends it by closing its standard input.
+        }
+        Runtime.getRuntime().halt(0);
+    }
+
+    private static void export(
+            ApplicationConfig application, ProtocolConfig protocol, DemoService service, String group, String version) {
+        ServiceConfig<DemoService> config = new ServiceConfig<>();
+        config.setApplication(application);
+        config.setProtocol(protocol);
+        config.setInterface(DemoService.class);
+        config.setRef(service);
+        config.setGroup(group);
+        config.setVersion(version);
+        config.export();
+    }
+
+    private static int freePort() throws Exception {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
+    }
+}

@@ -1,0 +1,188 @@
+"""Apache Dubbo Java, both sides: our small programs of tests/interop/dubbo/java, compiled against the real jars."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from attrs import frozen
+
+from peers.cache import ROOT, installed
+from peers.maven import compile_java, copy_dependencies, java
+from peers.processes import PeerProcess
+from peers.register import count_calls
+
+SERVICE = "org.example.interop.DemoService"
+_PROJECT = ROOT / "tests" / "interop" / "dubbo" / "java"
+# What Dubbo's serializations open by reflection, which Java 17 allows only where it is told to.
+_PACKAGES = ["lang", "util", "math", "io", "net", "nio", "text", "time", "util.concurrent"]
+
+
+@frozen
+class DubboVersion:
+    """A version of Apache Dubbo Java.
+
+    Args:
+        number: As Maven knows it.
+        profile: What goes with it, in pom.xml.
+        serializations: Those that this version ships or that go with it; hessian2 is the first.
+        settings: Java properties that this version needs.
+    """
+
+    number: str
+    profile: str
+    serializations: tuple[str, ...]
+    settings: tuple[str, ...] = ()
+
+
+DUBBO_2_7 = DubboVersion(
+    "2.7.23", "dubbo-2.7", ("hessian2", "fastjson", "kryo", "nativejava"), ("-Ddubbo.registry.address=N/A",)
+)
+# With an address, even of no registry, Dubbo 3 opens a port for its metadata.
+DUBBO_3 = DubboVersion("3.3.6", "dubbo-3", ("hessian2", "fastjson2", "nativejava"))
+VERSIONS = (DUBBO_2_7, DUBBO_3)
+
+
+def install_java(version: DubboVersion) -> Path:
+    """Return the folder with the jars and our classes.
+
+    Raises:
+        NotInstalled: Java or Maven is missing, or the jars cannot be had.
+    """
+    java()
+    pom, sources = _PROJECT / "pom.xml", sorted(_PROJECT.rglob("*.java"))
+
+    def install(folder: Path) -> None:
+        copy_dependencies(pom, [f"-P{version.profile}", f"-Ddubbo.version={version.number}"], folder / "jars")
+        compile_java(sources, folder / "jars", folder / "classes")
+        # Dubbo replaces 127.0.0.1 by an address of the machine that others can reach; a name it leaves alone.
+        (folder / "hosts").write_text(f"127.0.0.1 dubbo.test {os.uname().nodename}\n", "ascii")
+
+    return installed(f"dubbo-java-{version.number}", [version.number, pom, *sources], install)
+
+
+class _JavaProgram(PeerProcess):
+    def __init__(self, version: DubboVersion, program: str, arguments: Sequence[str], log: Path) -> None:
+        folder = install_java(version)
+        options = [
+            "-Xmx256m",
+            "-XX:TieredStopAtLevel=1",  # quick to start
+            "-Djava.net.preferIPv4Stack=true",
+            "-Djdk.net.hosts.file=hosts",  # no other name is looked up
+            "-DDUBBO_IP_TO_BIND=dubbo.test",
+            "-Ddubbo.service.shutdown.wait=1000",
+            *version.settings,
+        ]
+        for package in _PACKAGES:
+            options += ["--add-opens", f"java.base/java.{package}=ALL-UNNAMED"]
+        command = [java(), *options, "-cp", "classes:jars/*", f"org.example.interop.{program}", *arguments]
+        super().__init__(command, log, folder)
+        self.version = version
+
+
+class JavaProvider(_JavaProgram):
+    """A running Provider.java.
+
+    Args:
+        version: Of Dubbo.
+        folder: For its log.
+    """
+
+    def __init__(self, version: DubboVersion, folder: Path) -> None:
+        super().__init__(version, "Provider", version.serializations, folder / "provider.log")
+        self.ports: dict[str, int] = {}
+        """Where it listens, by serialization."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.ports = self.report()["listening"]
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def next_call(self) -> dict[str, Any]:
+        """Return what it was called with next: `called`, the method, and `attachments`."""
+        call = self.report()
+        count_calls("Apache Dubbo Java", self.version.number, "server")
+        return call
+
+    def forget(self) -> None:
+        """Drop what it has reported so far."""
+        while not self._lines.empty():
+            self.next_call()
+
+
+class JavaConsumer(_JavaProgram):
+    """A running Consumer.java.
+
+    Args:
+        version: Of Dubbo.
+        folder: For its log.
+    """
+
+    def __init__(self, version: DubboVersion, folder: Path) -> None:
+        super().__init__(version, "Consumer", (), folder / "consumer.log")
+        self._clients = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self.report()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def ask(self, *words: str) -> dict[str, Any]:
+        """Give a command and return the answer.
+
+        Raises:
+            AssertionError: It does not know the command, or could not carry it out.
+        """
+        self.send("\t".join(words))
+        answer = self.report()
+        assert "mistake" not in answer, f"{words}: {answer['mistake']}"
+        return answer
+
+    def client(self, port: int, **parameters: str | int) -> "JavaClient":
+        """Return a client on a connection of its own; the parameters are those of a Dubbo URL."""
+        self._clients += 1
+        return JavaClient(self, f"client{self._clients}", port, parameters)
+
+
+class JavaClient:
+    """One client in a consumer; it ends with its `with` block.
+
+    Args:
+        consumer: Where it lives.
+        name: What the consumer calls it.
+        port: Of the provider, or of a relay before it.
+        parameters: Of the URL.
+    """
+
+    def __init__(self, consumer: JavaConsumer, name: str, port: int, parameters: dict[str, str | int]) -> None:
+        self._consumer, self._name = consumer, name
+        serialization = parameters.get("serialization")
+        if serialization:  # Dubbo 3 prefers its own choice
+            parameters = {**parameters, "prefer.serialization": serialization}
+        consumer.ask("connect", name, str(port), *(f"{key}={value}" for key, value in parameters.items()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.ask("disconnect", self._name)
+
+    def call(self, method: str, argument: str = "", **attachments: str) -> dict[str, Any]:
+        """Call, and return what came of it.
+
+        Returns:
+            `same`, whether the answer is what was sent, or `exception`, `message` and perhaps `code`; `id`, the number
+            of the request, and `ids`, how many numbers it took; `attachments`, those of the response.
+        """
+        words = ["call", self._name, method]
+        words += [argument] if argument else []
+        outcome: dict[str, Any] = self._consumer.ask(*words, *(f"+{k}={v}" for k, v in attachments.items()))["outcome"]
+        outcome["id"] %= 2**64  # Java has no unsigned long
+        count_calls("Apache Dubbo Java", self._consumer.version.number, "client", outcome["ids"])
+        return outcome
