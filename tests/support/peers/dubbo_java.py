@@ -70,7 +70,6 @@ class _JavaProgram(PeerProcess):
             "-Djava.net.preferIPv4Stack=true",
             "-Djdk.net.hosts.file=hosts",  # no other name is looked up
             "-DDUBBO_IP_TO_BIND=dubbo.test",
-            "-Ddubbo.service.shutdown.wait=1000",
             *version.settings,
         ]
         for package in _PACKAGES:
@@ -86,10 +85,11 @@ class JavaProvider(_JavaProgram):
     Args:
         version: Of Dubbo.
         folder: For its log.
+        serializations: Those that it offers; by default all that its version has.
     """
 
-    def __init__(self, version: DubboVersion, folder: Path) -> None:
-        super().__init__(version, "Provider", version.serializations, folder / "provider.log")
+    def __init__(self, version: DubboVersion, folder: Path, serializations: Sequence[str] = ()) -> None:
+        super().__init__(version, "Provider", serializations or version.serializations, folder / "provider.log")
         self.ports: dict[str, int] = {}
         """Where it listens, by serialization."""
 

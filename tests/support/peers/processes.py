@@ -80,9 +80,8 @@ class PeerProcess:
         return report
 
     def terminate(self) -> None:
-        """Ask it to shut down, as an operator does, and wait until it has."""
+        """Ask it to shut down, as an operator does; it may take its time."""
         self._process.terminate()
-        self._process.wait(PATIENCE)
 
     def stop(self) -> None:
         """End it: close its standard input, and if that is not enough, by its process id."""

@@ -48,7 +48,7 @@ final class Client {
         oneway.setReturn(false);
         reference.setMethods(List.of(oneway));
         parameters.putIfAbsent("timeout", "600000");
-        parameters.put("cluster", "failover");
+        parameters.putIfAbsent("cluster", "failover");
         String query = parameters.entrySet().stream()
                 .map(pair -> pair.getKey() + "=" + pair.getValue())
                 .collect(Collectors.joining("&"));

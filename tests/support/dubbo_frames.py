@@ -1,0 +1,44 @@
+"""The headers of a Dubbo stream, read by eyes that share nothing with the codec."""
+
+import struct
+from typing import NamedTuple
+
+_HEADER = struct.Struct(">2sBBQI")
+
+
+class Frame(NamedTuple):
+    """The header of a message."""
+
+    flags: int
+    status: int
+    request_id: int
+    body: bytes
+
+    @property
+    def is_request(self) -> bool:
+        """Whether it asks."""
+        return self.flags & 0x80 != 0
+
+    @property
+    def is_heartbeat(self) -> bool:
+        """Whether it is a heartbeat, or the answer to one."""
+        return self.flags & 0x20 != 0 and (self.flags & 0x40 != 0 or not self.is_request)
+
+    @property
+    def is_readonly(self) -> bool:
+        """Whether it says that the server is going away."""
+        return self.flags & 0xE0 == 0xA0 and b"R" in self.body
+
+
+def frames(data: bytes) -> list[Frame]:
+    """Return the whole messages that a stream begins with."""
+    found, position = [], 0
+    while position + 16 <= len(data):
+        magic, flags, status, request_id, length = _HEADER.unpack_from(data, position)
+        if magic != b"\xda\xbb":
+            raise ValueError(f"no message at offset {position}")
+        if position + 16 + length > len(data):
+            break
+        found.append(Frame(flags, status, request_id, data[position + 16 : position + 16 + length]))
+        position += 16 + length
+    return found
