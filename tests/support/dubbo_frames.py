@@ -1,7 +1,13 @@
 """The headers of a Dubbo stream, read by eyes that share nothing with the codec."""
 
 import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
+
+# A deadline, not a measure.
+_PATIENCE = 120.0
 
 _HEADER = struct.Struct(">2sBBQI")
 
@@ -41,4 +47,24 @@ def frames(data: bytes) -> list[Frame]:
             break
         found.append(Frame(flags, status, request_id, data[position + 16 : position + 16 + length]))
         position += 16 + length
+    return found
+
+
+def wait_for_frames(folder: Path, direction: str, predicate: Callable[[Frame], bool], count: int) -> list[Frame]:
+    """Return the messages of a relay's first connection for which the predicate is true, once there are so many.
+
+    Args:
+        folder: Where the relay records.
+        direction: "c2s" or "s2c".
+        predicate: Which messages are meant.
+        count: How many there must be.
+
+    Raises:
+        AssertionError: There are fewer after a long time.
+    """
+    recording = folder / f"conn1.{direction}.bin"
+    deadline = time.monotonic() + _PATIENCE
+    while len(found := [frame for frame in frames(recording.read_bytes()) if predicate(frame)]) < count:
+        assert time.monotonic() < deadline, f"only {len(found)} of {count} have passed"
+        time.sleep(0.05)
     return found

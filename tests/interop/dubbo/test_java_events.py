@@ -2,22 +2,12 @@
 
 import time
 
-from dubbo_frames import frames
+from dubbo_frames import wait_for_frames
 from peers.dubbo_java import JavaProvider
 from peers.processes import PATIENCE
 from relay import running_relay
 
 MUTATIONS = {"set": {"x-zone": "eu-1"}, "set_response": {"x-served-by": "relay"}}
-
-
-def wait_for(relay, direction, predicate, count):
-    """Wait until so many messages of the first connection's direction have passed the relay."""
-    recording = relay.folder / f"conn1.{direction}.bin"
-    deadline = time.monotonic() + PATIENCE
-    while len(found := [frame for frame in frames(recording.read_bytes()) if predicate(frame)]) < count:
-        assert time.monotonic() < deadline, f"only {len(found)} of {count} have passed"
-        time.sleep(0.05)
-    return found
 
 
 def test_heartbeats_keep_an_idle_connection_alive_beyond_its_interval(consumer, provider, tmp_path):
@@ -27,8 +17,8 @@ def test_heartbeats_keep_an_idle_connection_alive_beyond_its_interval(consumer, 
     ):
         assert client.call("echo", "hello")["same"] is True
         # A side that hears nothing for three intervals gives the connection up.
-        asked = wait_for(relay, "c2s", lambda frame: frame.is_heartbeat and frame.is_request, 4)
-        answered = wait_for(relay, "s2c", lambda frame: frame.is_heartbeat and not frame.is_request, 4)
+        asked = wait_for_frames(relay.folder, "c2s", lambda frame: frame.is_heartbeat and frame.is_request, 4)
+        answered = wait_for_frames(relay.folder, "s2c", lambda frame: frame.is_heartbeat and not frame.is_request, 4)
         assert client.call("echo", "again")["same"] is True
         provider.next_call()
         assert provider.next_call()["attachments"]["x-zone"] == "eu-1"
@@ -42,7 +32,7 @@ def test_a_relay_without_a_provider_answers_heartbeats_itself(consumer, tmp_path
         consumer.client(relay.port, heartbeat=500) as client,
     ):
         client.call("echo", "hello")
-        wait_for(relay, "c2s", lambda frame: frame.is_heartbeat, 5)
+        wait_for_frames(relay.folder, "c2s", lambda frame: frame.is_heartbeat, 5)
         client.call("echo", "again")
     assert len(relay.manifest) == 1  # it has not connected again
 
@@ -55,7 +45,7 @@ def test_a_provider_that_shuts_down_says_so_and_is_called_no_more(version, consu
     ):
         assert client.call("echo", "hello")["same"] is True
         provider.terminate()  # it waits for its clients to go
-        wait_for(relay, "s2c", lambda frame: frame.is_readonly, 1)
+        wait_for_frames(relay.folder, "s2c", lambda frame: frame.is_readonly, 1)
         deadline = time.monotonic() + PATIENCE
         while "exception" not in (outcome := client.call("echo", "again")):
             assert time.monotonic() < deadline, "the notice does not reach the consumer"

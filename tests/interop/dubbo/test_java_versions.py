@@ -1,0 +1,29 @@
+"""A Java consumer of one version of Dubbo calls a provider of the other, through a relay that adds attachments."""
+
+import pytest
+from peers.dubbo_java import DUBBO_2_7, DUBBO_3, JavaProvider
+from relay import running_relay
+
+CALLS = [("echo", "unicode"), ("echo", "null"), ("bytes", "40000"), ("node", "object"), ("any", "shared")]
+
+
+@pytest.fixture(scope="module")
+def other_provider(version, tmp_path_factory):
+    other = DUBBO_3 if version is DUBBO_2_7 else DUBBO_2_7
+    with JavaProvider(other, tmp_path_factory.mktemp("other"), ["hessian2"]) as provider:
+        yield provider
+
+
+def test_both_sides_understand_what_the_relay_has_changed(consumer, other_provider, tmp_path):
+    changes = {"set": {"x-zone": "eu-1"}, "set_response": {"x-served-by": "relay"}}
+    with (
+        running_relay(tmp_path / "recorded", other_provider.ports["hessian2"], codec="dubbo", **changes) as relay,
+        consumer.client(relay.port) as client,
+    ):
+        for method, argument in CALLS:
+            outcome = client.call(method, argument)
+            assert outcome.get("same") is True, (method, argument, outcome)
+            assert outcome["attachments"]["x-served-by"] == "relay"
+            assert other_provider.next_call()["attachments"]["x-zone"] == "eu-1"
+        outcome = client.call("fail", "checked")
+    assert (outcome["exception"], outcome["message"]) == ("org.example.interop.Trouble", "as asked for")
