@@ -1,6 +1,8 @@
-"""Apache Dubbo Java, started once for each version that a test asks for."""
+"""Apache Dubbo Java: each version's provider and consumer start when the first test asks, and stop after the last."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 from peers.cache import NotInstalled
@@ -13,7 +15,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.interop)
 
 
-@pytest.fixture(scope="session", params=VERSIONS, ids=lambda version: f"dubbo-{version.number}")
+@pytest.fixture(params=VERSIONS, ids=lambda version: f"dubbo-{version.number}")
 def version(request: pytest.FixtureRequest) -> DubboVersion:
     """Apache Dubbo Java 2.7, and 3."""
     try:
@@ -24,20 +26,21 @@ def version(request: pytest.FixtureRequest) -> DubboVersion:
 
 
 @pytest.fixture(scope="session")
-def running_provider(version: DubboVersion, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JavaProvider]:
-    with JavaProvider(version, tmp_path_factory.mktemp("provider")) as provider:
-        yield provider
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
+    """Start a provider or a consumer of a version, or return the one that runs."""
+    with ExitStack() as stack:
+        yield cache(lambda program, version: stack.enter_context(program(version, tmp_path_factory.mktemp("java"))))
 
 
 @pytest.fixture
-def provider(running_provider: JavaProvider) -> JavaProvider:
+def provider(version: DubboVersion, running: Callable) -> JavaProvider:
     """A Java provider of this version that has not been called yet, as far as it reports."""
-    running_provider.forget()
-    return running_provider
+    provider = running(JavaProvider, version)
+    provider.forget()
+    return provider
 
 
-@pytest.fixture(scope="session")
-def consumer(version: DubboVersion, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JavaConsumer]:
+@pytest.fixture
+def consumer(version: DubboVersion, running: Callable) -> JavaConsumer:
     """A Java consumer of this version."""
-    with JavaConsumer(version, tmp_path_factory.mktemp("consumer")) as consumer:
-        yield consumer
+    return running(JavaConsumer, version)

@@ -18,8 +18,8 @@ CALLS = [
     ("bytes", "1048576"),
     ("addLong", "2147483648"),
     ("not", "true"),
-    ("meet", "4"),
     ("note", "something"),
+    ("meet", "4"),
 ]
 
 
@@ -32,8 +32,8 @@ def test_calls_are_answered(serialization, consumer, provider, tmp_path):
         for method, argument in CALLS:
             outcome = client.call(method, argument, mine="kept")
             assert outcome.get("same") is True, (method, argument, outcome)
-            if method != "meet":
-                assert provider.next_call()["attachments"]["mine"] == "kept"
+            seen = [provider.next_call() for _ in range(outcome["ids"])]
+            assert "kept" in [call["attachments"].get("mine") for call in seen]
 
 
 @pytest.mark.parametrize(("version", "serialization"), SPOKEN, indirect=["version"])

@@ -7,11 +7,11 @@ from relay import running_relay
 CALLS = [("echo", "unicode"), ("echo", "null"), ("bytes", "40000"), ("node", "object"), ("any", "shared")]
 
 
-@pytest.fixture(scope="module")
-def other_provider(version, tmp_path_factory):
-    other = DUBBO_3 if version is DUBBO_2_7 else DUBBO_2_7
-    with JavaProvider(other, tmp_path_factory.mktemp("other"), ["hessian2"]) as provider:
-        yield provider
+@pytest.fixture
+def other_provider(version, running):
+    provider = running(JavaProvider, DUBBO_3 if version is DUBBO_2_7 else DUBBO_2_7)
+    provider.forget()
+    return provider
 
 
 def test_both_sides_understand_what_the_relay_has_changed(consumer, other_provider, tmp_path):

@@ -104,13 +104,14 @@ class JavaProvider(_JavaProgram):
     def next_call(self) -> dict[str, Any]:
         """Return what it was called with next: `called`, the method, and `attachments`."""
         call = self.report()
-        count_calls("Apache Dubbo Java", self.version.number, "server")
+        count_calls("Apache Dubbo Java", self.version.number, "server", "called" in call)
         return call
 
     def forget(self) -> None:
         """Drop what it has reported so far."""
-        while not self._lines.empty():
-            self.next_call()
+        self.send("here")
+        while "mark" not in self.next_call():
+            pass
 
 
 class JavaConsumer(_JavaProgram):

@@ -5,7 +5,7 @@ import os
 import queue
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -47,11 +47,6 @@ class PeerProcess:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    @property
-    def process_id(self) -> int:
-        """The number of the process."""
-        return self._process.pid
-
     def send(self, line: str) -> None:
         """Write a command."""
         self._process.stdin.write(line + "\n")
@@ -71,12 +66,6 @@ class PeerProcess:
             self._lines.put(None)
             raise AssertionError(f"the peer has ended; its log ends with:\n{self._end_of_log()}")
         report: dict[str, Any] = json.loads(line)
-        return report
-
-    def report_where(self, predicate: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """Return the next object for which the predicate is true; those before it are dropped."""
-        while not predicate(report := self.report()):
-            pass
         return report
 
     def terminate(self) -> None:

@@ -1,5 +1,7 @@
 package org.example.interop;
 
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -13,7 +15,8 @@ import org.apache.dubbo.config.ServiceConfig;
 /**
  * Offers {@link DemoService} on a port for each serialization that the arguments name, plain and as group "blue",
  * version "1.2.3". Prints {"listening": {serialization: port}} when it is ready, and then a line for each call. It
- * halts when its standard input ends; SIGTERM is the graceful shutdown of Dubbo.
+ * repeats what it reads from its standard input as {"mark": line}, and halts at the end of it; SIGTERM is the graceful
+ * shutdown of Dubbo.
  */
 public final class Provider {
     private Provider() {}
@@ -32,8 +35,9 @@ public final class Provider {
             ports.put(serialization, protocol.getPort());
         }
         report.println(Json.object("listening", ports));
-        while (System.in.read() != -1) {
-            // Whoever started this program ends it by closing its standard input.
+        BufferedReader marks = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String mark = marks.readLine(); mark != null; mark = marks.readLine()) {
+            report.println(Json.object("mark", mark));
         }
         Runtime.getRuntime().halt(0);
     }
