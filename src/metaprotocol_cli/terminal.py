@@ -12,25 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def printable(text: str, most: int | None = None) -> str:
-    """Return text without control characters and lone surrogates: the peer's bytes do not drive the terminal.
-
-    Args:
-        text: Text that came off the wire.
-        most: Characters to show; None shows all.
-    """
-    rest = 0
-    if most is not None and len(text) > most:
-        rest = len(text) - most
-        text = text[:most]
-    if not text.isprintable():
-        text = "".join(
-            character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-            for character in text
-        )
-    return f"{text}… ({rest:,} more)" if rest else text
-
-
 def color_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--color`; the callback makes it what `click.echo` will do."""
     return click.option(

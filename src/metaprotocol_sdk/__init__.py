@@ -6,6 +6,7 @@ This is what a codec's author imports; everything public is here. The package do
 
 from metaprotocol_sdk._codec import Codec
 from metaprotocol_sdk._decoder import MessageDecoder
+from metaprotocol_sdk._dump import DumpLine, dump, printable
 from metaprotocol_sdk._enums import Capability, Correlation, Direction, ErrorType, MessageType, Status
 from metaprotocol_sdk._errors import (
     CodecConflict,
@@ -45,6 +46,7 @@ __all__ = [
     "Correlation",
     "DecodeError",
     "Direction",
+    "DumpLine",
     "EncodeError",
     "Error",
     "ErrorType",
@@ -69,6 +71,8 @@ __all__ = [
     "Status",
     "UnsupportedMutation",
     "available_codecs",
+    "dump",
     "load_codec",
     "load_codec_class",
+    "printable",
 ]

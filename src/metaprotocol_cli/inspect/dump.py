@@ -1,4 +1,4 @@
-"""The annotated dump: on each line some bytes, and on the right which field they are."""
+"""The annotated dump in colour."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from metaprotocol_cli.terminal import printable
+from metaprotocol_sdk import dump, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from metaprotocol_sdk import Span
+    from metaprotocol_sdk import DumpLine, Span
 
-_WIDTH = 8
 _LINES = 4
 _LONGEST_VALUE = 120
 # Neighbours differ, so that the eye finds where a field ends.
 _COLORS = ("cyan", "green", "yellow", "magenta")
-_DOTS = bytes(byte if 0x20 <= byte < 0x7F else 0x2E for byte in range(256))
 
 
 def annotate(message: bytes, spans: list[Span], *, full: bool) -> Iterator[str]:
@@ -29,36 +27,35 @@ def annotate(message: bytes, spans: list[Span], *, full: bool) -> Iterator[str]:
         spans: Its fields.
         full: Whether to show every byte of a long field, rather than its first lines.
     """
-    name_width = min(max((len(span.name) for span in spans), default=0), 32)
-    for number, span in enumerate(spans):
-        color = "red" if span.name == "unreadable" else _COLORS[number % len(_COLORS)]
-        lines = range(span.start, span.end, _WIDTH)
-        shown = lines if full or len(lines) <= _LINES + 1 else lines[:_LINES]
-        for at in shown:
-            raw = message[at : min(at + _WIDTH, span.end)]
-            text = raw.translate(_DOTS).decode("ascii")
-            label = ""
-            if at == span.start:
-                label = "  " + _label(span, color, name_width)
-                text = text.ljust(_WIDTH)
-            yield (
-                click.style(f"  {at:06x}  ", dim=True)
-                + click.style(f"{raw.hex(' '):<{3 * _WIDTH - 1}}", fg=color)
-                + click.style(f"  {text}", dim=True)
-                + label
-            )
-        hidden = span.end - shown[-1] - _WIDTH if len(shown) < len(lines) else 0
-        if hidden:
-            yield click.style(f"          … {hidden:,} more bytes (-vv shows them)", dim=True)
+    if not spans:
+        return
+    number = -1
+    for line in dump(message, spans, lines=None if full else _LINES):
+        if line.hidden:
+            yield click.style(f"          … {line.hidden:,} more bytes (-vv shows them)", dim=True)
+            continue
+        number += line.begins_field
+        color = "red" if line.field.name == "unreadable" else _COLORS[number % len(_COLORS)]
+        text, label = line.text, ""
+        if line.begins_field:
+            label = "  " + _label(line, color)
+            text = text.ljust(8)
+        yield (
+            click.style(f"  {line.offset:06x}  ", dim=True)
+            + click.style(line.hex, fg=color)
+            + click.style(f"  {text}", dim=True)
+            + label
+        )
 
 
-def _label(span: Span, color: str, width: int) -> str:
-    name = printable(span.name)
-    if not span.value and not span.meaning:
+def _label(line: DumpLine, color: str) -> str:
+    field = line.field
+    name = printable(field.name)
+    if not field.value and not field.meaning:
         return click.style(name, fg=color)
-    label = click.style(f"{name:<{width}}", fg=color)
-    if span.value:
-        label += f"  {printable(span.value, _LONGEST_VALUE)}"
-    if span.meaning:
-        label += click.style(f"  ({printable(span.meaning)})", dim=True)
+    label = click.style(f"{name:<{line.name_width}}", fg=color)
+    if field.value:
+        label += f"  {printable(field.value, _LONGEST_VALUE)}"
+    if field.meaning:
+        label += click.style(f"  ({printable(field.meaning)})", dim=True)
     return label

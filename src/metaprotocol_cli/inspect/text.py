@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from metaprotocol_cli.inspect.dump import annotate
-from metaprotocol_cli.terminal import arrow, printable
-from metaprotocol_sdk import Direction, MessageType, Status
+from metaprotocol_cli.terminal import arrow
+from metaprotocol_sdk import Direction, MessageType, Status, printable
 
 if TYPE_CHECKING:
     from metaprotocol_cli.capture import Connection
