@@ -151,6 +151,11 @@ def test_a_code_that_does_not_fit_is_refused() -> None:
         codec.on_error(decode(request()), Error(ErrorType.FAULT_ABORT, code=65_536))
 
 
+def test_the_code_that_means_success_is_refused() -> None:
+    with pytest.raises(EncodeError, match="success"):
+        codec.on_error(decode(request()), Error(ErrorType.FAULT_ABORT, code=0))
+
+
 @pytest.mark.parametrize("kind", range(5))
 def test_only_what_expects_a_reply_is_answered(kind: int) -> None:
     message = decode(codec.build(kind, 1, 7))

@@ -104,6 +104,8 @@ class AwesomeRpcCodec(Codec):
             return b""
         status = STATUSES.get(NEAREST.get(error.type, error.type), STATUSES["other"])
         status = status if error.code is None else error.code
+        if status == STATUSES["ok"]:
+            raise EncodeError("the status 0 is success, and would make the error's text the result")
         text = error.message.encode("utf-8", "backslashreplace")
         return self.build(RESPONSE, request.request_id, int(request.properties["cmd"]), status, payload=text)
 
