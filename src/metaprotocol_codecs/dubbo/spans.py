@@ -33,6 +33,8 @@ def message_spans(metadata: Metadata, limits: Limits) -> list[Span]:
     try:
         spans.extend(_body(message, flags, status, limits))
     except ProtocolError as error:
+        if spans[-1].end == len(message):
+            return spans  # the bytes ran out behind a field
         spans.append(Span(spans[-1].end, len(message), "unreadable", "", error.message))
     if spans[-1].end < len(message):
         spans.append(Span(spans[-1].end, len(message), "trailing", "", "no reader looks at these bytes"))
