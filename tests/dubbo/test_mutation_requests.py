@@ -149,6 +149,12 @@ def test_version_and_group_may_be_set(key):
     assert properties(changed(request(version="1.0"), {key: "2.0"}))[key] == "2.0"
 
 
+def test_setting_the_version_that_the_body_has_changes_no_byte():
+    message = request(version="1.0")
+    assert changed(message, {"version": "1.0"}) == message
+    assert changed(message, {"version": "1.0", "a": "1"}) == changed(message, {"a": "1"})
+
+
 def test_the_group_may_be_removed():
     assert changed(request(attachments={"group": "blue"}), {"group": None}) == request()
 

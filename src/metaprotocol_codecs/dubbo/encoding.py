@@ -51,7 +51,7 @@ def edits_for(metadata: Metadata, mutation: Mutation, limits: Limits) -> list[Ed
         return _nothing_to_remove(mutation, f"a {metadata.message_type} without a result has no attachments")
     place: Place = metadata.state
     if flags & header.REQUEST:
-        return _request_edits(metadata.message, place, mutation, limits)
+        return _request_edits(metadata, place, mutation, limits)
     return _response_edits(metadata, place, mutation, limits)
 
 
@@ -118,7 +118,12 @@ def _nothing_to_remove(mutation: Mutation, why: str) -> list[Edit]:
     return []
 
 
-def _request_edits(message: bytes, place: Place, mutation: Mutation, limits: Limits) -> list[Edit]:
+def _request_edits(metadata: Metadata, place: Place, mutation: Mutation, limits: Limits) -> list[Edit]:
+    message = metadata.message
+    if "version" in mutation and mutation["version"] == metadata.properties.get("version"):
+        # The body may say it; an attachment that says it again is no change.
+        mutation = Mutation(mutation)
+        del mutation["version"]
     if mutation.get("version", "") is None:
         _, position = read_string(message, header.LAYOUT.size)
         _, position = read_string(message, position)
