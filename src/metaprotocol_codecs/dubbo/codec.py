@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from struct import Struct
+from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.dubbo import header, replies
 from metaprotocol_codecs.dubbo.encoding import edits_for, rewrite
+from metaprotocol_codecs.dubbo.examples import examples
 from metaprotocol_codecs.dubbo.foreign import read_foreign
 from metaprotocol_codecs.dubbo.header import EVENT, HESSIAN2, REQUEST, SERIALIZATION, TWO_WAY
 from metaprotocol_codecs.dubbo.hessian2 import read_string
@@ -25,6 +27,9 @@ from metaprotocol_sdk import (
     Span,
     Status,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Flags, status and request id; the framing has checked the rest.
 _read_header = Struct(">2xBBQ").unpack_from
@@ -88,6 +93,9 @@ class DubboCodec(Codec):
 
     def spans(self, metadata: Metadata) -> list[Span]:
         return message_spans(metadata, self.limits)
+
+    def examples(self) -> Iterable[tuple[Direction, bytes]]:
+        return examples()
 
     def _decode_request(self, message: bytes, flags: int, request_id: int) -> Metadata:
         two_way = flags & TWO_WAY != 0
