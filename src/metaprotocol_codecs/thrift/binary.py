@@ -1,0 +1,133 @@
+"""Thrift's binary protocol: strict, where a version begins each message, and the older way without one.
+
+Source: doc/specs/thrift-binary-protocol.md of Apache Thrift.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from metaprotocol_codecs.thrift.binary_skip import (
+    I32,
+    STOP,
+    STRING,
+    TYPE_NAMES,
+    BinarySkipper,
+    flat_struct_end,
+)
+from metaprotocol_codecs.thrift.protocol import EXCEPTION, FieldPlace, Head, Places, Protocol, skip_whole
+from metaprotocol_sdk import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from metaprotocol_codecs.thrift.skip import Skipper
+    from metaprotocol_sdk import Limits
+
+VERSION = 0x8001
+
+_read_strict = Struct(">HxBI").unpack_from
+_read_u32 = Struct(">I").unpack_from
+_read_type_and_id = Struct(">BI").unpack_from
+_read_field_id = Struct(">xh").unpack_from
+
+
+class _Binary(Protocol):
+    """What strict and non-strict messages share."""
+
+    name = "binary"
+
+    def skipper(self, limits: Limits) -> Skipper:
+        return BinarySkipper(limits)
+
+    def flat_end(self, data: bytes, start: int) -> int:
+        return flat_struct_end(data, start)
+
+    def message_end(self, data: bytes, at: int, start: int, limits: Limits) -> int:
+        end = flat_struct_end(data, start)
+        return skip_whole(BinarySkipper(limits), data, start) if end < 0 else end
+
+    def first_field(self, data: bytes, start: int) -> int | None:
+        if data[start] == STOP:
+            return None
+        number: int = _read_field_id(data, start)[0]
+        return number
+
+    def fields(self, data: bytes, start: int, limits: Limits) -> Iterator[FieldPlace]:
+        while (kind := data[start]) != STOP:
+            number = _read_field_id(data, start)[0]
+            end = skip_whole(BinarySkipper(limits, kind), data, start + 3)
+            yield FieldPlace(number, TYPE_NAMES[kind], start, start + 3, end)
+            start = end
+
+    def read_text(self, data: bytes, start: int, end: int) -> str:
+        return str(data[start + 4 : end], "utf-8", "surrogateescape")
+
+    def read_integer(self, data: bytes, start: int, end: int) -> int:
+        return int.from_bytes(data[start:end], signed=True)
+
+    def write_text(self, text: str) -> bytes:
+        written = text.encode("utf-8", "surrogateescape")
+        return len(written).to_bytes(4) + written
+
+    def write_id(self, request_id: int) -> bytes:
+        return request_id.to_bytes(4)
+
+    def write_exception(self, name: str, request_id: int, text: str, code: int) -> bytes:
+        return b"".join(
+            (
+                bytes((0x80, 0x01, 0, EXCEPTION)),
+                self.write_text(name),
+                self.write_id(request_id),
+                bytes((STRING, 0, 1)),
+                self.write_text(text),
+                bytes((I32, 0, 2)),
+                code.to_bytes(4, signed=True),
+                bytes((STOP,)),
+            )
+        )
+
+
+class _Strict(_Binary):
+    def struct_start(self, data: bytes, at: int) -> int:
+        version, _, length = _read_strict(data, at)
+        if version != VERSION:
+            raise DecodeError(f"the binary protocol has no version {version:04x}", offset=at, field="version")
+        return _behind_name(at + 8, length)
+
+    def read_head(self, data: bytes, at: int) -> Head:
+        version, kind, length = _read_strict(data, at)
+        if version != VERSION:
+            raise DecodeError(f"the binary protocol has no version {version:04x}", offset=at, field="version")
+        end = at + 8 + length
+        return kind, _read_u32(data, end)[0], str(data[at + 8 : end], "utf-8", "surrogateescape"), end + 4
+
+    def places(self, data: bytes, at: int) -> Places:
+        end = self.struct_start(data, at)
+        return Places(at + 4, end - 4, end - 4, end)
+
+
+class _NonStrict(_Binary):
+    def struct_start(self, data: bytes, at: int) -> int:
+        return _behind_name(at + 4, _read_u32(data, at)[0]) + 1
+
+    def read_head(self, data: bytes, at: int) -> Head:
+        end = at + 4 + _read_u32(data, at)[0]
+        kind, request_id = _read_type_and_id(data, end)
+        return kind, request_id, str(data[at + 4 : end], "utf-8", "surrogateescape"), end + 5
+
+    def places(self, data: bytes, at: int) -> Places:
+        end = self.struct_start(data, at)
+        return Places(at, end - 5, end - 4, end)
+
+
+def _behind_name(start: int, length: int) -> int:
+    """Return where the sequence id behind a name ends."""
+    if length >> 31:
+        raise DecodeError(f"a name of {length - (1 << 32)} bytes", offset=start - 4, field="name")
+    return start + length + 4
+
+
+STRICT = _Strict()
+NON_STRICT = _NonStrict()

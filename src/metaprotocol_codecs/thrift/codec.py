@@ -1,0 +1,228 @@
+"""The codec of Apache Thrift: every transport and protocol that its libraries speak over TCP."""
+
+from __future__ import annotations
+
+from struct import Struct
+from struct import error as struct_error
+from typing import ClassVar, NoReturn
+
+from metaprotocol_codecs.thrift import replies, transforms
+from metaprotocol_codecs.thrift.detection import (
+    AUTO,
+    EMPTY_FRAME,
+    HEADER,
+    HEADER_FORM,
+    LENGTH_SIZE,
+    PROTOCOLS,
+    TRANSPORTS,
+    UNFRAMED,
+    Form,
+    protocol_in_header,
+)
+from metaprotocol_codecs.thrift.framing import ThriftFraming
+from metaprotocol_codecs.thrift.mutation import rewrite
+from metaprotocol_codecs.thrift.names import FIELDS, SEPARATOR, split_name
+from metaprotocol_codecs.thrift.protocol import CALL, EXCEPTION, ONEWAY, REPLY, Protocol, cut_off
+from metaprotocol_codecs.thrift.theader import FIXED_SIZE, WORD, Header, read_header
+from metaprotocol_sdk import (
+    Capability,
+    Codec,
+    DecodeError,
+    Direction,
+    Error,
+    Limits,
+    MessageType,
+    Metadata,
+    Mutation,
+    ProtocolError,
+    Status,
+)
+
+State = tuple[Form, Protocol, str, Header | None]
+"""What a message is in, its protocol, the name it calls, and its header in THeader."""
+
+_TYPES = {
+    CALL: (MessageType.REQUEST, True),
+    REPLY: (MessageType.RESPONSE, False),
+    EXCEPTION: (MessageType.ERROR, False),
+    ONEWAY: (MessageType.ONEWAY, False),
+}
+_read_length = Struct(">I").unpack_from
+
+
+class ThriftCodec(Codec):
+    """Reads and rewrites Thrift messages.
+
+    Properties are `method`, and `service` where the name is that of TMultiplexedProtocol; every key of a THeader that
+    has none of these names; and `error`, the text of a TApplicationException. An exception that the interface declares
+    is a message of type `ERROR` whose status is `OK`. Arguments and results are skipped, never built.
+
+    A mutation sets and removes keys of a THeader, and renames the method through the key `method`.
+
+    The request id is the sequence id, a signed integer of 32 bits, taken as unsigned.
+
+    Args:
+        transport: "framed", "unframed", "header" (THeader) or "auto", which takes each message for what it looks like.
+        protocol: "binary", "compact", "json" or "auto", the same.
+        trust_frames: Believe that a frame holds one message and nothing behind it, instead of looking. It is faster,
+            and it is unsafe with clients that are not trusted: a server runs what follows in the frame as another call,
+            which nobody has seen.
+        limits: Bounds for hostile bytes.
+
+    Raises:
+        ValueError: An option has a value that it cannot have.
+    """
+
+    name = "thrift"
+    framing: ThriftFraming = ThriftFraming()  # pyright: ignore[reportIncompatibleVariableOverride]
+    trust_frames = False
+    capabilities = frozenset({Capability.REQUEST_MUTATION, Capability.RESPONSE_MUTATION, Capability.ONEWAY})
+    max_request_id = 2**32 - 1
+    echoed_properties: ClassVar[frozenset[str]] = frozenset({"method"})
+    """A reply names the method of its request."""
+    # A header of THeader can be as long as its 16 bits allow to say.
+    default_limits = Limits(max_header_size=FIXED_SIZE + WORD * 0xFFFF)
+
+    def __init__(
+        self,
+        *,
+        transport: str = AUTO,
+        protocol: str = AUTO,
+        trust_frames: bool = False,
+        limits: Limits | None = None,
+    ) -> None:
+        super().__init__(limits=limits)
+        for option, value, choices in (("transport", transport, TRANSPORTS), ("protocol", protocol, PROTOCOLS)):
+            if value not in choices:
+                raise ValueError(f"{option} must be one of {', '.join(choices)}, not {value!r}")
+        if not isinstance(trust_frames, bool):
+            raise ValueError(f"trust_frames must be true or false, not {trust_frames!r}")  # noqa: TRY004
+        if transport == HEADER and protocol == "json":
+            raise ValueError("THeader carries the protocols binary and compact, not json")
+        self.trust_frames = trust_frames
+        self.framing = ThriftFraming(transport, protocol)
+
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        detection = self.framing.detection
+        try:
+            form = detection.first.get(message[0]) or detection.fifth[message[LENGTH_SIZE]]
+        except (IndexError, KeyError):
+            if message == EMPTY_FRAME and self.framing.transport != UNFRAMED:
+                return Metadata(message, MessageType.EVENT, header_size=LENGTH_SIZE)
+            raise detection.refuse(message) from None
+        if form.at and _read_length(message)[0] != len(message) - LENGTH_SIZE:
+            raise DecodeError("the frame's length is not that of the message", offset=0, field="length")
+        if form is HEADER_FORM:
+            return self._decode_in_header(message, direction)
+        return self._decode(message, form, form.protocol, None, {}, message, form.at)
+
+    def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
+        if not mutation and request_id is None:
+            return metadata.message
+        return rewrite(metadata, mutation, request_id, self.framing.detection, self.limits)
+
+    def on_error(self, request: Metadata, error: Error) -> bytes:
+        return replies.error_reply(request, error) if request.expects_reply else b""
+
+    def complete(self, response: Metadata) -> None:
+        # The service of TMultiplexedProtocol is in the request's name alone.
+        if response.request is not None:
+            response.operation = response.request.operation
+
+    def _decode(
+        self,
+        message: bytes,
+        form: Form,
+        protocol: Protocol,
+        header: Header | None,
+        properties: dict[str, str],
+        data: bytes,
+        at: int,
+    ) -> Metadata:
+        """Read a message that begins in `data` at a position: in itself, or in what a transform had packed."""
+        try:
+            kind, request_id, name, start = protocol.read_head(data, at)
+        except (IndexError, struct_error):
+            raise DecodeError("the message ends before its struct begins", offset=len(data)) from None
+        if SEPARATOR in name:
+            service, method = split_name(name)
+            properties["service"] = service or ""
+            properties["method"] = method
+            operation = f"{service}/{method}"
+        else:
+            properties["method"] = operation = name
+        message_type, expects_reply = _TYPES.get(kind) or _unknown_type(kind, at)
+        header_size = start if header is None or data is message else header.end
+        state = (form, protocol, name, header)
+        metadata = Metadata(
+            message,
+            message_type,
+            request_id,
+            operation,
+            Status.OK,
+            properties,
+            header_size,
+            None,
+            expects_reply,
+            None,
+            None,
+            None,
+            state,
+        )
+        try:
+            if form.at and not self.trust_frames:
+                end = protocol.message_end(data, at, start, self.limits)
+                if end != len(data):
+                    raise _trailing(data, end)
+            if kind == REPLY:
+                if protocol.first_field(data, start):  # the field 0 is the result, any other is an exception
+                    metadata.message_type = MessageType.ERROR
+            elif kind == EXCEPTION:
+                metadata.status = Status.ERROR
+                text, metadata.status_code = replies.read_exception(protocol, data, start, self.limits)
+                if text is not None:
+                    properties["error"] = text
+        except (IndexError, struct_error):
+            error: ProtocolError = cut_off(data)
+            error.metadata = metadata
+            raise error from None
+        except ProtocolError as error:
+            error.metadata = metadata
+            raise
+        return metadata
+
+    def _decode_in_header(self, message: bytes, direction: Direction) -> Metadata:
+        header = read_header(message, self.limits)
+        properties = {entry.key: entry.value for run in header.runs for entry in run.entries if entry.key not in FIELDS}
+        data, at = message, header.end
+        try:
+            if header.transforms:
+                data, at = transforms.undo(message, header.transforms, header.end, self.limits), 0
+            if at == len(data):  # C++ clients send a header alone
+                return Metadata(message, MessageType.EVENT, header.sequence, "", Status.OK, properties, header.end)
+            protocol = protocol_in_header(header.protocol, data, at)
+            if self.framing.protocol not in (AUTO, protocol.name):
+                raise DecodeError(f"the message is in the {protocol.name} protocol", offset=at, field="protocol")
+            return self._decode(message, HEADER_FORM, protocol, header, properties, data, at)
+        except ProtocolError as error:
+            if data is not message:  # a place in what was packed is none in the message
+                error.offset = header.end
+            if error.metadata is None:
+                kind = MessageType.REQUEST if direction is Direction.TO_SERVER else MessageType.RESPONSE
+                error.metadata = Metadata(
+                    message, kind, header.sequence, "", Status.OK, properties, header.end, None, False
+                )
+            raise
+
+
+def _unknown_type(kind: int, at: int) -> NoReturn:
+    raise DecodeError(f"there is no type of message {kind}; there are 1 to 4", offset=at, field="type")
+
+
+def _trailing(data: bytes, end: int) -> DecodeError:
+    """Return the error for a message behind whose struct the frame goes on."""
+    return DecodeError(
+        f"{len(data) - end:,} bytes follow the message in its frame, which a server may run as another call",
+        offset=end,
+        field="frame",
+    )

@@ -1,0 +1,130 @@
+"""Thrift's compact protocol.
+
+Source: doc/specs/thrift-compact-protocol.md of Apache Thrift.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metaprotocol_codecs.thrift.compact_skip import (
+    FALSE,
+    I32,
+    STOP,
+    STRING,
+    TRUE,
+    TYPE_NAMES,
+    CompactSkipper,
+    flat_struct_end,
+)
+from metaprotocol_codecs.thrift.protocol import EXCEPTION, FieldPlace, Head, Places, Protocol, skip_whole
+from metaprotocol_codecs.thrift.varint import from_zigzag, read_varint, skip_varint, to_zigzag, write_varint
+from metaprotocol_sdk import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from metaprotocol_codecs.thrift.skip import Skipper
+    from metaprotocol_sdk import Limits
+
+PROTOCOL_ID = 0x82
+VERSION = 1
+
+
+class _Compact(Protocol):
+    name = "compact"
+
+    def struct_start(self, data: bytes, at: int) -> int:
+        _, _, start, length = _read_front(data, at)
+        return start + length
+
+    def skipper(self, limits: Limits) -> Skipper:
+        return CompactSkipper(limits)
+
+    def flat_end(self, data: bytes, start: int) -> int:
+        return flat_struct_end(data, start)
+
+    def message_end(self, data: bytes, at: int, start: int, limits: Limits) -> int:
+        end = flat_struct_end(data, start)
+        return skip_whole(CompactSkipper(limits), data, start) if end < 0 else end
+
+    def read_head(self, data: bytes, at: int) -> Head:
+        kind, request_id, start, length = _read_front(data, at)
+        end = start + length
+        if end > len(data):
+            raise IndexError
+        return kind, request_id, str(data[start:end], "utf-8", "surrogateescape"), end
+
+    def places(self, data: bytes, at: int) -> Places:
+        middle = skip_varint(data, at + 2)
+        return Places(middle, self.struct_start(data, at), at + 2, middle)
+
+    def first_field(self, data: bytes, start: int) -> int | None:
+        lead = data[start]
+        if lead == STOP:
+            return None
+        return lead >> 4 or from_zigzag(read_varint(data, start + 1)[0])
+
+    def fields(self, data: bytes, start: int, limits: Limits) -> Iterator[FieldPlace]:
+        number = 0
+        while (lead := data[start]) != STOP:
+            kind = lead & 0x0F
+            value = start + 1
+            if lead >> 4:
+                number += lead >> 4
+            else:
+                folded, value = read_varint(data, value)
+                number = from_zigzag(folded)
+            if kind in (TRUE, FALSE):
+                yield FieldPlace(number, "bool", start, start, value)
+                start = value
+                continue
+            end = skip_whole(CompactSkipper(limits, kind), data, value)
+            yield FieldPlace(number, TYPE_NAMES[kind], start, value, end)
+            start = end
+
+    def read_text(self, data: bytes, start: int, end: int) -> str:
+        return str(data[skip_varint(data, start) : end], "utf-8", "surrogateescape")
+
+    def read_integer(self, data: bytes, start: int, end: int) -> int:
+        return from_zigzag(read_varint(data, start)[0])
+
+    def write_text(self, text: str) -> bytes:
+        written = text.encode("utf-8", "surrogateescape")
+        return write_varint(len(written)) + written
+
+    def write_id(self, request_id: int) -> bytes:
+        return write_varint(request_id)
+
+    def write_exception(self, name: str, request_id: int, text: str, code: int) -> bytes:
+        return b"".join(
+            (
+                bytes((PROTOCOL_ID, EXCEPTION << 5 | VERSION)),
+                self.write_id(request_id),
+                self.write_text(name),
+                bytes((1 << 4 | STRING,)),
+                self.write_text(text),
+                bytes((1 << 4 | I32,)),
+                write_varint(to_zigzag(code)),
+                bytes((STOP,)),
+            )
+        )
+
+
+def _read_front(data: bytes, at: int) -> tuple[int, int, int, int]:
+    """Return a message's type and sequence id, and where its name begins and how long it is."""
+    lead = data[at + 1]
+    if data[at] != PROTOCOL_ID or lead & 0x1F != VERSION:
+        raise DecodeError(
+            f"the compact protocol begins with 82 and version 1, not with {data[at : at + 2].hex(' ')}", offset=at
+        )
+    request_id, middle = read_varint(data, at + 2)
+    if request_id >> 32:
+        raise DecodeError(f"the sequence id {request_id:,} is no number of 32 bits", offset=at + 2, field="seqid")
+    length, start = read_varint(data, middle)
+    if length >> 31:
+        raise DecodeError(f"a name of {length:,} bytes", offset=middle, field="name")
+    return lead >> 5, request_id, start, length
+
+
+COMPACT = _Compact()

@@ -1,0 +1,184 @@
+"""Skips structs of Thrift's compact protocol.
+
+Source: doc/specs/thrift-compact-protocol.md of Apache Thrift.
+"""
+
+from __future__ import annotations
+
+import re
+
+from metaprotocol_codecs.thrift.skip import BATCH, ONE, STRUCTS, TYPES, Skipper, in_batches, short_strings
+from metaprotocol_codecs.thrift.varint import LONGEST, read_varint, skip_varint
+from metaprotocol_sdk import DecodeError
+
+STOP = 0
+TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE = 1, 2, 3, 4, 5, 6, 7
+STRING, LIST, SET, MAP, STRUCT, UUID = 8, 9, 10, 11, 12, 13
+TYPE_NAMES = {
+    TRUE: "bool",
+    FALSE: "bool",
+    BYTE: "byte",
+    I16: "i16",
+    I32: "i32",
+    I64: "i64",
+    DOUBLE: "double",
+    STRING: "string",
+    LIST: "list",
+    SET: "set",
+    MAP: "map",
+    STRUCT: "struct",
+    UUID: "uuid",
+}
+
+# Bytes of a value of each type in a container; 0 where the bytes themselves tell it.
+_WIDTH_OF = {TRUE: 1, FALSE: 1, BYTE: 1, DOUBLE: 8, UUID: 16}
+WIDTHS = bytes(_WIDTH_OF.get(kind, 0) for kind in range(16))
+# The same of a field, where a boolean is in the type.
+_FIELD_WIDTHS = bytes({BYTE: 1, DOUBLE: 8, UUID: 16}.get(kind, 0) for kind in range(16))
+
+
+def _leads(*kinds: int) -> bytes:
+    """Return a pattern of the first byte of a field: the step to its id, 1 to 15, and one of these types."""
+    return b"[" + b"".join(rb"\x%02x" % (step << 4 | kind) for kind in kinds for step in range(1, 16)) + b"]"
+
+
+# Fields whose size a pattern can tell, and what is made of them. Nothing here backtracks.
+_VARINT = rb"[\x80-\xff]{0,%d}+[\x00-\x7f]" % (LONGEST - 1)
+_SHORT = short_strings()
+_FIELD = b"(?:" + b"|".join(
+    (
+        _leads(I16, I32, I64) + _VARINT,
+        _leads(STRING) + _SHORT,
+        _leads(TRUE, FALSE),
+        _leads(DOUBLE) + b".{8}",
+        _leads(BYTE) + b".",
+        _leads(UUID) + b".{16})",
+    )
+)
+_FIELDS = re.compile(_FIELD + rb"*+", re.DOTALL).match
+_flat = re.compile(_FIELD + rb"*+\x00", re.DOTALL).match
+_VARINTS = re.compile(in_batches(_VARINT), re.DOTALL).match
+_BATCHES = {
+    STRUCT << 8 | STRUCT: re.compile(in_batches(_FIELD + rb"*+\x00"), re.DOTALL).match,
+    STRING << 8 | STRING: re.compile(in_batches(_SHORT), re.DOTALL).match,
+    I16 << 8 | I16: _VARINTS,
+    I32 << 8 | I32: _VARINTS,
+    I64 << 8 | I64: _VARINTS,
+}
+
+
+class CompactSkipper(Skipper):
+    """Skips one struct of the compact protocol."""
+
+    __slots__ = ()
+
+    def run(self, data: bytes, position: int) -> int:
+        top, stack = self._top, self._stack
+        size = len(data)
+        try:
+            while top and position <= size:
+                types = top & TYPES
+                if types == STRUCTS:
+                    fields = _FIELDS(data, position)
+                    if fields:
+                        position = fields.end()
+                    lead = data[position]
+                    if lead == STOP:
+                        position += 1
+                        top = top - ONE or stack.pop()
+                        continue
+                    start = position + 1
+                    if lead < 0x10:  # the field's id is written out
+                        start = skip_varint(data, start)
+                    kind = lead & 0x0F
+                    if kind <= FALSE and kind:
+                        position = start
+                        continue
+                else:
+                    if top >= BATCH * ONE and types in _BATCHES:
+                        items = _BATCHES[types](data, position)
+                        if items:
+                            position = items.end()
+                            top -= (items.lastindex or 0) * ONE
+                            if top < ONE:
+                                top = stack.pop()
+                            continue
+                    kind = types >> 8 if top & ONE else types & 0xFF
+                    start = position
+                begun = 0
+                if kind == STRING:
+                    length, end = read_varint(data, start)
+                    if length >> 16:
+                        self._check_size(length, end)
+                    end += length
+                elif I16 <= kind <= I64:
+                    end = skip_varint(data, start)
+                elif kind == STRUCT:
+                    begun, end = ONE, start
+                elif kind in (LIST, SET):
+                    begun, end = self._list(data, start)
+                elif kind == MAP:
+                    begun, end = self._map(data, start)
+                elif kind < 16 and WIDTHS[kind]:
+                    end = start + WIDTHS[kind]
+                else:
+                    raise DecodeError(f"no field has the type {kind}", offset=position, field="type")
+                if types != STRUCTS:
+                    top -= ONE
+                    if top < ONE:  # before its last item a container is forgotten
+                        top = stack.pop()
+                if begun == ONE and not top & TYPES:
+                    top += ONE
+                elif begun:
+                    self._push(top, position)
+                    top = begun
+                position = end
+        except IndexError:
+            pass  # the data ends inside an item, which is looked at again when there is more
+        self._top = top
+        self.done = not top
+        return position
+
+    def _list(self, data: bytes, start: int) -> tuple[int, int]:
+        """Return what a list or a set opens, and where its items are or end."""
+        lead = data[start]
+        count, kind = lead >> 4, lead & 0x0F
+        end = start + 1
+        if count == 15:
+            count, end = read_varint(data, end)
+        if WIDTHS[kind]:
+            size = count * WIDTHS[kind]
+            if size >> 16:
+                self._check_size(size, end)
+            return 0, end + size
+        return self._items(count, count, kind, kind, end), end
+
+    def _map(self, data: bytes, start: int) -> tuple[int, int]:
+        """Return what a map opens, and where its items are or end."""
+        count, end = read_varint(data, start)
+        if not count:
+            return 0, end
+        key, value = data[end] >> 4, data[end] & 0x0F
+        end += 1
+        if WIDTHS[key] and WIDTHS[value]:
+            size = count * (WIDTHS[key] + WIDTHS[value])
+            if size >> 16:
+                self._check_size(size, end)
+            return 0, end + size
+        return self._items(count, 2 * count, key, value, end), end
+
+    def _items(self, count: int, items: int, key: int, value: int, end: int) -> int:
+        if count >> 16:
+            self._check_size(count, end)
+        if not count:  # of nothing, any type will do
+            return 0
+        for kind in (key, value):
+            if kind not in TYPE_NAMES:
+                raise DecodeError(f"no item has the type {kind}", offset=end - 1, field="type")
+        return items * ONE | value << 8 | key
+
+
+def flat_struct_end(data: bytes, start: int) -> int:
+    """Return the end of the struct at a position, if one pattern can tell it, else -1: most structs are like that."""
+    found = _flat(data, start)
+    return found.end() if found else -1

@@ -1,0 +1,77 @@
+"""Finds the end of messages of Thrift's JSON protocol: where the bracket that began them is closed.
+
+Which brackets are open is not remembered, only how many: in sound JSON that is the same, and what is not sound no
+reader takes. So a message takes no memory however deep it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from metaprotocol_codecs.thrift.skip import Skipper
+from metaprotocol_sdk import DecodeError
+
+if TYPE_CHECKING:
+    from metaprotocol_sdk import Limits
+
+# What stands in a string up to its end or to an escape that is not whole, and strings. Nothing here backtracks.
+_INSIDE = rb'(?:[^"\\]++|\\["\\/bfnrt]|\\u[0-9A-Fa-f]{4})*+'
+STRING = b'"' + _INSIDE + b'"'
+"""A pattern of a string with its quotes."""
+# Numbers, some of which are written as letters (nan), commas, colons, blanks and strings; and objects and arrays that
+# hold nothing else.
+_FLAT = rb"(?:[-+.0-9A-Za-z,: \t\r\n]++|" + STRING + rb")"
+_RUN = rb"(?:" + _FLAT + rb"|\{" + _FLAT + rb"*+\}|\[" + _FLAT + rb"*+\])*+"
+
+_inside = re.compile(_INSIDE).match
+_run = re.compile(_RUN).match
+_cut_escape = re.compile(rb"\\(?:u[0-9A-Fa-f]{0,3})?").fullmatch
+
+_QUOTE, _BACKSLASH = b'"\\'
+_BEGINS, _ENDS = frozenset(b"{["), frozenset(b"}]")
+
+
+class JsonSkipper(Skipper):
+    """Skips one object or array: a message in the JSON protocol is an array."""
+
+    __slots__ = ("_depth", "_in_string")
+
+    def __init__(self, limits: Limits, kind: int = 0) -> None:
+        super().__init__(limits, kind)
+        self._depth = 0
+        self._in_string = False
+
+    def run(self, data: bytes, position: int) -> int:
+        size = len(data)
+        if not self._depth and position < size:
+            if data[position] not in _BEGINS:
+                raise DecodeError("neither an object nor an array begins here", offset=position)
+            self._depth = 1
+            position += 1
+        while position < size:
+            run = _inside(data, position) if self._in_string else _run(data, position)
+            if run:
+                position = run.end()
+            if position == size:
+                break
+            byte = data[position]
+            if self._in_string:
+                if byte == _BACKSLASH:
+                    if _cut_escape(data, position):
+                        break
+                    raise DecodeError("no string has such an escape", offset=position, field="string")
+                self._in_string = False
+            elif byte == _QUOTE:
+                self._in_string = True
+            elif byte in _BEGINS:
+                self._depth += 1
+            elif byte in _ENDS:
+                self._depth -= 1
+            else:
+                raise DecodeError(f"no JSON of Thrift's has {bytes((byte,))!r} here", offset=position)
+            position += 1
+            if not self._depth:
+                self.done = True
+                break
+        return position

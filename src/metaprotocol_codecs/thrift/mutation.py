@@ -1,0 +1,138 @@
+"""Applies a mutation to the bytes of a message: the method's name, the sequence id, the keys of a THeader.
+
+Every byte that need not change stays. What was transformed is transformed anew only if it has changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metaprotocol_codecs.thrift import transforms
+from metaprotocol_codecs.thrift.detection import LENGTH_SIZE, UNFRAMED
+from metaprotocol_codecs.thrift.header_edits import Edit, edit_header
+from metaprotocol_codecs.thrift.names import FIELDS, join_name, split_name
+from metaprotocol_codecs.thrift.theader import SEQUENCE
+from metaprotocol_sdk import EncodeError, Mutation, UnsupportedMutation
+
+if TYPE_CHECKING:
+    from metaprotocol_codecs.thrift.detection import Detection, Form
+    from metaprotocol_codecs.thrift.protocol import Protocol
+    from metaprotocol_sdk import Limits, Metadata
+
+_LARGEST_ID = 2**32 - 1
+# Readers take the length of a frame for a signed integer.
+_LONGEST_FRAME = 2**31 - 1
+
+
+def rewrite(
+    metadata: Metadata, mutation: Mutation, request_id: int | None, detection: Detection, limits: Limits
+) -> bytes:
+    """Return a message with a mutation applied.
+
+    Args:
+        metadata: What was decoded of the message.
+        mutation: What to set and remove.
+        request_id: The sequence id to write, or None.
+        detection: How the result will be told apart.
+        limits: Bounds of what the message may become.
+
+    Raises:
+        UnsupportedMutation: The message cannot carry the mutation.
+        EncodeError: The sequence id is out of range, or that of the message cannot be changed.
+    """
+    if request_id is not None and not 0 <= request_id <= _LARGEST_ID:
+        raise EncodeError(f"a sequence id is 0 to {_LARGEST_ID:,}; {request_id:,} is not")
+    if metadata.error is not None and mutation:
+        raise UnsupportedMutation("a message that could not be read cannot be changed")
+    if metadata.state is None:
+        if any(value is not None for value in mutation.values()):
+            raise UnsupportedMutation("nothing can be set in an empty frame")
+        if request_id not in (None, metadata.request_id):
+            raise EncodeError("neither an empty frame nor a message that could not be read has a sequence id to change")
+        return metadata.message
+    form, protocol, name, header = metadata.state
+    message: bytes = metadata.message
+    if request_id == metadata.request_id:
+        request_id = None
+    new_name = _new_name(metadata, name, mutation, protocol)
+    keys = {key: value for key, value in mutation.items() if key not in FIELDS}
+    edits: list[Edit] = []
+    if header is not None:
+        if request_id is not None:
+            edits.append((SEQUENCE.start, SEQUENCE.stop, request_id.to_bytes(4)))
+        edits += edit_header(message, header, keys, limits)
+    elif any(value is not None for value in keys.values()):
+        raise UnsupportedMutation(f"only a message in THeader has keys that can be set, so not {sorted(keys)}")
+    if new_name is not None or request_id is not None:
+        if header is not None and header.transforms:
+            data = transforms.undo(message, header.transforms, header.end, limits)
+            data = _splice(data, _edits_of(protocol, data, 0, new_name, request_id))
+            edits.append((header.end, len(message), transforms.apply(data, header.transforms)))
+        else:
+            at = form.at if header is None else header.end
+            edits += _edits_of(protocol, message, at, new_name, request_id)
+    if not edits:
+        return message
+    changed = _splice(message, edits)
+    return _checked(changed, form, detection, limits)
+
+
+def _new_name(metadata: Metadata, name: str, mutation: Mutation, protocol: Protocol) -> str | None:
+    """Return the name that a mutation gives a message, or None if it keeps its own."""
+    service, method = split_name(name)
+    fields = {"method": method, "service": service, "error": metadata.properties.get("error")}
+    changed = {key: value for key, value in mutation.items() if key in FIELDS and value != fields[key]}
+    if not changed:
+        return None
+    if changed.keys() - {"method"}:
+        raise UnsupportedMutation(f"of a message's own fields only the method can be changed, not {sorted(changed)}")
+    new_method = changed["method"]
+    if not new_method:
+        raise UnsupportedMutation("a message has a method, which can be renamed and not removed")
+    new_name = join_name(service, new_method)
+    if split_name(new_name) != (service, new_method):
+        raise UnsupportedMutation(f"the method {new_method!r} would be read as a service and a method")
+    return new_name
+
+
+def _edits_of(protocol: Protocol, data: bytes, at: int, name: str | None, request_id: int | None) -> list[Edit]:
+    places = protocol.places(data, at)
+    edits: list[Edit] = []
+    if name is not None:
+        try:
+            written = protocol.write_text(name)
+        except UnicodeEncodeError:
+            written = b""
+        if not written or protocol.read_text(written, 0, len(written)) != name:
+            raise UnsupportedMutation(f"the method {name!r} is no text in UTF-8")
+        edits.append((places.name_start, places.name_end, written))
+    if request_id is not None:
+        edits.append((places.id_start, places.id_end, protocol.write_id(request_id)))
+    return edits
+
+
+def _splice(data: bytes, edits: list[Edit]) -> bytes:
+    """Return the data with its edits made."""
+    # A view of what stays: two copies of a large tail would cost more than all the rest.
+    view = memoryview(data)
+    parts: list[bytes | memoryview] = []
+    position = 0
+    for start, end, replacement in sorted(edits):
+        parts += (view[position:start], replacement)
+        position = end
+    parts.append(view[position:])
+    return b"".join(parts)
+
+
+def _checked(message: bytes, form: Form, detection: Detection, limits: Limits) -> bytes:
+    """Return a changed message with the right length before it, if it is one that can be read."""
+    size = len(message)
+    if size > limits.max_message_size or size - LENGTH_SIZE > _LONGEST_FRAME:
+        raise UnsupportedMutation(
+            f"the message would have {size:,} bytes, over the limit of {limits.max_message_size:,}"
+        )
+    if form.transport != UNFRAMED:
+        message = b"".join(((size - LENGTH_SIZE).to_bytes(4), memoryview(message)[LENGTH_SIZE:]))
+    if detection.form_of(message) is not form:
+        raise UnsupportedMutation("the message would be taken for one in another transport")
+    return message

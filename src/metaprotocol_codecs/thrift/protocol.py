@@ -1,0 +1,132 @@
+"""What the codec asks of each of Thrift's protocols: binary, compact and JSON."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, NamedTuple
+
+from metaprotocol_sdk import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from metaprotocol_codecs.thrift.skip import Skipper
+    from metaprotocol_sdk import Limits
+
+CALL, REPLY, EXCEPTION, ONEWAY = 1, 2, 3, 4
+MESSAGE_TYPES = {CALL: "call", REPLY: "reply", EXCEPTION: "exception", ONEWAY: "oneway"}
+
+Head = tuple[int, int, str, int]
+"""A message's type, its sequence id (0 to 2**32 - 1), the name it calls, and where its struct begins."""
+
+
+class Places(NamedTuple):
+    """Where in a message the parts are that can be changed."""
+
+    name_start: int
+    name_end: int
+    """Of the name with its length or its quotes."""
+    id_start: int
+    id_end: int
+
+
+class FieldPlace(NamedTuple):
+    """One field of a struct."""
+
+    number: int
+    """Its id."""
+    kind: str
+    """Its type, by the name that the interface definition language has for it."""
+    start: int
+    value_start: int
+    """Where its value begins; a boolean that is told by the field's type begins where the field does."""
+    end: int
+
+
+class Protocol(ABC):
+    """One way to write a message. Its objects hold nothing and are shared.
+
+    Reading what is cut off raises `IndexError` or `struct.error`; what is wrong otherwise raises `DecodeError` with an
+    offset that counts from the data's first byte.
+    """
+
+    name: str
+
+    @abstractmethod
+    def struct_start(self, data: bytes, at: int) -> int:
+        """Return where a skipper begins, which may lie behind the data, from the message's first few bytes."""
+
+    @abstractmethod
+    def skipper(self, limits: Limits) -> Skipper:
+        """Return a new skipper for what begins at `struct_start` and ends where the message does."""
+
+    @abstractmethod
+    def read_head(self, data: bytes, at: int) -> Head:
+        """Read what stands before the struct."""
+
+    @abstractmethod
+    def flat_end(self, data: bytes, start: int) -> int:
+        """Return where the message ends that a skipper would begin at `start`, if a glance tells, else -1."""
+
+    @abstractmethod
+    def message_end(self, data: bytes, at: int, start: int, limits: Limits) -> int:
+        """Return where a message ends that begins at `at`, and its struct at `start`.
+
+        Raises:
+            DecodeError: Its struct is none, or is cut off.
+            LimitExceeded: Its struct passes the limits.
+        """
+
+    @abstractmethod
+    def places(self, data: bytes, at: int) -> Places:
+        """Return where the parts are that can be changed."""
+
+    @abstractmethod
+    def first_field(self, data: bytes, start: int) -> int | None:
+        """Return the id of the struct's first field, or None if it has none."""
+
+    @abstractmethod
+    def fields(self, data: bytes, start: int, limits: Limits) -> Iterator[FieldPlace]:
+        """Yield the fields of a struct, in order."""
+
+    @abstractmethod
+    def read_text(self, data: bytes, start: int, end: int) -> str:
+        """Return the text of a string."""
+
+    @abstractmethod
+    def read_integer(self, data: bytes, start: int, end: int) -> int:
+        """Return an integer."""
+
+    @abstractmethod
+    def write_text(self, text: str) -> bytes:
+        """Return a string as it stands in a message.
+
+        Raises:
+            UnicodeEncodeError: The text is no Unicode.
+        """
+
+    @abstractmethod
+    def write_id(self, request_id: int) -> bytes:
+        """Return a sequence id, 0 to 2**32 - 1, as it stands in a message."""
+
+    @abstractmethod
+    def write_exception(self, name: str, request_id: int, text: str, code: int) -> bytes:
+        """Return a whole message that reports a TApplicationException."""
+
+
+def signed(request_id: int) -> int:
+    """Return a sequence id as the signed integer of 32 bits that Thrift takes it for."""
+    return request_id - (1 << 32) if request_id >> 31 else request_id
+
+
+def cut_off(data: bytes) -> DecodeError:
+    """Return the error for a message that ends too early."""
+    return DecodeError("the message ends in the middle of its struct", offset=len(data))
+
+
+def skip_whole(skipper: Skipper, data: bytes, start: int) -> int:
+    """Return the end of what a fresh skipper is for; raise `DecodeError` if that is cut off."""
+    end = skipper.run(data, start)
+    if not skipper.done or end > len(data):
+        raise cut_off(data)
+    return end

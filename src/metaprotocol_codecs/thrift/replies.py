@@ -1,0 +1,89 @@
+"""What a mesh answers in a server's place, and what it reads of such answers: the struct TApplicationException.
+
+Source: TApplicationException of Apache Thrift: field 1 is a text, field 2 a type.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from metaprotocol_codecs.thrift.detection import FRAMED, HEADER, NUMBERS_IN_HEADER
+from metaprotocol_codecs.thrift.names import split_name
+from metaprotocol_codecs.thrift.theader import MAGIC
+from metaprotocol_sdk import EncodeError, Error, ErrorType, LimitExceeded
+
+if TYPE_CHECKING:
+    from metaprotocol_codecs.thrift.protocol import Protocol
+    from metaprotocol_sdk import Limits, Metadata
+
+EXCEPTION_TYPES = {
+    0: "UNKNOWN",
+    1: "UNKNOWN_METHOD",
+    2: "INVALID_MESSAGE_TYPE",
+    3: "WRONG_METHOD_NAME",
+    4: "BAD_SEQUENCE_ID",
+    5: "MISSING_RESULT",
+    6: "INTERNAL_ERROR",
+    7: "PROTOCOL_ERROR",
+    8: "INVALID_TRANSFORM",
+    9: "INVALID_PROTOCOL",
+    10: "UNSUPPORTED_CLIENT_TYPE",
+}
+_INTERNAL_ERROR = 6
+_TYPE_OF_ERROR = {
+    ErrorType.ROUTE_NOT_FOUND: 1,
+    ErrorType.BAD_REQUEST: 7,
+    ErrorType.BAD_RESPONSE: 7,
+}
+
+# Length, THeader's magic, flags, sequence id, one word of header: the protocol, no transforms, padding.
+_write_header = Struct(">IHHIHBxxx").pack
+_HEADER_REST = 14
+
+
+def error_reply(request: Metadata, error: Error) -> bytes:
+    """Return the reply that reports an error, in the transport and protocol of its request.
+
+    Args:
+        request: What it answers, with its state.
+        error: What to report; its code is a type of TApplicationException, any integer of 32 bits.
+
+    Raises:
+        EncodeError: The code is no such integer.
+    """
+    code = _TYPE_OF_ERROR.get(error.type, _INTERNAL_ERROR) if error.code is None else error.code
+    if not -(1 << 31) <= code < 1 << 31:
+        raise EncodeError(f"a type of TApplicationException is a signed integer of 32 bits; {code} is not")
+    form, protocol, name, header = request.state
+    # Servers answer with the method alone, whatever service the name had.
+    method = split_name(name)[1]
+    text = error.message.encode("utf-8", "backslashreplace").decode("utf-8")
+    reply: bytes = protocol.write_exception(method, request.request_id, text, code)
+    if form.transport == HEADER:
+        length = _HEADER_REST + len(reply)
+        number = NUMBERS_IN_HEADER[protocol.name]
+        return _write_header(length, MAGIC, header.flags, request.request_id, 1, number) + reply
+    return len(reply).to_bytes(4) + reply if form.transport == FRAMED else reply
+
+
+def read_exception(protocol: Protocol, data: bytes, start: int, limits: Limits) -> tuple[str | None, int]:
+    """Return text and type of the TApplicationException at a position.
+
+    The type is 0 where none is written, as in Apache Thrift's readers.
+
+    Raises:
+        ProtocolError: It cannot be read, or its text passes `max_value_length`.
+        IndexError: It is cut off.
+        struct.error: The same.
+    """
+    text, code = None, 0
+    for field in protocol.fields(data, start, limits):
+        if field.number == 1 and field.kind == "string":
+            size = field.end - field.value_start
+            if size > limits.max_value_length:
+                raise LimitExceeded("max_value_length", size, limits.max_value_length, offset=field.value_start)
+            text = protocol.read_text(data, field.value_start, field.end)
+        elif field.number == 2 and field.kind == "i32":
+            code = protocol.read_integer(data, field.value_start, field.end)
+    return text, code

@@ -1,0 +1,97 @@
+"""What the skippers of Thrift's protocols share.
+
+A skipper walks over one struct and finds its end without building a value. It takes the bytes in pieces of any size,
+never recurs, and keeps nothing but what is open around the place where it is.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from metaprotocol_sdk import DecodeError, LimitExceeded
+
+if TYPE_CHECKING:
+    from metaprotocol_sdk import Limits
+
+BATCH = 16
+"""How many items `in_batches` steps over at once."""
+
+# What is open at a place is one number: how many items are to come, times ONE, plus the types of the items: the low
+# byte is the type of keys, the next that of values. A map of n entries has 2n items, so that an odd number means that
+# a value comes; in a list both types are the same. Type 0 stands for structs in structs, and the number is how many
+# of them are open.
+ONE = 1 << 16
+TYPES = ONE - 1
+STRUCTS = 0
+
+
+class Skipper(ABC):
+    """Skips one struct, or one value of another type; with JSON, one message.
+
+    Args:
+        limits: `max_message_size` bounds every declared size, and `max_elements` how many containers may be open at a
+            time. That is no bound on depth: structs in structs take no memory, nor does a container that is at its
+            last item. Servers differ in the depth they accept (Go 64, Java as much as its stack holds), and none
+            comes near the default.
+        kind: The type of the value, by the protocol's number; 0 for a struct.
+    """
+
+    __slots__ = ("_deepest", "_largest", "_stack", "_top", "base", "done")
+
+    def __init__(self, limits: Limits, kind: int = 0) -> None:
+        self._largest = limits.max_message_size
+        self._deepest = limits.max_elements
+        self._top = ONE | kind << 8 | kind
+        self._stack = [0]
+        self.base = 0
+        """Where in the message the data's first byte is; may be set between runs."""
+        self.done = False
+
+    @abstractmethod
+    def run(self, data: bytes, position: int) -> int:
+        """Go on at a position, as far as the data reaches.
+
+        Args:
+            data: What is there of the message from `base` on.
+            position: Where the last run stopped; nothing is done if it lies behind the data.
+
+        Returns:
+            The end of the struct if `done` is now set. Otherwise where the next run has to go on, which may lie
+            behind the data; what lies before it is needed no more.
+
+        Raises:
+            DecodeError: The bytes are no struct.
+            LimitExceeded: A size passes the limits. The offsets of both count from the data's first byte.
+        """
+
+    def _check_size(self, size: int, position: int) -> None:
+        """Check the size of what begins at a position: bytes, or items of at least one byte each."""
+        if not 0 <= size < 1 << 31:
+            raise DecodeError(f"a size is {size:,}, and must be 0 to 2,147,483,647", offset=position, field="size")
+        total = self.base + position + size
+        if total > self._largest:
+            raise LimitExceeded("max_message_size", total, self._largest, offset=position, field="size")
+
+    def _push(self, top: int, position: int) -> None:
+        """Remember what is open around a container that begins before a position."""
+        if len(self._stack) > self._deepest:
+            raise LimitExceeded("max_elements", self._deepest + 1, self._deepest, offset=position)
+        self._stack.append(top)
+
+
+def short_strings() -> bytes:
+    """Return a pattern of a length byte of 0 to 63 and as many bytes."""
+    groups = []
+    for low in range(0, 64, 8):
+        strings = b"|".join(rb"\x%02x.{%d}" % (length, length) for length in range(low, low + 8))
+        groups.append(rb"(?=[\x%02x-\x%02x])(?:%s)" % (low, low + 7, strings))
+    return b"(?:" + b"|".join(groups) + b")"
+
+
+def in_batches(item: bytes) -> bytes:
+    """Return a pattern of 1 to `BATCH` items; `lastindex` of a match is how many they are."""
+    pattern = b""
+    for _ in range(BATCH):
+        pattern = item + b"()" + (b"(?:" + pattern + b")?+" if pattern else b"")
+    return pattern
