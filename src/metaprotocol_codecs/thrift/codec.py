@@ -74,7 +74,7 @@ class ThriftCodec(Codec):
     """
 
     name = "thrift"
-    framing: ThriftFraming = ThriftFraming()  # pyright: ignore[reportIncompatibleVariableOverride]
+    framing: ThriftFraming = ThriftFraming()
     trust_frames = False
     capabilities = frozenset({Capability.REQUEST_MUTATION, Capability.RESPONSE_MUTATION, Capability.ONEWAY})
     max_request_id = 2**32 - 1
@@ -100,7 +100,7 @@ class ThriftCodec(Codec):
         if transport == HEADER and protocol == "json":
             raise ValueError("THeader carries the protocols binary and compact, not json")
         self.trust_frames = trust_frames
-        self.framing = ThriftFraming(transport, protocol)
+        self.framing = ThriftFraming(transport, protocol)  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def decode(self, message: bytes, direction: Direction) -> Metadata:
         detection = self.framing.detection
