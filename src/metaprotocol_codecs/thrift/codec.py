@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from struct import Struct
 from struct import error as struct_error
-from typing import ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
-from metaprotocol_codecs.thrift import replies, transforms
+from metaprotocol_codecs.thrift import replies
 from metaprotocol_codecs.thrift.detection import (
     AUTO,
     EMPTY_FRAME,
     HEADER,
     HEADER_FORM,
-    LENGTH_SIZE,
     PROTOCOLS,
     TRANSPORTS,
     UNFRAMED,
     Form,
     protocol_in_header,
 )
+from metaprotocol_codecs.thrift.examples import examples
 from metaprotocol_codecs.thrift.framing import ThriftFraming
+from metaprotocol_codecs.thrift.idl import Idl
 from metaprotocol_codecs.thrift.mutation import rewrite
 from metaprotocol_codecs.thrift.names import FIELDS, SEPARATOR, split_name
-from metaprotocol_codecs.thrift.protocol import CALL, EXCEPTION, ONEWAY, REPLY, Protocol, cut_off
-from metaprotocol_codecs.thrift.theader import FIXED_SIZE, WORD, Header, read_header
+from metaprotocol_codecs.thrift.protocols import CALL, EXCEPTION, ONEWAY, REPLY, Protocol, cut_off
+from metaprotocol_codecs.thrift.spans import message_spans
+from metaprotocol_codecs.thrift.theader import transforms
+from metaprotocol_codecs.thrift.theader.header import FIXED_SIZE, LENGTH_SIZE, WORD, Header, read_header
 from metaprotocol_sdk import (
     Capability,
     Codec,
@@ -35,8 +38,12 @@ from metaprotocol_sdk import (
     Metadata,
     Mutation,
     ProtocolError,
+    Span,
     Status,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 State = tuple[Form, Protocol, str, Header | None]
 """What a message is in, its protocol, the name it calls, and its header in THeader."""
@@ -67,6 +74,7 @@ class ThriftCodec(Codec):
         trust_frames: Believe that a frame holds one message and nothing behind it, instead of looking. It is faster,
             and it is unsafe with clients that are not trusted: a server runs what follows in the frame as another call,
             which nobody has seen.
+        idl: The interface definition, for the names of fields in `spans`.
         limits: Bounds for hostile bytes.
 
     Raises:
@@ -76,6 +84,7 @@ class ThriftCodec(Codec):
     name = "thrift"
     framing: ThriftFraming = ThriftFraming()
     trust_frames = False
+    idl: Idl | None = None
     capabilities = frozenset({Capability.REQUEST_MUTATION, Capability.RESPONSE_MUTATION, Capability.ONEWAY})
     max_request_id = 2**32 - 1
     echoed_properties: ClassVar[frozenset[str]] = frozenset({"method"})
@@ -89,6 +98,7 @@ class ThriftCodec(Codec):
         transport: str = AUTO,
         protocol: str = AUTO,
         trust_frames: bool = False,
+        idl: Idl | None = None,
         limits: Limits | None = None,
     ) -> None:
         super().__init__(limits=limits)
@@ -99,7 +109,10 @@ class ThriftCodec(Codec):
             raise ValueError(f"trust_frames must be true or false, not {trust_frames!r}")  # noqa: TRY004
         if transport == HEADER and protocol == "json":
             raise ValueError("THeader carries the protocols binary and compact, not json")
+        if idl is not None and not isinstance(idl, Idl):
+            raise ValueError(f"idl must be an Idl, not {idl!r}; `metaprotocol inspect` takes --idl FILE")
         self.trust_frames = trust_frames
+        self.idl = idl
         self.framing = ThriftFraming(transport, protocol)  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def decode(self, message: bytes, direction: Direction) -> Metadata:
@@ -114,7 +127,7 @@ class ThriftCodec(Codec):
             raise DecodeError("the frame's length is not that of the message", offset=0, field="length")
         if form is HEADER_FORM:
             return self._decode_in_header(message, direction)
-        return self._decode(message, form, form.protocol, None, {}, message, form.at)
+        return self._decode(message, form, form.protocol, None, message, form.at)
 
     def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
         if not mutation and request_id is None:
@@ -123,6 +136,12 @@ class ThriftCodec(Codec):
 
     def on_error(self, request: Metadata, error: Error) -> bytes:
         return replies.error_reply(request, error) if request.expects_reply else b""
+
+    def spans(self, metadata: Metadata) -> list[Span]:
+        return message_spans(metadata, self.idl, self.limits)
+
+    def examples(self) -> Iterable[tuple[Direction, bytes]]:
+        return examples(self.framing)
 
     def complete(self, response: Metadata) -> None:
         # The service of TMultiplexedProtocol is in the request's name alone.
@@ -135,7 +154,6 @@ class ThriftCodec(Codec):
         form: Form,
         protocol: Protocol,
         header: Header | None,
-        properties: dict[str, str],
         data: bytes,
         at: int,
     ) -> Metadata:
@@ -146,11 +164,13 @@ class ThriftCodec(Codec):
             raise DecodeError("the message ends before its struct begins", offset=len(data)) from None
         if SEPARATOR in name:
             service, method = split_name(name)
-            properties["service"] = service or ""
-            properties["method"] = method
+            properties = {"service": service or "", "method": method}
             operation = f"{service}/{method}"
         else:
-            properties["method"] = operation = name
+            properties = {"method": name}
+            operation = name
+        if header is not None:
+            properties.update(_keys_of(header))
         message_type, expects_reply = _TYPES.get(kind) or _unknown_type(kind, at)
         header_size = start if header is None or data is message else header.end
         state = (form, protocol, name, header)
@@ -193,26 +213,32 @@ class ThriftCodec(Codec):
 
     def _decode_in_header(self, message: bytes, direction: Direction) -> Metadata:
         header = read_header(message, self.limits)
-        properties = {entry.key: entry.value for run in header.runs for entry in run.entries if entry.key not in FIELDS}
         data, at = message, header.end
         try:
             if header.transforms:
                 data, at = transforms.undo(message, header.transforms, header.end, self.limits), 0
             if at == len(data):  # C++ clients send a header alone
-                return Metadata(message, MessageType.EVENT, header.sequence, "", Status.OK, properties, header.end)
+                return Metadata(
+                    message, MessageType.EVENT, header.sequence, "", Status.OK, _keys_of(header), header.end
+                )
             protocol = protocol_in_header(header.protocol, data, at)
             if self.framing.protocol not in (AUTO, protocol.name):
                 raise DecodeError(f"the message is in the {protocol.name} protocol", offset=at, field="protocol")
-            return self._decode(message, HEADER_FORM, protocol, header, properties, data, at)
+            return self._decode(message, HEADER_FORM, protocol, header, data, at)
         except ProtocolError as error:
             if data is not message:  # a place in what was packed is none in the message
                 error.offset = header.end
             if error.metadata is None:
                 kind = MessageType.REQUEST if direction is Direction.TO_SERVER else MessageType.RESPONSE
                 error.metadata = Metadata(
-                    message, kind, header.sequence, "", Status.OK, properties, header.end, None, False
+                    message, kind, header.sequence, "", Status.OK, _keys_of(header), header.end, None, False
                 )
             raise
+
+
+def _keys_of(header: Header) -> dict[str, str]:
+    """Return the properties that a header tells."""
+    return {entry.key: entry.value for run in header.runs for entry in run.entries if entry.key not in FIELDS}
 
 
 def _unknown_type(kind: int, at: int) -> NoReturn:

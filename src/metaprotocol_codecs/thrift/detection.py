@@ -12,20 +12,18 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from metaprotocol_codecs.thrift.binary import NON_STRICT, STRICT
-from metaprotocol_codecs.thrift.compact import COMPACT
-from metaprotocol_codecs.thrift.json_protocol import JSON
+from metaprotocol_codecs.thrift.protocols import COMPACT, JSON, NON_STRICT, STRICT
+from metaprotocol_codecs.thrift.theader.header import LENGTH_SIZE
 from metaprotocol_sdk import DecodeError, FramingError, LimitExceeded
 
 if TYPE_CHECKING:
-    from metaprotocol_codecs.thrift.protocol import Protocol
+    from metaprotocol_codecs.thrift.protocols import Protocol
 
 AUTO = "auto"
 FRAMED, UNFRAMED, HEADER = "framed", "unframed", "header"
 TRANSPORTS = (AUTO, FRAMED, UNFRAMED, HEADER)
 PROTOCOLS = (AUTO, "binary", "compact", "json")
 
-LENGTH_SIZE = 4
 EMPTY_FRAME = bytes(LENGTH_SIZE)
 _HINT = "is this Thrift, and does the stream begin at a message?"
 

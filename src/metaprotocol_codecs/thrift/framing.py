@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, field, frozen
 
-from metaprotocol_codecs.thrift.detection import AUTO, LENGTH_SIZE, UNFRAMED, Detection
+from metaprotocol_codecs.thrift.detection import AUTO, UNFRAMED, Detection
+from metaprotocol_codecs.thrift.theader.header import LENGTH_SIZE
 from metaprotocol_sdk import DecodeError, Framing, FramingError, LimitExceeded, Scanner
 
 if TYPE_CHECKING:
-    from metaprotocol_codecs.thrift.skip import Skipper
+    from metaprotocol_codecs.thrift.protocols.skip import Skipper
     from metaprotocol_sdk import Direction, Limits
 
 _read_u32 = Struct(">I").unpack_from

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metaprotocol_codecs.thrift import transforms
-from metaprotocol_codecs.thrift.detection import LENGTH_SIZE, UNFRAMED
-from metaprotocol_codecs.thrift.header_edits import Edit, edit_header
+from metaprotocol_codecs.thrift.detection import UNFRAMED
 from metaprotocol_codecs.thrift.names import FIELDS, join_name, split_name
-from metaprotocol_codecs.thrift.theader import SEQUENCE
+from metaprotocol_codecs.thrift.theader import transforms
+from metaprotocol_codecs.thrift.theader.edits import Edit, edit_header
+from metaprotocol_codecs.thrift.theader.header import LENGTH_SIZE, SEQUENCE
 from metaprotocol_sdk import EncodeError, Mutation, UnsupportedMutation
 
 if TYPE_CHECKING:
     from metaprotocol_codecs.thrift.detection import Detection, Form
-    from metaprotocol_codecs.thrift.protocol import Protocol
+    from metaprotocol_codecs.thrift.protocols import Protocol
     from metaprotocol_sdk import Limits, Metadata
 
 _LARGEST_ID = 2**32 - 1

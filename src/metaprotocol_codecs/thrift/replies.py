@@ -5,16 +5,16 @@ Source: TApplicationException of Apache Thrift: field 1 is a text, field 2 a typ
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.thrift.detection import FRAMED, HEADER, NUMBERS_IN_HEADER
 from metaprotocol_codecs.thrift.names import split_name
-from metaprotocol_codecs.thrift.theader import MAGIC
+from metaprotocol_codecs.thrift.protocols import EXCEPTION, NON_STRICT, STRICT
+from metaprotocol_codecs.thrift.theader.header import LENGTH_SIZE, write_header
 from metaprotocol_sdk import EncodeError, Error, ErrorType, LimitExceeded
 
 if TYPE_CHECKING:
-    from metaprotocol_codecs.thrift.protocol import Protocol
+    from metaprotocol_codecs.thrift.protocols import Protocol
     from metaprotocol_sdk import Limits, Metadata
 
 EXCEPTION_TYPES = {
@@ -37,10 +37,6 @@ _TYPE_OF_ERROR = {
     ErrorType.BAD_RESPONSE: 7,
 }
 
-# Length, THeader's magic, flags, sequence id, one word of header: the protocol, no transforms, padding.
-_write_header = Struct(">IHHIHBxxx").pack
-_HEADER_REST = 14
-
 
 def error_reply(request: Metadata, error: Error) -> bytes:
     """Return the reply that reports an error, in the transport and protocol of its request.
@@ -56,15 +52,15 @@ def error_reply(request: Metadata, error: Error) -> bytes:
     if not -(1 << 31) <= code < 1 << 31:
         raise EncodeError(f"a type of TApplicationException is a signed integer of 32 bits; {code} is not")
     form, protocol, name, header = request.state
-    # Servers answer with the method alone, whatever service the name had.
+    # Servers answer with the method alone, whatever service the name had, and clients that write non-strict messages
+    # read strict ones.
     method = split_name(name)[1]
+    protocol = STRICT if protocol is NON_STRICT else protocol
     text = error.message.encode("utf-8", "backslashreplace").decode("utf-8")
-    reply: bytes = protocol.write_exception(method, request.request_id, text, code)
+    reply: bytes = protocol.write_message(EXCEPTION, method, request.request_id, protocol.write_exception(text, code))
     if form.transport == HEADER:
-        length = _HEADER_REST + len(reply)
-        number = NUMBERS_IN_HEADER[protocol.name]
-        return _write_header(length, MAGIC, header.flags, request.request_id, 1, number) + reply
-    return len(reply).to_bytes(4) + reply if form.transport == FRAMED else reply
+        return write_header(NUMBERS_IN_HEADER[protocol.name], request.request_id, reply, flags=header.flags)
+    return len(reply).to_bytes(LENGTH_SIZE) + reply if form.transport == FRAMED else reply
 
 
 def read_exception(protocol: Protocol, data: bytes, start: int, limits: Limits) -> tuple[str | None, int]:

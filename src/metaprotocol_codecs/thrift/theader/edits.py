@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metaprotocol_codecs.thrift.theader import FIXED_SIZE, KEY_VALUES, WORD
-from metaprotocol_codecs.thrift.varint import write_varint
+from metaprotocol_codecs.thrift.protocols.varint import write_varint
+from metaprotocol_codecs.thrift.theader.header import FIXED_SIZE, WORD, WORDS, write_run
 from metaprotocol_sdk import UnsupportedMutation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from metaprotocol_codecs.thrift.theader import Entry, Header
+    from metaprotocol_codecs.thrift.theader.header import Entry, Header
     from metaprotocol_sdk import Limits
 
 Edit = tuple[int, int, bytes]
 """Where bytes are replaced: from, to, and by what. Edits do not overlap."""
 
-_WORDS = slice(12, FIXED_SIZE)
-_MOST_WORDS = 0xFFFF
+_MOSTWORDS = 0xFFFF
 
 
 def edit_header(message: bytes, header: Header, keys: Mapping[str, str | None], limits: Limits) -> list[Edit]:
@@ -57,7 +56,7 @@ def edit_header(message: bytes, header: Header, keys: Mapping[str, str | None], 
     if not changed and not added:
         return []
     return [
-        (_WORDS.start, header.end, _with_size(message, header, _runs(message, header, changed, added, limits), limits))
+        (WORDS.start, header.end, _with_size(message, header, _runs(message, header, changed, added, limits), limits))
     ]
 
 
@@ -80,7 +79,7 @@ def _runs(message: bytes, header: Header, changed: dict[int, bytes], added: list
 def _write_run(entries: list[bytes], limits: Limits) -> bytes:
     if len(entries) > limits.max_elements:
         raise UnsupportedMutation(f"there would be {len(entries):,} keys, over the limit of {limits.max_elements:,}")
-    return write_varint(KEY_VALUES) + write_varint(len(entries)) + b"".join(entries) if entries else b""
+    return write_run(entries) if entries else b""
 
 
 def _with_size(message: bytes, header: Header, runs: bytes, limits: Limits) -> bytes:
@@ -93,9 +92,9 @@ def _with_size(message: bytes, header: Header, runs: bytes, limits: Limits) -> b
     block = before + runs + behind
     block += bytes(-len(block) % WORD)
     words = len(block) // WORD
-    if words > _MOST_WORDS or FIXED_SIZE + len(block) > limits.max_header_size:
+    if words > _MOSTWORDS or FIXED_SIZE + len(block) > limits.max_header_size:
         raise UnsupportedMutation(f"the header would have {FIXED_SIZE + len(block):,} bytes, which is too large")
-    return words.to_bytes(_WORDS.stop - _WORDS.start) + block
+    return words.to_bytes(WORDS.stop - WORDS.start) + block
 
 
 def _write(key: str, text: str, longest: int) -> bytes:

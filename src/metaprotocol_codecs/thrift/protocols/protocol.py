@@ -10,7 +10,8 @@ from metaprotocol_sdk import DecodeError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from metaprotocol_codecs.thrift.skip import Skipper
+    from metaprotocol_codecs.thrift.idl import Type
+    from metaprotocol_codecs.thrift.protocols.skip import Skipper
     from metaprotocol_sdk import Limits
 
 CALL, REPLY, EXCEPTION, ONEWAY = 1, 2, 3, 4
@@ -21,13 +22,14 @@ Head = tuple[int, int, str, int]
 
 
 class Places(NamedTuple):
-    """Where in a message the parts are that can be changed."""
+    """Where in a message the parts are that can be changed, and the type."""
 
     name_start: int
+    """Where the name's length is, or its first quote."""
     name_end: int
-    """Of the name with its length or its quotes."""
     id_start: int
     id_end: int
+    type_start: int
 
 
 class FieldPlace(NamedTuple):
@@ -90,6 +92,10 @@ class Protocol(ABC):
         """Yield the fields of a struct, in order."""
 
     @abstractmethod
+    def describe(self, data: bytes, field: FieldPlace, known: Type | None, limits: Limits) -> str:
+        """Return a field's value for a person, with the names that its type is known to have."""
+
+    @abstractmethod
     def read_text(self, data: bytes, start: int, end: int) -> str:
         """Return the text of a string."""
 
@@ -110,8 +116,16 @@ class Protocol(ABC):
         """Return a sequence id, 0 to 2**32 - 1, as it stands in a message."""
 
     @abstractmethod
-    def write_exception(self, name: str, request_id: int, text: str, code: int) -> bytes:
-        """Return a whole message that reports a TApplicationException."""
+    def write_message(self, kind: int, name: str, request_id: int, struct: bytes) -> bytes:
+        """Return a message around a written struct."""
+
+    @abstractmethod
+    def write_exception(self, text: str, code: int) -> bytes:
+        """Return the struct of a TApplicationException."""
+
+
+LONGEST_DESCRIPTION = 1000
+"""Characters that are shown of one value."""
 
 
 def signed(request_id: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from metaprotocol_codecs.thrift.skip import Skipper
+from metaprotocol_codecs.thrift.protocols.skip import Skipper
 from metaprotocol_sdk import DecodeError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from metaprotocol_codecs.thrift.skip import BATCH, ONE, STRUCTS, TYPES, Skipper, in_batches, short_strings
-from metaprotocol_codecs.thrift.varint import LONGEST, read_varint, skip_varint
+from metaprotocol_codecs.thrift.protocols.skip import BATCH, ONE, STRUCTS, TYPES, Skipper, in_batches, short_strings
+from metaprotocol_codecs.thrift.protocols.varint import LONGEST, read_varint, skip_varint
 from metaprotocol_sdk import DecodeError
 
 STOP = 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metaprotocol_codecs.thrift.compact_skip import (
+from metaprotocol_codecs.thrift.protocols.compact_skip import (
     FALSE,
     I32,
     STOP,
@@ -17,14 +17,24 @@ from metaprotocol_codecs.thrift.compact_skip import (
     CompactSkipper,
     flat_struct_end,
 )
-from metaprotocol_codecs.thrift.protocol import EXCEPTION, FieldPlace, Head, Places, Protocol, skip_whole
-from metaprotocol_codecs.thrift.varint import from_zigzag, read_varint, skip_varint, to_zigzag, write_varint
+from metaprotocol_codecs.thrift.protocols.compact_values import CompactReader
+from metaprotocol_codecs.thrift.protocols.protocol import (
+    LONGEST_DESCRIPTION,
+    FieldPlace,
+    Head,
+    Places,
+    Protocol,
+    skip_whole,
+)
+from metaprotocol_codecs.thrift.protocols.values import describe
+from metaprotocol_codecs.thrift.protocols.varint import from_zigzag, read_varint, skip_varint, to_zigzag, write_varint
 from metaprotocol_sdk import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from metaprotocol_codecs.thrift.skip import Skipper
+    from metaprotocol_codecs.thrift.idl import Type
+    from metaprotocol_codecs.thrift.protocols.skip import Skipper
     from metaprotocol_sdk import Limits
 
 PROTOCOL_ID = 0x82
@@ -57,7 +67,7 @@ class _Compact(Protocol):
 
     def places(self, data: bytes, at: int) -> Places:
         middle = skip_varint(data, at + 2)
-        return Places(middle, self.struct_start(data, at), at + 2, middle)
+        return Places(middle, self.struct_start(data, at), at + 2, middle, at + 1)
 
     def first_field(self, data: bytes, start: int) -> int | None:
         lead = data[start]
@@ -83,6 +93,10 @@ class _Compact(Protocol):
             yield FieldPlace(number, TYPE_NAMES[kind], start, value, end)
             start = end
 
+    def describe(self, data: bytes, field: FieldPlace, known: Type | None, limits: Limits) -> str:
+        reader = CompactReader(data, field.value_start)
+        return describe(reader, field.kind, known, most=LONGEST_DESCRIPTION, deepest=limits.max_depth)
+
     def read_text(self, data: bytes, start: int, end: int) -> str:
         return str(data[skip_varint(data, start) : end], "utf-8", "surrogateescape")
 
@@ -96,19 +110,14 @@ class _Compact(Protocol):
     def write_id(self, request_id: int) -> bytes:
         return write_varint(request_id)
 
-    def write_exception(self, name: str, request_id: int, text: str, code: int) -> bytes:
-        return b"".join(
-            (
-                bytes((PROTOCOL_ID, EXCEPTION << 5 | VERSION)),
-                self.write_id(request_id),
-                self.write_text(name),
-                bytes((1 << 4 | STRING,)),
-                self.write_text(text),
-                bytes((1 << 4 | I32,)),
-                write_varint(to_zigzag(code)),
-                bytes((STOP,)),
-            )
-        )
+    def write_message(self, kind: int, name: str, request_id: int, struct: bytes) -> bytes:
+        start = bytes((PROTOCOL_ID, kind << 5 | VERSION))
+        return b"".join((start, self.write_id(request_id), self.write_text(name), struct))
+
+    def write_exception(self, text: str, code: int) -> bytes:
+        step = 1 << 4  # from one field id to the next
+        fields = (bytes((step | STRING,)), self.write_text(text), bytes((step | I32,)), write_varint(to_zigzag(code)))
+        return b"".join((*fields, b"\0"))
 
 
 def _read_front(data: bytes, at: int) -> tuple[int, int, int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from metaprotocol_codecs.thrift.binary_skip import (
+from metaprotocol_codecs.thrift.protocols.binary_skip import (
     I32,
     STOP,
     STRING,
@@ -16,13 +16,23 @@ from metaprotocol_codecs.thrift.binary_skip import (
     BinarySkipper,
     flat_struct_end,
 )
-from metaprotocol_codecs.thrift.protocol import EXCEPTION, FieldPlace, Head, Places, Protocol, skip_whole
+from metaprotocol_codecs.thrift.protocols.binary_values import BinaryReader
+from metaprotocol_codecs.thrift.protocols.protocol import (
+    LONGEST_DESCRIPTION,
+    FieldPlace,
+    Head,
+    Places,
+    Protocol,
+    skip_whole,
+)
+from metaprotocol_codecs.thrift.protocols.values import describe
 from metaprotocol_sdk import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from metaprotocol_codecs.thrift.skip import Skipper
+    from metaprotocol_codecs.thrift.idl import Type
+    from metaprotocol_codecs.thrift.protocols.skip import Skipper
     from metaprotocol_sdk import Limits
 
 VERSION = 0x8001
@@ -61,6 +71,10 @@ class _Binary(Protocol):
             yield FieldPlace(number, TYPE_NAMES[kind], start, start + 3, end)
             start = end
 
+    def describe(self, data: bytes, field: FieldPlace, known: Type | None, limits: Limits) -> str:
+        reader = BinaryReader(data, field.value_start)
+        return describe(reader, field.kind, known, most=LONGEST_DESCRIPTION, deepest=limits.max_depth)
+
     def read_text(self, data: bytes, start: int, end: int) -> str:
         return str(data[start + 4 : end], "utf-8", "surrogateescape")
 
@@ -74,18 +88,9 @@ class _Binary(Protocol):
     def write_id(self, request_id: int) -> bytes:
         return request_id.to_bytes(4)
 
-    def write_exception(self, name: str, request_id: int, text: str, code: int) -> bytes:
+    def write_exception(self, text: str, code: int) -> bytes:
         return b"".join(
-            (
-                bytes((0x80, 0x01, 0, EXCEPTION)),
-                self.write_text(name),
-                self.write_id(request_id),
-                bytes((STRING, 0, 1)),
-                self.write_text(text),
-                bytes((I32, 0, 2)),
-                code.to_bytes(4, signed=True),
-                bytes((STOP,)),
-            )
+            (bytes((STRING, 0, 1)), self.write_text(text), bytes((I32, 0, 2)), code.to_bytes(4, signed=True), b"\0")
         )
 
 
@@ -105,7 +110,12 @@ class _Strict(_Binary):
 
     def places(self, data: bytes, at: int) -> Places:
         end = self.struct_start(data, at)
-        return Places(at + 4, end - 4, end - 4, end)
+        return Places(at + 4, end - 4, end - 4, end, at + 2)
+
+    def write_message(self, kind: int, name: str, request_id: int, struct: bytes) -> bytes:
+        return b"".join(
+            (VERSION.to_bytes(2), bytes((0, kind)), self.write_text(name), self.write_id(request_id), struct)
+        )
 
 
 class _NonStrict(_Binary):
@@ -119,7 +129,10 @@ class _NonStrict(_Binary):
 
     def places(self, data: bytes, at: int) -> Places:
         end = self.struct_start(data, at)
-        return Places(at, end - 5, end - 4, end)
+        return Places(at, end - 5, end - 4, end, end - 5)
+
+    def write_message(self, kind: int, name: str, request_id: int, struct: bytes) -> bytes:
+        return b"".join((self.write_text(name), bytes((kind,)), self.write_id(request_id), struct))
 
 
 def _behind_name(start: int, length: int) -> int:

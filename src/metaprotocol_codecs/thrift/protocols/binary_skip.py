@@ -9,7 +9,7 @@ import re
 from struct import Struct
 from struct import error as struct_error
 
-from metaprotocol_codecs.thrift.skip import BATCH, ONE, STRUCTS, TYPES, Skipper, in_batches, short_strings
+from metaprotocol_codecs.thrift.protocols.skip import BATCH, ONE, STRUCTS, TYPES, Skipper, in_batches, short_strings
 from metaprotocol_sdk import DecodeError
 
 STOP = 0

@@ -9,14 +9,24 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from metaprotocol_codecs.thrift.json_skip import STRING, JsonSkipper
-from metaprotocol_codecs.thrift.protocol import EXCEPTION, FieldPlace, Head, Places, Protocol, signed, skip_whole
+from metaprotocol_codecs.thrift.protocols.json_skip import STRING, JsonSkipper
+from metaprotocol_codecs.thrift.protocols.protocol import (
+    LONGEST_DESCRIPTION,
+    FieldPlace,
+    Head,
+    Places,
+    Protocol,
+    signed,
+    skip_whole,
+)
+from metaprotocol_codecs.thrift.protocols.values import MORE
 from metaprotocol_sdk import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from metaprotocol_codecs.thrift.skip import Skipper
+    from metaprotocol_codecs.thrift.idl import Type
+    from metaprotocol_codecs.thrift.protocols.skip import Skipper
     from metaprotocol_sdk import Limits
 
 TYPE_NAMES = {
@@ -71,7 +81,7 @@ class _Json(Protocol):
 
     def places(self, data: bytes, at: int) -> Places:
         head = _match_head(data, at)
-        return Places(head.start(1), head.end(1), head.start(3), head.end(3))
+        return Places(head.start(1), head.end(1), head.start(3), head.end(3), head.start(2))
 
     def first_field(self, data: bytes, start: int) -> int | None:
         found = _FIRST_FIELD(data, start)
@@ -100,6 +110,16 @@ class _Json(Protocol):
             yield FieldPlace(int(field[1]), kind, start, value, end)
             start = _behind_blanks(data, behind + 1)
 
+    def describe(self, data: bytes, field: FieldPlace, known: Type | None, limits: Limits) -> str:
+        shown = data[field.value_start : min(field.end, field.value_start + LONGEST_DESCRIPTION)]
+        text = str(shown, "utf-8", "ignore" if len(shown) == LONGEST_DESCRIPTION else "surrogateescape")
+        number = (
+            known.numbers.get(self.read_integer(data, field.value_start, field.end))
+            if known and known.numbers
+            else None
+        )
+        return number or (text + MORE if field.end - field.value_start > len(shown) else text)
+
     def read_text(self, data: bytes, start: int, end: int) -> str:
         return _unquote(data[start:end])
 
@@ -118,14 +138,11 @@ class _Json(Protocol):
     def write_id(self, request_id: int) -> bytes:
         return str(signed(request_id)).encode("ascii")
 
-    def write_exception(self, name: str, request_id: int, text: str, code: int) -> bytes:
-        return b'[1,%b,%d,%d,{"1":{"str":%b},"2":{"i32":%d}}]' % (
-            self.write_text(name),
-            EXCEPTION,
-            signed(request_id),
-            self.write_text(text),
-            code,
-        )
+    def write_message(self, kind: int, name: str, request_id: int, struct: bytes) -> bytes:
+        return b"[1,%b,%d,%d,%b]" % (self.write_text(name), kind, signed(request_id), struct)
+
+    def write_exception(self, text: str, code: int) -> bytes:
+        return b'{"1":{"str":%b},"2":{"i32":%d}}' % (self.write_text(text), code)
 
 
 _OBJECT_END = ord("}")

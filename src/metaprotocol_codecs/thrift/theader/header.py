@@ -9,15 +9,20 @@ from struct import Struct
 from struct import error as struct_error
 from typing import TYPE_CHECKING, NamedTuple
 
-from metaprotocol_codecs.thrift.varint import read_varint
+from metaprotocol_codecs.thrift.protocols.varint import read_varint, write_varint
 from metaprotocol_sdk import DecodeError, LimitExceeded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from metaprotocol_sdk import Limits
 
+LENGTH_SIZE = 4
 MAGIC = 0x0FFF
 SEQUENCE = slice(8, 12)
 """The bytes of the header's own sequence id."""
+WORDS = slice(12, 14)
+"""The bytes that say how many words the rest of the header has."""
 FIXED_SIZE = 14
 """Bytes of length, magic, flags, sequence id and the number of words that follow."""
 WORD = 4
@@ -26,6 +31,7 @@ KEY_VALUES = 1
 """The kind of information that keys and values are; 0 is padding, and no reader looks behind any other."""
 
 _read_fixed = Struct(">4xHHIH").unpack_from
+_write_fixed = Struct(">IHHIH").pack
 
 
 class Entry(NamedTuple):
@@ -99,6 +105,43 @@ def read_header(message: bytes, limits: Limits) -> Header:
     except IndexError:
         raise DecodeError("the header ends in the middle of its information", offset=end, field="header") from None
     return Header(flags, sequence, protocol, tuple(transforms), start, runs, position, end)
+
+
+def write_header(
+    protocol: int,
+    sequence: int,
+    payload: bytes,
+    *,
+    flags: int = 0,
+    transforms: tuple[int, ...] = (),
+    entries: tuple[bytes, ...] = (),
+) -> bytes:
+    """Return a whole message in THeader.
+
+    Args:
+        protocol: The number of the payload's protocol.
+        sequence: The sequence id.
+        payload: What the transforms have made of the message.
+        flags: The flags.
+        transforms: The numbers of the transforms.
+        entries: The keys and values, each with its length before it.
+    """
+    block = b"".join(map(write_varint, (protocol, len(transforms), *transforms)))
+    if entries:
+        block += write_run(entries)
+    block += bytes(-len(block) % WORD)
+    length = FIXED_SIZE - LENGTH_SIZE + len(block) + len(payload)
+    return _write_fixed(length, MAGIC, flags, sequence, len(block) // WORD) + block + payload
+
+
+def write_run(entries: Sequence[bytes]) -> bytes:
+    """Return a run of keys and values, each of which is written with its length before it."""
+    return write_varint(KEY_VALUES) + write_varint(len(entries)) + b"".join(entries)
+
+
+def write_entry(key: bytes, value: bytes) -> bytes:
+    """Return a key and its value as they stand in a run."""
+    return b"".join((write_varint(len(key)), key, write_varint(len(value)), value))
 
 
 def _read_run(block: bytes, start: int, inside: int, limits: Limits) -> Run:

@@ -1,0 +1,73 @@
+"""What an interface definition tells about messages: the names and types of arguments, results and fields.
+
+These are plain values. Whoever has a parser of the interface definition language makes them; `metaprotocol inspect
+--idl` makes them with thriftpy2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import Factory, define, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@define(eq=False, weakref_slot=False)
+class Type:
+    """A type. Structs may hold themselves, so `fields` is filled in later.
+
+    Args:
+        name: How the definition writes it, such as `list<i32>`.
+        fields: Of a struct, its fields by id.
+        key: Of a map, the type of its keys.
+        item: Of a list or a set, the type of its items; of a map, that of its values.
+        numbers: Of an enum, the names of its numbers.
+    """
+
+    name: str
+    fields: dict[int, Field] = Factory(dict)
+    key: Type | None = None
+    item: Type | None = None
+    numbers: Mapping[int, str] = Factory(dict)
+
+
+@frozen(eq=False)
+class Field:
+    """A field of a struct, an argument, a result or an exception."""
+
+    name: str
+    type: Type
+
+
+@frozen(eq=False)
+class Method:
+    """A method.
+
+    Args:
+        arguments: By field id.
+        results: By field id: 0 is what the method returns, any other an exception that it declares.
+    """
+
+    arguments: Mapping[int, Field]
+    results: Mapping[int, Field]
+
+
+@frozen(eq=False)
+class Idl:
+    """The services of a definition, each a mapping of its methods by name, with those that it inherits."""
+
+    services: Mapping[str, Mapping[str, Method]]
+
+    def find(self, service: str | None, method: str) -> Method | None:
+        """Return a method of a service; where that is not in the definition, the one method that has the name.
+
+        Args:
+            service: The name of TMultiplexedProtocol, which need not be that of the definition, or None.
+            method: The method's name.
+        """
+        if service is not None and service in self.services:
+            return self.services[service].get(method)
+        found = {id(methods[method]): methods[method] for methods in self.services.values() if method in methods}
+        return next(iter(found.values())) if len(found) == 1 else None

@@ -1,0 +1,72 @@
+"""Reads values of Thrift's binary protocol, for `values`."""
+
+from __future__ import annotations
+
+from struct import Struct
+from uuid import UUID
+
+from metaprotocol_codecs.thrift.protocols import binary_skip as types
+from metaprotocol_codecs.thrift.protocols.values import Items, Reader, Scalar
+from metaprotocol_sdk import DecodeError
+
+_read_field_id = Struct(">xh").unpack_from
+_read_i32 = Struct(">i").unpack_from
+_SCALARS = {
+    "bool": Struct(">?"),
+    "byte": Struct(">b"),
+    "i16": Struct(">h"),
+    "i32": Struct(">i"),
+    "i64": Struct(">q"),
+    "double": Struct(">d"),
+}
+_UUID_SIZE = 16
+
+
+class BinaryReader(Reader):
+    """Reads values of the binary protocol."""
+
+    def field(self, previous: int) -> tuple[str, int]:
+        kind = self.data[self.position]
+        if kind == types.STOP:
+            self.position += 1
+            return "", previous
+        number: int = _read_field_id(self.data, self.position)[0]
+        name = self._name(kind)
+        self.position += 3
+        return name, number
+
+    def items(self, kind: str) -> Items:
+        data, start = self.data, self.position
+        count = _read_i32(data, start + (2 if kind == "map" else 1))[0]
+        if count < 0:
+            raise DecodeError(f"a size is {count:,}", offset=start, field="size")
+        if kind == "map":
+            key, item = self._name(data[start], count), self._name(data[start + 1], count)
+            self.position += 6
+            return Items(count, key, item)
+        item = self._name(data[start], count)
+        self.position += 5
+        return Items(count, "", item)
+
+    def scalar(self, kind: str) -> Scalar:
+        start = self.position
+        if kind in _SCALARS:
+            reader = _SCALARS[kind]
+            value: Scalar = reader.unpack_from(self.data, start)[0]
+            self.position += reader.size
+            return value
+        if kind == "uuid":
+            size = _UUID_SIZE
+        else:
+            size = _read_i32(self.data, start)[0]
+            start += 4
+        self.position = start + size
+        if size < 0 or self.position > len(self.data):
+            raise DecodeError(f"a string of {size:,} bytes", offset=start, field="size")
+        raw = self.data[start : self.position]
+        return UUID(bytes=raw) if kind == "uuid" else raw
+
+    def _name(self, kind: int, count: int = 1) -> str:
+        if count and kind not in types.TYPE_NAMES:
+            raise DecodeError(f"no value has the type {kind}", offset=self.position, field="type")
+        return types.TYPE_NAMES.get(kind, "")

@@ -1,0 +1,157 @@
+"""Shows values to a person, in one line: `{1: 42, 2: 'boom', 3: ['a', 'b']}`, with names where they are known."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from attrs import define, frozen
+
+if TYPE_CHECKING:
+    from metaprotocol_codecs.thrift.idl import Type
+
+MORE = "…"
+# Characters or bytes that are shown of one string.
+_LONGEST_SCALAR = 80
+
+Scalar = bool | int | float | bytes | UUID
+
+
+@frozen
+class Items:
+    """The head of a list, a set or a map: the number of entries, and their types; that of keys is "" but for maps."""
+
+    count: int
+    key: str
+    item: str
+
+
+class Reader(ABC):
+    """Reads one value piece by piece.
+
+    What is cut off raises `IndexError` or `struct.error`; what is wrong otherwise raises `DecodeError`.
+
+    Args:
+        data: What holds the value.
+        position: Where it begins.
+    """
+
+    def __init__(self, data: bytes, position: int) -> None:
+        self.data = data
+        self.position = position
+
+    @abstractmethod
+    def field(self, previous: int) -> tuple[str, int]:
+        """Read the head of a field behind the one with the id `previous`: its type, "" at the struct's end, and id."""
+
+    @abstractmethod
+    def items(self, kind: str) -> Items:
+        """Read the head of a list, a set or a map."""
+
+    @abstractmethod
+    def scalar(self, kind: str) -> Scalar:
+        """Read a value of any other type."""
+
+
+@define
+class _Open:
+    """A container that is being shown."""
+
+    kind: str
+    closing: str
+    type: Type | None
+    items: Items | None = None
+    left: int = 0
+    """How many values are to come of a list, a set or a map: each entry of a map has two."""
+    field: int = 0
+    """Of a struct, the id of the last field."""
+    begun: bool = False
+
+
+def describe(reader: Reader, kind: str, known: Type | None, *, most: int, deepest: int) -> str:
+    """Return a value in one line; a text that ends with … goes on. The cost is bounded by `most`.
+
+    Args:
+        reader: Stands at the value.
+        kind: The value's type.
+        known: The same as the interface definition has it; None if it is not known.
+        most: Characters to return, at least 1.
+        deepest: How many containers may be open at a time.
+    """
+    parts: list[str] = []
+    length = 0
+    stack: list[_Open] = []
+    while length <= most:
+        if kind in ("struct", "list", "set", "map"):
+            if len(stack) == deepest:
+                return _shortened("".join((*parts, MORE)), most)
+            opened = _open(reader, kind, known)
+            stack.append(opened)
+            text = "[" if opened.closing == "]" else "{"
+        else:
+            text = _scalar(reader.scalar(kind), known)
+        parts.append(text)
+        length += len(text)
+        while stack:
+            text, kind, known = _next(reader, stack[-1])
+            parts.append(text)
+            length += len(text)
+            if kind:
+                break
+            stack.pop()
+        else:
+            break
+    return _shortened("".join(parts), most)
+
+
+def _open(reader: Reader, kind: str, known: Type | None) -> _Open:
+    if kind == "struct":
+        return _Open(kind, "}", known)
+    items = reader.items(kind)
+    return _Open(kind, "]" if kind == "list" else "}", known, items, items.count * (2 if kind == "map" else 1))
+
+
+def _next(reader: Reader, inside: _Open) -> tuple[str, str, Type | None]:
+    """Return what stands before the next value of a container, and its type; or what closes it, and no type."""
+    separator = ", " if inside.begun else ""
+    inside.begun = True
+    if inside.items is None:
+        kind, inside.field = reader.field(inside.field)
+        field = inside.type.fields.get(inside.field) if inside.type else None
+        if not kind:
+            return inside.closing, "", None
+        name = field.name if field else str(inside.field)
+        return f"{separator}{name}: ", kind, field.type if field else None
+    if not inside.left:
+        return inside.closing, "", None
+    inside.left -= 1
+    known = inside.type
+    if inside.kind != "map":
+        return separator, inside.items.item, known.item if known else None
+    if inside.left % 2:
+        return separator, inside.items.key, known.key if known else None
+    return ": ", inside.items.item, known.item if known else None
+
+
+def _scalar(value: Scalar, known: Type | None) -> str:
+    if isinstance(value, bytes):
+        return text_of(value)
+    if known is not None and isinstance(value, int) and value in known.numbers:
+        return known.numbers[value]
+    return str(value)
+
+
+def text_of(value: bytes) -> str:
+    """Return a string as text if it is UTF-8, else as hex digits; long ones are shortened."""
+    shown = value[:_LONGEST_SCALAR]
+    try:
+        # A character that was cut in two is none of the peer's making.
+        text = repr(shown.decode("utf-8", "strict" if len(value) == len(shown) else "ignore"))
+    except UnicodeDecodeError:
+        text = "0x" + shown.hex()
+    return text if len(value) == len(shown) else text + MORE
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + MORE
