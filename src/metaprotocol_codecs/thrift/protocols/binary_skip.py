@@ -104,7 +104,7 @@ class BinarySkipper(Skipper):
                     top -= ONE
                     if top < ONE:  # before its last item a container is forgotten
                         top = stack.pop()
-                if begun == ONE and not top & TYPES:
+                if begun == ONE and top and not top & TYPES:
                     top += ONE
                 elif begun:
                     self._push(top, position)
@@ -122,11 +122,11 @@ class BinarySkipper(Skipper):
         kind = data[start]
         end = start + 5
         if WIDTHS[kind]:
-            size = count * WIDTHS[kind]
-            if size >> 16:
-                self._check_size(size, end)
-            return 0, end + size
-        return self._items(count, count, kind, kind, start), end
+            width = WIDTHS[kind]
+            if count >> 16:
+                self._check_size(count, end, width)
+            return 0, end + count * width
+        return self._items(count, count, kind, kind, end), end
 
     def _map(self, data: bytes, start: int) -> tuple[int, int]:
         """Return what a map opens, and where its items are or end."""
@@ -134,20 +134,20 @@ class BinarySkipper(Skipper):
         key, value = data[start], data[start + 1]
         end = start + 6
         if WIDTHS[key] and WIDTHS[value]:
-            size = count * (WIDTHS[key] + WIDTHS[value])
-            if size >> 16:
-                self._check_size(size, end)
-            return 0, end + size
-        return self._items(count, 2 * count, key, value, start), end
+            width = WIDTHS[key] + WIDTHS[value]
+            if count >> 16:
+                self._check_size(count, end, width)
+            return 0, end + count * width
+        return self._items(count, 2 * count, key, value, end), end
 
-    def _items(self, count: int, items: int, key: int, value: int, start: int) -> int:
+    def _items(self, count: int, items: int, key: int, value: int, end: int) -> int:
         if count >> 16:
-            self._check_size(count, start + 5)
+            self._check_size(count, end)
         if not count:  # of nothing, any type will do
             return 0
         for kind in (key, value):
             if kind not in TYPE_NAMES:
-                raise DecodeError(f"no item has the type {kind}", offset=start, field="type")
+                raise DecodeError(f"no item has the type {kind}", offset=end - 1, field="type")
         return items * ONE | value << 8 | key
 
 

@@ -127,7 +127,7 @@ class CompactSkipper(Skipper):
                     top -= ONE
                     if top < ONE:  # before its last item a container is forgotten
                         top = stack.pop()
-                if begun == ONE and not top & TYPES:
+                if begun == ONE and top and not top & TYPES:
                     top += ONE
                 elif begun:
                     self._push(top, position)
@@ -147,10 +147,10 @@ class CompactSkipper(Skipper):
         if count == 15:
             count, end = read_varint(data, end)
         if WIDTHS[kind]:
-            size = count * WIDTHS[kind]
-            if size >> 16:
-                self._check_size(size, end)
-            return 0, end + size
+            width = WIDTHS[kind]
+            if count >> 16:
+                self._check_size(count, end, width)
+            return 0, end + count * width
         return self._items(count, count, kind, kind, end), end
 
     def _map(self, data: bytes, start: int) -> tuple[int, int]:
@@ -161,10 +161,10 @@ class CompactSkipper(Skipper):
         key, value = data[end] >> 4, data[end] & 0x0F
         end += 1
         if WIDTHS[key] and WIDTHS[value]:
-            size = count * (WIDTHS[key] + WIDTHS[value])
-            if size >> 16:
-                self._check_size(size, end)
-            return 0, end + size
+            width = WIDTHS[key] + WIDTHS[value]
+            if count >> 16:
+                self._check_size(count, end, width)
+            return 0, end + count * width
         return self._items(count, 2 * count, key, value, end), end
 
     def _items(self, count: int, items: int, key: int, value: int, end: int) -> int:

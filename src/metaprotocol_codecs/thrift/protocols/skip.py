@@ -65,11 +65,11 @@ class Skipper(ABC):
             LimitExceeded: A size passes the limits. The offsets of both count from the data's first byte.
         """
 
-    def _check_size(self, size: int, position: int) -> None:
-        """Check the size of what begins at a position: bytes, or items of at least one byte each."""
-        if not 0 <= size < 1 << 31:
-            raise DecodeError(f"a size is {size:,}, and must be 0 to 2,147,483,647", offset=position, field="size")
-        total = self.base + position + size
+    def _check_size(self, count: int, position: int, width: int = 1) -> None:
+        """Check a number of items, each of at least `width` bytes, the first of which begins at a position."""
+        if not 0 <= count < 1 << 31:
+            raise DecodeError(f"a size is {count:,}, and must be 0 to 2,147,483,647", offset=position, field="size")
+        total = self.base + position + count * width
         if total > self._largest:
             raise LimitExceeded("max_message_size", total, self._largest, offset=position, field="size")
 

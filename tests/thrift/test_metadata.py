@@ -1,0 +1,166 @@
+"""What a message tells, in every transport and protocol."""
+
+import pytest
+from thrift_messages import (
+    CALL,
+    CLIENT,
+    CODEC,
+    EXCEPTION,
+    FORMS,
+    ONEWAY,
+    REPLY,
+    SERVER,
+    STRUCTS,
+    WRITERS,
+    framed,
+    hx,
+    message,
+    strict,
+)
+
+from metaprotocol_codecs.thrift import ThriftCodec
+from metaprotocol_sdk import DecodeError, LimitExceeded, Limits, MessageType, Status
+
+each_form = pytest.mark.parametrize("form", FORMS, ids=" ".join)
+
+
+def keys(form):
+    return {"k": "v"} if form[0] in ("header", "zipped") else {}
+
+
+@each_form
+def test_a_call_expects_a_reply_and_names_its_method(form):
+    request = CODEC.decode(message(form, CALL, seqid=300), SERVER)
+    assert (request.message_type, request.expects_reply) == (MessageType.REQUEST, True)
+    assert (request.request_id, request.operation) == (300, "echo")
+    assert request.properties == {"method": "echo", **keys(form)}
+    assert (request.status, request.status_code) == (Status.OK, None)
+
+
+@each_form
+def test_a_oneway_call_expects_none(form):
+    request = CODEC.decode(message(form, ONEWAY), SERVER)
+    assert (request.message_type, request.expects_reply) == (MessageType.ONEWAY, False)
+
+
+@each_form
+def test_a_multiplexed_name_is_a_service_and_a_method(form):
+    request = CODEC.decode(message(form, CALL, name="Svc:echo"), SERVER)
+    assert request.properties == {"service": "Svc", "method": "echo", **keys(form)}
+    assert request.operation == "Svc/echo"
+
+
+@each_form
+def test_the_first_colon_separates_as_in_apache(form):
+    request = CODEC.decode(message(form, CALL, name="a:b:c"), SERVER)
+    assert (request.properties["service"], request.properties["method"]) == ("a", "b:c")
+
+
+@each_form
+def test_a_reply_with_a_result_is_a_response(form):
+    for struct in ("result", "nothing"):
+        response = CODEC.decode(message(form, REPLY, struct), CLIENT)
+        assert (response.message_type, response.status, response.status_code) == (MessageType.RESPONSE, Status.OK, None)
+        assert response.properties == {"method": "echo", **keys(form)}
+
+
+@each_form
+def test_a_declared_exception_is_an_error_of_the_business(form):
+    response = CODEC.decode(message(form, REPLY, "declared"), CLIENT)
+    assert (response.message_type, response.status, response.status_code) == (MessageType.ERROR, Status.OK, None)
+    assert response.properties == {"method": "echo", **keys(form)}
+
+
+@each_form
+def test_an_application_exception_is_an_error_of_the_protocol_with_type_and_text(form):
+    response = CODEC.decode(message(form, EXCEPTION, "failure"), CLIENT)
+    assert (response.message_type, response.status, response.status_code) == (MessageType.ERROR, Status.ERROR, 1)
+    assert response.properties == {"method": "echo", "error": "no x", **keys(form)}
+
+
+@each_form
+def test_an_application_exception_that_says_nothing_is_of_type_0_as_in_apache(form):
+    response = CODEC.decode(message(form, EXCEPTION, "nothing"), CLIENT)
+    assert (response.status, response.status_code) == (Status.ERROR, 0)
+    assert "error" not in response.properties
+
+
+@each_form
+@pytest.mark.parametrize(("seqid", "request_id"), [(0, 0), (2**31 - 1, 2**31 - 1), (-1, 2**32 - 1), (-(2**31), 2**31)])
+def test_the_request_id_is_the_sequence_id_taken_as_unsigned(form, seqid, request_id):
+    assert CODEC.decode(message(form, CALL, seqid=seqid), SERVER).request_id == request_id
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form[0] != "zipped"], ids=" ".join)
+def test_the_header_ends_where_the_struct_begins(form):
+    metadata = CODEC.decode(message(form, CALL, "nothing"), SERVER)
+    ending = 3 if form[1] == "json" else 1
+    assert metadata.body_size == ending
+
+
+@each_form
+def test_what_the_type_of_a_message_cannot_be_is_an_error(form):
+    for kind in (0, 5, 7):
+        with pytest.raises(DecodeError, match=f"there is no type of message {kind}; there are 1 to 4"):
+            CODEC.decode(message(form, kind), SERVER)
+
+
+@pytest.mark.parametrize("protocol", WRITERS)
+def test_a_name_that_is_no_utf_8_is_kept_byte_for_byte(protocol):
+    request = CODEC.decode(
+        framed(WRITERS[protocol](CALL, b"m\xff\xc3", 1, {"json": b"{}"}.get(protocol, b"\0"))), SERVER
+    )
+    assert request.properties["method"].encode("utf-8", "surrogateescape") == b"m\xff\xc3"
+
+
+def test_escapes_in_the_name_of_a_json_message_are_undone():
+    data = rb'[1,"\u00e9\ud83d\ude00\"\\\/\n:\u0041\ud800",1,0,{}]'
+    request = CODEC.decode(data, SERVER)
+    assert request.properties == {"service": 'é😀"\\/\n', "method": "A\ud800"}
+
+
+def test_blanks_between_the_parts_of_a_json_message_change_nothing():
+    data = b'[ 1 ,\t"echo" , 2 ,\r\n-7 , { "1" : { "rec" : { } } } ]'
+    response = CODEC.decode(data, CLIENT)
+    assert (response.message_type, response.request_id) == (MessageType.ERROR, 2**32 - 7)
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b'[2,"m",1,0,{}]', "begins with"),
+        (b'[1,"m",1,0]', "begins with"),
+        (b'[1,"m",1,2147483648,{}]', "no number of 32 bits"),
+        (b"[1,m,1,0,{}]", "begins with"),
+    ],
+)
+def test_another_head_of_a_json_message_is_an_error(start, what):
+    with pytest.raises(DecodeError, match=what):
+        CODEC.decode(framed(start), SERVER)
+
+
+def test_a_compact_sequence_id_of_more_than_32_bits_is_an_error():
+    with pytest.raises(DecodeError, match="no number of 32 bits"):
+        CODEC.decode(framed(hx("82 21 8080808010 01 6d 00")), SERVER)
+
+
+def test_of_an_application_exception_other_fields_are_skipped_and_the_last_of_a_kind_counts():
+    struct = hx("0c 0007 0b 0001 00000001 78 00 08 0001 00000009 0b 0001 00000001 61 0b 0001 00000001 62")
+    response = CODEC.decode(framed(strict(EXCEPTION, "m", 0, struct + hx("08 0002 ffffffff 00"))), CLIENT)
+    assert (response.properties["error"], response.status_code) == ("b", -1)
+
+
+def test_the_text_of_an_application_exception_is_bounded():
+    codec = ThriftCodec(limits=Limits(max_value_length=10))
+    struct = hx("0b 0001 00000014") + b"x" * 20 + b"\0"
+    with pytest.raises(LimitExceeded, match="max_value_length") as caught:
+        codec.decode(framed(strict(EXCEPTION, "m", 3, struct)), CLIENT)
+    assert caught.value.metadata.request_id == 3
+
+
+def test_a_reply_is_completed_with_the_operation_of_its_request():
+    response = CODEC.decode(message(("framed", "strict"), REPLY), CLIENT)
+    response.request = CODEC.decode(message(("framed", "strict"), CALL, name="Svc:echo"), SERVER)
+    CODEC.complete(response)
+    assert response.operation == "Svc/echo"
+    assert response.properties == {"method": "echo"}
