@@ -10,7 +10,6 @@ from thrift_messages import (
     ONEWAY,
     REPLY,
     SERVER,
-    STRUCTS,
     WRITERS,
     framed,
     hx,

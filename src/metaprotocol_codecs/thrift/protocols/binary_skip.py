@@ -126,7 +126,7 @@ class BinarySkipper(Skipper):
             if count >> 16:
                 self._check_size(count, end, width)
             return 0, end + count * width
-        return self._items(count, count, kind, kind, end), end
+        return self._items(count, count, kind, kind, start, end), end
 
     def _map(self, data: bytes, start: int) -> tuple[int, int]:
         """Return what a map opens, and where its items are or end."""
@@ -138,16 +138,16 @@ class BinarySkipper(Skipper):
             if count >> 16:
                 self._check_size(count, end, width)
             return 0, end + count * width
-        return self._items(count, 2 * count, key, value, end), end
+        return self._items(count, 2 * count, key, value, start, end), end
 
-    def _items(self, count: int, items: int, key: int, value: int, end: int) -> int:
+    def _items(self, count: int, items: int, key: int, value: int, start: int, end: int) -> int:
         if count >> 16:
             self._check_size(count, end)
         if not count:  # of nothing, any type will do
             return 0
         for kind in (key, value):
             if kind not in TYPE_NAMES:
-                raise DecodeError(f"no item has the type {kind}", offset=end - 1, field="type")
+                raise DecodeError(f"no item has the type {kind}", offset=start, field="type")
         return items * ONE | value << 8 | key
 
 
