@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-# A deadline, not a measure: nothing here takes a tenth of it unless it hangs.
-PATIENCE = 120.0
+# A deadline, not a measure: nothing here takes a fifth of it unless it hangs.
+PATIENCE = 60.0
 
 
 class PeerProcess:
     """A process that prints one JSON object a line and takes commands a line each.
+
+    Lines that are no objects are its libraries' talk.
 
     Args:
         command: The program and its arguments.
@@ -87,7 +89,8 @@ class PeerProcess:
 
     def _read(self) -> None:
         for line in self._process.stdout:
-            self._lines.put(line)
+            if line.startswith("{"):
+                self._lines.put(line)
         self._lines.put(None)
 
     def _end_of_log(self) -> str:
