@@ -81,6 +81,7 @@ int main(int count, char** arguments) {
   Stack stack(arguments[2], arguments[3], !has("nonstrict"));
   auto transport = stack.transports->getTransport(std::make_shared<TSocket>("127.0.0.1", std::stoi(arguments[1])));
   auto inner = stack.protocols->getProtocol(transport);
+  auto header = dynamic_cast<THeaderProtocol*>(inner.get());
   std::shared_ptr<TProtocol> telling = std::make_shared<Telling>(inner);
   const auto named = [&](const char* service) { return std::make_shared<TMultiplexedProtocol>(telling, service); };
   LibraryClient library(has("multiplexed") ? named("Library") : telling);
@@ -92,7 +93,7 @@ int main(int count, char** arguments) {
   std::string data;
   for (int index = 0; index < 100000; index++) data += static_cast<char>(index * 7);
   const std::map<std::string, std::map<std::string, std::vector<int64_t>>> nested = {
-      {"outer", {{"inner", {1, 300, -9007199254740991}}, {"none", {}}}}, {"", {}}};
+      {"outer", {{"inner", {1, 300, -9007199254740991}}, {"more", {7}}}}, {"other", {{"only", {0}}}}};
   const std::string& text = g_peers_constants.TEXT;
 
   const auto text_of = [&](auto& client, auto method, const std::string& argument) {
@@ -126,6 +127,7 @@ int main(int count, char** arguments) {
          return json(told);
        }},
       {"headers", [&] {
+         if (header) header->setHeader("client", "cpp");
          std::map<std::string, std::string> headers;
          library.headers(headers);
          return json(headers);
@@ -136,9 +138,7 @@ int main(int count, char** arguments) {
     const std::string name = arguments[index];
     const std::string came = outcome(made.at(name));
     std::cout << "{\"call\":" << json(name) << "," << came;
-    if (auto header = dynamic_cast<THeaderProtocol*>(inner.get())) {
-      std::cout << ",\"headers\":" << json(header->getHeaders());
-    }
+    if (header) std::cout << ",\"headers\":" << json(header->getHeaders());
     std::cout << "}" << std::endl;
   }
   transport->close();

@@ -78,7 +78,7 @@ class RemembersProtocol : public TProcessor {
 class Announces : public server::TServerEventHandler {
  public:
   explicit Announces(std::shared_ptr<TServerSocket> socket) : socket_(socket) {}
-  void preServe() override { std::cout << "listening on 127.0.0.1:" << socket_->getPort() << std::endl; }
+  void preServe() override { std::cout << "{\"listening\":" << socket_->getPort() << "}" << std::endl; }
 
  private:
   std::shared_ptr<TServerSocket> socket_;

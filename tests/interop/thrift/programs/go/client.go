@@ -16,7 +16,7 @@ import (
 
 type line map[string]any
 
-// say prints a JSON object a line: a message that the library wrote or read, or what came of a call.
+// say prints a JSON object a line: from a client, a message that the library wrote or read, or what came of a call.
 func say(content line) {
 	os.Stdout.Write(append(must(json.Marshal(content)), '\n'))
 }
@@ -42,6 +42,7 @@ func call(port string, stack stack, options []string, calls []string) {
 	socket := thrift.NewTSocketConf("127.0.0.1:"+port, nil)
 	transport := must(stack.transports.GetTransport(socket))
 	inner := stack.protocols.GetProtocol(transport)
+	header, hasHeaders := inner.(*thrift.THeaderProtocol)
 	if err := transport.Open(); err != nil {
 		log.Fatal(err)
 	}
@@ -65,8 +66,8 @@ func call(port string, stack stack, options []string, calls []string) {
 		data[index] = byte(index * 7)
 	}
 	nested := map[string]map[string][]int64{
-		"outer": {"inner": {1, 300, -9007199254740991}, "none": {}},
-		"":      {},
+		"outer": {"inner": {1, 300, -9007199254740991}, "more": {7}},
+		"other": {"only": {0}},
 	}
 	made := map[string]func() (any, error){
 		"ping":   func() (any, error) { return nil, library.Ping(ctx) },
@@ -88,13 +89,18 @@ func call(port string, stack stack, options []string, calls []string) {
 		"fail":          func() (any, error) { return library.Fail(ctx, "by request") },
 		"notify":        func() (any, error) { return nil, library.Notify(ctx, peers.TEXT) },
 		"notifications": func() (any, error) { return library.Notifications(ctx) },
-		"headers":       func() (any, error) { return library.Headers(ctx) },
-		"pipeline":      func() (any, error) { return pipeline(ctx, standard, in, out) },
+		"headers": func() (any, error) {
+			if hasHeaders {
+				header.SetWriteHeader("client", "go")
+			}
+			return library.Headers(ctx)
+		},
+		"pipeline": func() (any, error) { return pipeline(ctx, standard, in, out) },
 	}
 	for _, name := range calls {
 		content := outcome(made[name]())
 		content["call"] = name
-		if header, ok := inner.(*thrift.THeaderProtocol); ok {
+		if hasHeaders {
 			content["headers"] = header.GetReadHeaders()
 		}
 		say(content)

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log"
+	"net"
 	"sync"
 
 	"interop/gen-go/peers"
@@ -98,6 +98,6 @@ func serve(stack stack, options []string) {
 	if err := socket.Listen(); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("listening on %s\n", socket.Addr())
+	say(line{"listening": socket.Addr().(*net.TCPAddr).Port})
 	log.Fatal(thrift.NewTSimpleServer4(processor, socket, stack.transports, stack.protocols).Serve())
 }

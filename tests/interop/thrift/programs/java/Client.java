@@ -98,8 +98,9 @@ final class Client {
         for (int index = 0; index < data.length; index++) {
             data[index] = reversed[data.length - 1 - index] = (byte) (index * 7);
         }
-        Map<String, List<Long>> outer = Map.of("inner", List.of(1L, 300L, -9007199254740991L), "none", List.of());
-        Map<String, Map<String, List<Long>>> nested = new HashMap<>(Map.of("outer", outer, "", Map.of()));
+        Map<String, Map<String, List<Long>>> nested = Map.of(
+                "outer", Map.of("inner", List.of(1L, 300L, -9007199254740991L), "more", List.of(7L)),
+                "other", Map.of("only", List.of(0L)));
 
         Map<String, Call> calls = new HashMap<>();
         calls.put("ping", () -> {

@@ -98,7 +98,7 @@ final class Server {
             processor = both;
         }
         TServerSocket socket = new TServerSocket(new InetSocketAddress("127.0.0.1", 0));
-        System.out.println("listening on 127.0.0.1:" + socket.getServerSocket().getLocalPort());
+        System.out.println(Json.of(Map.of("listening", socket.getServerSocket().getLocalPort())));
         new TThreadPoolServer(new TThreadPoolServer.Args(socket)
                         .processor(processor)
                         .transportFactory(stack.transports())

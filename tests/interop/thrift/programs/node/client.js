@@ -15,7 +15,7 @@ const tell = (message, method, type, seqid) => say({ message, method, type, seqi
 
 EVERYTHING.raw = Buffer.from([...Array(256).keys()]);
 const DATA = Buffer.from(Array.from({ length: 100000 }, (_, index) => (index * 7) & 255));
-const NESTED = { outer: { inner: [1, 300, -9007199254740991].map((n) => new Int64(n)), none: [] }, "": {} };
+const NESTED = { outer: { inner: [1, 300, -9007199254740991].map((n) => new Int64(n)), more: [new Int64(7)] }, other: { only: [new Int64(0)] } };
 // Integers of 64 bits are objects that keep the buffer they came in; JSON writes them and all else by value.
 const same = (left, right) => isDeepStrictEqual(JSON.parse(JSON.stringify(left)), JSON.parse(JSON.stringify(right)));
 

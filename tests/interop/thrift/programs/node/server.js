@@ -49,4 +49,4 @@ if (options.includes("multiplexed")) {
   processor.registerProcessor("Museum", new Museum.Processor(museum));
 }
 const server = thrift.createMultiplexServer(processor, stack(protocol, transport, options, () => undefined));
-server.listen(0, "127.0.0.1", () => console.log(`listening on 127.0.0.1:${server.address().port}`));
+server.listen(0, "127.0.0.1", () => console.log(JSON.stringify({ listening: server.address().port })));

@@ -16,7 +16,7 @@ from thrift.transport.TSocket import TSocket
 
 EVERYTHING.raw = bytes(range(256))
 DATA = bytes(index * 7 & 255 for index in range(100_000))
-NESTED = {"outer": {"inner": [1, 300, -9007199254740991], "none": []}, "": {}}
+NESTED = {"outer": {"inner": [1, 300, -9007199254740991], "more": [7]}, "other": {"only": [0]}}
 
 
 def say(**line):
@@ -35,6 +35,12 @@ def main(port, protocol, transport, options, *calls):
     multiplexed = "multiplexed" in options
     library = Library.Client(TMultiplexedProtocol(prot, "Library") if multiplexed else prot)
     museum = Museum.Client(TMultiplexedProtocol(prot, "Museum") if multiplexed else prot)
+
+    def headers():
+        if transport == "header":
+            prot.set_header(b"client", b"python")
+        return library.headers()
+
     made = {
         "ping": library.ping,
         "greet": lambda: library.greet(TEXT),
@@ -46,7 +52,7 @@ def main(port, protocol, transport, options, *calls):
         "fail": lambda: library.fail("by request"),
         "notify": lambda: library.notify(TEXT),
         "notifications": library.notifications,
-        "headers": library.headers,
+        "headers": headers,
     }
     trans.open()
     for call in calls:

@@ -1,5 +1,6 @@
 """A server of PyPI's thrift: server.py PROTOCOL TRANSPORT OPTIONS."""
 
+import json
 import sys
 import threading
 
@@ -80,7 +81,7 @@ class BothProcessor(RemembersProtocol, TMultiplexedProcessor):
 class Listener(TServerSocket):
     def listen(self):
         super().listen()
-        print(f"listening on 127.0.0.1:{self.handle.getsockname()[1]}", flush=True)
+        print(json.dumps({"listening": self.handle.getsockname()[1]}), flush=True)
 
 
 def main(protocol, transport, options):

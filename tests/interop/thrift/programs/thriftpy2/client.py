@@ -18,7 +18,7 @@ EVERYTHING.shape.line = [peers.Point(**point) for point in EVERYTHING.shape.line
 EVERYTHING.words, EVERYTHING.none = list(EVERYTHING.words), list(EVERYTHING.none)
 EVERYTHING.raw = bytes(range(256))
 DATA = bytes(index * 7 & 255 for index in range(100_000))
-NESTED = {"outer": {"inner": [1, 300, -9007199254740991], "none": []}, "": {}}
+NESTED = {"outer": {"inner": [1, 300, -9007199254740991], "more": [7]}, "other": {"only": [0]}}
 
 
 def say(**line):

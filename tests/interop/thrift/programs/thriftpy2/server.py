@@ -1,5 +1,6 @@
 """A server of PyPI's thriftpy2: server.py PROTOCOL TRANSPORT OPTIONS."""
 
+import json
 import sys
 
 from stack import factories, peers
@@ -59,7 +60,7 @@ class MuseumHandler:
 class Listener(TServerSocket):
     def listen(self):
         super().listen()
-        print(f"listening on 127.0.0.1:{self.sock.getsockname()[1]}", flush=True)
+        print(json.dumps({"listening": self.sock.getsockname()[1]}), flush=True)
 
 
 def main(protocol, transport, options):
