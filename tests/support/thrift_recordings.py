@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from peers.thrift.programs import Message
+from peers.thrift.clients import Message
 from recordings import Recording, decode
 
 from metaprotocol_codecs.thrift import ThriftCodec
@@ -26,18 +26,22 @@ def decode_connections(folder: Path) -> tuple[list[Metadata], list[Metadata]]:
     connections = sorted(folder.glob("conn*.chunks.json"), key=lambda path: int(re.search(r"\d+", path.name)[0]))
     for connection in connections:
         name = connection.name.removesuffix(".chunks.json")
-        for messages, direction in zip(found, ("c2s", "s2c"), strict=True):
+        for kept, direction in zip(found, ("c2s", "s2c"), strict=True):
             recording = Recording(folder / f"{name}.{direction}.bin")
             decoded = decode(ThriftCodec(), recording.direction, [recording.data])
             assert decoded.error is None
             assert [metadata.error for metadata in decoded.messages if metadata.error] == []
-            messages += decoded.messages
+            kept.extend(decoded.messages)
     return found
 
 
 def told(messages: Iterable[Metadata]) -> list[Message]:
-    """Return messages as a Thrift library names them."""
-    return [Message(_full_name(metadata), _type(metadata), metadata.request_id) for metadata in messages]
+    """Return messages as a Thrift library names them; it does not name headers of C++ without a message behind them."""
+    return [
+        Message(_full_name(metadata), _type(metadata), metadata.request_id)
+        for metadata in messages
+        if metadata.message_type is not MessageType.EVENT
+    ]
 
 
 def _full_name(metadata: Metadata) -> str:

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peers.register import count_calls
+from peers.thrift.clients import call_through_relay
 from peers.thrift.library import ROLES
-from peers.thrift.programs import LIBRARIES, Server, run_client
+from peers.thrift.programs import LIBRARIES, Server
 from peers.thrift.stacks import COMBINATIONS, LEFT_OUT, MULTIPLEXED, NONSTRICT, Combination, choices
-from relay import running_relay
 from thrift_recordings import decode_connections, told
 
 pytestmark = pytest.mark.interop
@@ -72,9 +71,7 @@ def expected(combination: Combination, calls: list[str]) -> dict[str, dict[str, 
 
 
 def check(combination: Combination, server: Server, folder: Path, calls: list[str]) -> None:
-    with running_relay(folder, server.port, codec="thrift") as relay:
-        said = run_client(combination.client, relay.port, combination.stack, calls)
-    count_calls(server.library.name, server.library.version, "server", len(calls))
+    said = call_through_relay(combination, server, folder, calls)
     outcomes = {
         call: {name: value for name, value in outcome.items() if name != "headers"}
         for call, outcome in said.outcomes.items()

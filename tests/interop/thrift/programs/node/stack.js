@@ -21,13 +21,14 @@ function subclass(Protocol, options, tell) {
     tell("sent", name, type, seqid);
     return Protocol.prototype.writeMessageBegin.call(this, name, type, seqid);
   };
-  // A message of which a part is missing is begun again when there is more, so it is told when it ends.
+  // A message of which a part is missing is begun again when there is more, so it is told when it ends. The name of
+  // one without a version comes as a buffer.
   Telling.prototype.readMessageBegin = function () {
     this.begun = Protocol.prototype.readMessageBegin.call(this);
     return this.begun;
   };
   Telling.prototype.readMessageEnd = function () {
-    tell("received", this.begun.fname, this.begun.mtype, this.begun.rseqid);
+    tell("received", String(this.begun.fname), this.begun.mtype, this.begun.rseqid);
     return Protocol.prototype.readMessageEnd.call(this);
   };
   return Telling;

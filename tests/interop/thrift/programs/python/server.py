@@ -81,7 +81,8 @@ class BothProcessor(RemembersProtocol, TMultiplexedProcessor):
 class Listener(TServerSocket):
     def listen(self):
         super().listen()
-        print(json.dumps({"listening": self.handle.getsockname()[1]}), flush=True)
+        sys.stdout.write(json.dumps({"listening": self.handle.getsockname()[1]}) + "\n")
+        sys.stdout.flush()
 
 
 def main(protocol, transport, options):

@@ -15,7 +15,7 @@ def telling(protocol_class, tell):
     """Return the class with a `tell` of every message: "sent" or "received", its name, type and sequence id."""
 
     class Telling(protocol_class):
-        def writeMessageBegin(self, name, ttype, seqid):  # noqa: N802: the library's name
+        def writeMessageBegin(self, name, ttype, seqid):  # noqa: N802
             tell("sent", name, ttype, seqid)
             super().writeMessageBegin(name, ttype, seqid)
 

@@ -22,7 +22,8 @@ NESTED = {"outer": {"inner": [1, 300, -9007199254740991], "more": [7]}, "other":
 
 
 def say(**line):
-    print(json.dumps(line), flush=True)
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
 
 
 def tell(way, name, ttype, seqid):
@@ -42,7 +43,7 @@ def main(port, protocol, transport, options, *calls):
     library = TClient(peers.Library, TMultiplexedProtocol(prot, "Library") if multiplexed else prot)
     museum = TClient(peers.Museum, TMultiplexedProtocol(prot, "Museum") if multiplexed else prot)
     made = {
-        "ping": lambda: library.ping(),
+        "ping": library.ping,
         "greet": lambda: library.greet(peers.TEXT),
         "museum": lambda: museum.greet(peers.TEXT),
         "mirror": lambda: library.mirror(EVERYTHING) == EVERYTHING,
@@ -51,8 +52,8 @@ def main(port, protocol, transport, options, *calls):
         "refuse": lambda: library.refuse(42),
         "fail": lambda: library.fail("by request"),
         "notify": lambda: library.notify(peers.TEXT),
-        "notifications": lambda: library.notifications(),
-        "headers": lambda: library.headers(),
+        "notifications": library.notifications,
+        "headers": library.headers,
     }
     trans.open()
     for call in calls:

@@ -60,7 +60,8 @@ class MuseumHandler:
 class Listener(TServerSocket):
     def listen(self):
         super().listen()
-        print(json.dumps({"listening": self.sock.getsockname()[1]}), flush=True)
+        sys.stdout.write(json.dumps({"listening": self.sock.getsockname()[1]}) + "\n")
+        sys.stdout.flush()
 
 
 def main(protocol, transport, options):
