@@ -4,13 +4,28 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from peers.thrift.clients import Message
+from attrs import frozen
 from recordings import Recording, decode
 
 from metaprotocol_codecs.thrift import ThriftCodec
 from metaprotocol_sdk import MessageType, Metadata, Status
 
 _CALL, _REPLY, _EXCEPTION, _ONEWAY = 1, 2, 3, 4
+
+
+@frozen
+class Message:
+    """A message as a client's own library named it when it wrote or read it.
+
+    Args:
+        method: With the service before a colon, where the connection is multiplexed.
+        type: 1 call, 2 reply, 3 exception, 4 oneway.
+        seqid: The sequence id.
+    """
+
+    method: str
+    type: int
+    seqid: int
 
 
 def decode_connections(folder: Path) -> tuple[list[Metadata], list[Metadata]]:
@@ -41,6 +56,13 @@ def told(messages: Iterable[Metadata]) -> list[Message]:
         Message(_full_name(metadata), _type(metadata), metadata.request_id)
         for metadata in messages
         if metadata.message_type is not MessageType.EVENT
+    ]
+
+
+def errors(messages: Iterable[Metadata]) -> list[tuple[int | None, str]]:
+    """Return type and text of every TApplicationException."""
+    return [
+        (metadata.status_code, metadata.properties["error"]) for metadata in messages if metadata.status is Status.ERROR
     ]
 
 

@@ -45,4 +45,4 @@ def server(
     """The server of a combination, of which the client is installed too."""
     install(combination.client)
     install(combination.server)
-    return running_servers(combination.server, combination.stack)
+    return running_servers(combination.server, combination.server_stack)

@@ -7,8 +7,8 @@ import pytest
 from peers.thrift.clients import call_through_relay
 from peers.thrift.library import ROLES
 from peers.thrift.programs import LIBRARIES, Server
-from peers.thrift.stacks import COMBINATIONS, LEFT_OUT, MULTIPLEXED, NONSTRICT, Combination, choices
-from thrift_recordings import decode_connections, told
+from peers.thrift.stacks import CHANGING, COMBINATIONS, LEFT_OUT, MULTIPLEXED, NONSTRICT, Combination, choices
+from thrift_recordings import decode_connections, errors, told
 
 pytestmark = pytest.mark.interop
 
@@ -39,6 +39,9 @@ FAILURES = {
 }
 # Node reads booleans in containers of the compact protocol as false, and in JSON loses a key behind an empty list.
 UNFAITHFUL = {("node", "compact"), ("node", "json")}
+
+# Version and type, with which a call begins.
+MARKS = {"binary": bytes.fromhex("80010001"), "compact": bytes.fromhex("8221")}
 
 
 def possible_calls(combination: Combination) -> list[str]:
@@ -71,6 +74,7 @@ def expected(combination: Combination, calls: list[str]) -> dict[str, dict[str, 
 
 
 def check(combination: Combination, server: Server, folder: Path, calls: list[str]) -> None:
+    """Make calls through the relay, and compare what came of them and what was recorded with what the client said."""
     said = call_through_relay(combination, server, folder, calls)
     outcomes = {
         call: {name: value for name, value in outcome.items() if name != "headers"}
@@ -80,6 +84,11 @@ def check(combination: Combination, server: Server, folder: Path, calls: list[st
     requests, replies = decode_connections(folder)
     assert told(requests) == said.sent
     assert told(replies) == said.received
+    assert errors(replies) == [
+        (outcome["type"], outcome["text"])
+        for outcome in said.outcomes.values()
+        if outcome["outcome"] == "TApplicationException"
+    ]
 
 
 @pytest.mark.parametrize("combination", COMBINATIONS, ids=str)
@@ -95,6 +104,14 @@ def test_binary_messages_without_a_version_are_understood(combination, server, t
 @pytest.mark.parametrize("combination", MULTIPLEXED, ids=str)
 def test_services_that_share_a_connection_are_told_apart(combination, server, tmp_path):
     check(combination, server, tmp_path, ["greet", "museum", "refuse", "ping"])
+
+
+@pytest.mark.parametrize("combination", CHANGING, ids=str)
+def test_peers_that_change_the_protocol_within_a_connection_are_followed(combination, server, tmp_path):
+    check(combination, server, tmp_path, CALLS)
+    first, second, *_ = (metadata.message for metadata in decode_connections(tmp_path)[0])
+    assert MARKS[combination.stack.protocol] in first
+    assert MARKS[combination.server_stack.protocol] in second
 
 
 def test_no_combination_is_forgotten():

@@ -9,26 +9,12 @@ from typing import Any
 
 from attrs import frozen
 from relay import running_relay
+from thrift_recordings import Message
 
 from peers.processes import PATIENCE
 from peers.register import count_calls
 from peers.thrift.programs import LIBRARIES, Server
 from peers.thrift.stacks import Combination, Stack
-
-
-@frozen
-class Message:
-    """A message as a client's own library named it when it wrote or read it.
-
-    Args:
-        method: With the service before a colon, where the connection is multiplexed.
-        type: 1 call, 2 reply, 3 exception, 4 oneway.
-        seqid: The sequence id.
-    """
-
-    method: str
-    type: int
-    seqid: int
 
 
 @frozen

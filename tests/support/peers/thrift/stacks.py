@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 PROTOCOLS = ("binary", "compact", "json")
 TRANSPORTS = ("buffered", "framed", "header", "header+zlib")
@@ -41,14 +41,23 @@ class Stack:
 
 @frozen
 class Combination:
-    """A client and a server that speak with each other."""
+    """A client and a server that speak with each other.
+
+    Args:
+        stack: What the client speaks.
+        client: Its library's key.
+        server: The server's library's key.
+        server_stack: What the server speaks, if that is not the same.
+    """
 
     stack: Stack
     client: str
     server: str
+    server_stack: Stack = Factory(lambda self: self.stack, takes_self=True)
 
     def __str__(self) -> str:
-        return f"{self.stack}-{self.client}-to-{self.server}"
+        name = f"{self.stack}-{self.client}-to-{self.server}"
+        return name if self.server_stack == self.stack else f"{name}-in-{self.server_stack}"
 
 
 def _combine(stack: Stack, pairs: str) -> Iterator[Combination]:
@@ -85,6 +94,13 @@ _MULTIPLEXED_PAIRS = {
     Stack("compact", "header", "multiplexed"): "go>python",
 }
 MULTIPLEXED = [combination for stack, pairs in _MULTIPLEXED_PAIRS.items() for combination in _combine(stack, pairs)]
+
+# C++ answers in the protocol of its own that THeader was made with, and all clients go on in that.
+CHANGING = [
+    Combination(Stack("compact", "header"), "go", "cpp", Stack("binary", "header")),
+    Combination(Stack("binary", "header"), "python", "cpp", Stack("compact", "header")),
+    Combination(Stack("compact", "header"), "cpp", "cpp", Stack("binary", "header")),
+]
 
 
 @frozen
