@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from peers.thrift.clients import call_through_relay
-from peers.thrift.library import ROLES
+from peers.thrift.library import INTEROP, ROLES
 from peers.thrift.programs import LIBRARIES, Server
 from peers.thrift.stacks import CHANGING, COMBINATIONS, LEFT_OUT, MULTIPLEXED, NONSTRICT, Combination, choices
 from thrift_recordings import decode_connections, errors, told
@@ -123,3 +123,8 @@ def test_no_combination_is_forgotten():
     for choice in choices(list(LIBRARIES), ROLES):
         reasons = [left_out for left_out in LEFT_OUT if left_out.covers(*choice)]
         assert (choice in spoken) == (not reasons), choice
+
+
+def test_the_reasons_for_what_is_left_out_are_documented():
+    documented = {line[2:-1] for line in (INTEROP / "README.md").read_text("utf-8").splitlines() if line[:2] == "- "}
+    assert {left_out.reason for left_out in LEFT_OUT} <= documented
