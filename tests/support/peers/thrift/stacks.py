@@ -142,7 +142,7 @@ LEFT_OUT = [
         role="client",
     ),
     LeftOut("Node's THeader refuses transforms", transports=("header+zlib",), libraries=("node",), role="server"),
-    LeftOut("C++ 0.17 breaks its own stream when it compresses", transports=("header+zlib",), libraries=("cpp",)),
+    LeftOut("C++ 0.17 corrupts its own memory when it compresses", transports=("header+zlib",), libraries=("cpp",)),
     LeftOut(
         "thriftpy2's server answers the first JSON message of a connection for ever",
         protocol="json",
