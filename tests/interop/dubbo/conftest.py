@@ -3,16 +3,20 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
+from pathlib import Path
 
 import pytest
 from peers.cache import NotInstalled
 from peers.dubbo_java import VERSIONS, DubboVersion, JavaConsumer, JavaProvider, install_java
 from required import require
 
+_FOLDER = Path(__file__).parent
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        item.add_marker(pytest.mark.interop)
+    for item in items:  # all of the run, not only those of this folder
+        if item.path.is_relative_to(_FOLDER):
+            item.add_marker(pytest.mark.interop)
 
 
 @pytest.fixture(params=VERSIONS, ids=lambda version: f"dubbo-{version.number}")
