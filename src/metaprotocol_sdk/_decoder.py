@@ -79,10 +79,15 @@ class MessageDecoder:
         if not isinstance(data, bytes):
             data = bytes(data)
         messages: list[Metadata] = []
+        if not data:  # a scanner is never shown nothing
+            return messages
         try:
-            # In pieces no longer than a message may be, so that a scanner never looks further than the limit.
-            for at in range(0, len(data), self._maximum):
-                self._take(data[at : at + self._maximum], messages)
+            if len(data) <= self._maximum:
+                self._take(data, messages)
+            else:
+                # In pieces no longer than a message may be, so that a scanner never looks further than the limit.
+                for at in range(0, len(data), self._maximum):
+                    self._take(data[at : at + self._maximum], messages)
         except ProtocolError as error:
             self._fail(error)
         except Exception as bug:
@@ -112,54 +117,61 @@ class MessageDecoder:
             raise error
 
     def _take(self, data: bytes, messages: list[Metadata]) -> None:
-        scan, start, size = self._scan, 0, len(data)
-        if self._buffer and len(self._buffer) + size > self._maximum:
-            # The message that is begun may use only so much of the data; behind it a new one has all the room.
-            start = self._take_one(data[: self._maximum - len(self._buffer)], 0, messages)
+        start, size = 0, len(data)
+        if self._buffer:
+            start = self._finish(data, messages)
+        scan, decode, direction = self._scan, self._codec.decode, self._direction
         while start < size:
             end = scan(data, start)
             if end < 0:
-                self._keep(data, start)
+                self._keep(data[start:])
                 return
-            start = self._complete(data, start, end, messages)
-
-    def _take_one(self, data: bytes, start: int, messages: list[Metadata]) -> int:
-        end = self._scan(data, start)
-        if end < 0:
-            self._keep(data, start)
-        return self._complete(data, start, end, messages)
-
-    def _complete(self, data: bytes, start: int, end: int, messages: list[Metadata]) -> int:
-        if not start < end <= len(data):
-            raise self._stray(f"returned {end} for bytes {start} to {len(data)}")
-        if self._buffer:
-            self._buffer += data[:end]
-            message = bytes(self._buffer)
-            self._buffer.clear()
-        else:
+            if not start < end <= size:
+                raise self._stray(f"returned {end} for bytes {start} to {size}")
             message = data[start:end]
-        messages.append(self._decode(message))
+            try:
+                messages.append(decode(message, direction))
+            except ProtocolError as error:
+                messages.append(self._unreadable(message, error))
+            self._consumed += end - start
+            start = end
+
+    def _finish(self, data: bytes, messages: list[Metadata]) -> int:
+        """Go on with the message that is begun; return where the data goes on behind it."""
+        # It may use only so much of the data; behind it a new one has all the room.
+        room = self._maximum - len(self._buffer)
+        part = data if len(data) <= room else data[:room]
+        end = self._scan(part, 0)
+        if end < 0:
+            self._keep(part)
+            return len(data)
+        if not 0 < end <= len(part):
+            raise self._stray(f"returned {end} for bytes 0 to {len(part)}")
+        self._buffer += part[:end]
+        message = bytes(self._buffer)
+        self._buffer.clear()
+        try:
+            messages.append(self._codec.decode(message, self._direction))
+        except ProtocolError as error:
+            messages.append(self._unreadable(message, error))
         self._consumed += len(message)
         return end
 
-    def _keep(self, data: bytes, start: int) -> None:
-        self._buffer += data[start:] if start else data
+    def _keep(self, data: bytes) -> None:
+        self._buffer += data
         needed = self._scanner.needed
         if needed < 1:
             raise self._stray(f"needs {needed} bytes")
         if len(self._buffer) + needed > self._maximum:
             raise LimitExceeded("max_message_size", self._maximum + 1, self._maximum, offset=0)
 
-    def _decode(self, message: bytes) -> Metadata:
-        try:
-            return self._codec.decode(message, self._direction)
-        except ProtocolError as error:
-            metadata = error.metadata
-            if metadata is None:
-                kind = MessageType.REQUEST if self._direction is Direction.TO_SERVER else MessageType.RESPONSE
-                metadata = Metadata(message, kind, expects_reply=False)
-            metadata.error = error.with_traceback(None)
-            return metadata
+    def _unreadable(self, message: bytes, error: ProtocolError) -> Metadata:
+        metadata = error.metadata
+        if metadata is None:
+            kind = MessageType.REQUEST if self._direction is Direction.TO_SERVER else MessageType.RESPONSE
+            metadata = Metadata(message, kind, expects_reply=False)
+        metadata.error = error.with_traceback(None)
+        return metadata
 
     def _stray(self, what: str) -> FramingError:
         return FramingError(f"the scanner of the codec {self._codec.name} {what}: a bug in the codec", offset=0)

@@ -222,16 +222,17 @@ class _LengthFieldScanner(_HeaderScanner):
         self._read = Struct(f"{order}{framing.offset}x{code}").unpack_from if code else None
 
     def scan(self, data: bytes, start: int) -> int:
-        if (
-            not self._rest
-            and not self._header
-            and self._read is not None
-            and len(data) - start >= self._header_size
-            and data.startswith(self._magic, start)
-        ):
-            total: int = self._base + self._read(data, start)[0]
-            if self._header_size <= total <= self._maximum and total <= len(data) - start:
-                return start + total
+        available = len(data) - start
+        if self._rest:
+            if available < self._rest:
+                self._rest = self.needed = self._rest - available
+                return -1
+        elif available >= self._header_size and not self._header:
+            read = self._read
+            if read is not None and data.startswith(self._magic, start):
+                total: int = self._base + read(data, start)[0]
+                if self._header_size <= total <= self._maximum and total <= available:
+                    return start + total
         return super().scan(data, start)
 
     def _total_of(self, header: bytes) -> int:
