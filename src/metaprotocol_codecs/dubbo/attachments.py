@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from attrs import define
+
 from metaprotocol_codecs.dubbo.hessian2 import Tables, read_string, read_type_end, skip_values
 from metaprotocol_codecs.dubbo.hessian2.skip import CLASS_DEFINITION, skip_class_definition
 from metaprotocol_codecs.dubbo.hessian2.strings import NULL, read_integer, string_size
+from metaprotocol_codecs.dubbo.plain import read_plain_map
 from metaprotocol_sdk import DecodeError, LimitExceeded, Limits
 
 Entry = tuple[int, int, int, str | None, str | None]
@@ -16,7 +19,8 @@ A plain tuple, since a message has a dozen and each is made on the way of every 
 """
 
 
-class Place(NamedTuple):
+@define(weakref_slot=False)
+class Place:
     """Where a message keeps its attachments."""
 
     values_start: int
@@ -25,6 +29,8 @@ class Place(NamedTuple):
     """How many values there are."""
     start: int
     """Where the map begins, or would."""
+    plain_end: int = 0
+    """Where the map ends if it is plain (see `read_plain_map`), otherwise 0."""
 
 
 class AttachmentMap(NamedTuple):
@@ -40,13 +46,13 @@ class AttachmentMap(NamedTuple):
     """The attachments in their order."""
 
 
-def read_attachments(message: bytes, place: Place, tables: Tables, limits: Limits) -> dict[str, str]:
+def read_attachments(message: bytes, place: Place, tables: Tables | None, limits: Limits) -> dict[str, str]:
     """Return the string attachments. Of a key that comes twice the last counts, as in Java.
 
     Args:
         message: A Dubbo message.
-        place: Where they are.
-        tables: What the values before them have numbered.
+        place: Where they are; it learns whether they are plain.
+        tables: What the values before them have numbered; found out if None.
         limits: Bounds of what is built.
 
     Raises:
@@ -54,6 +60,10 @@ def read_attachments(message: bytes, place: Place, tables: Tables, limits: Limit
         LimitExceeded: There are too many attachments, or one is too long.
     """
     attachments: dict[str, str] = {}
+    place.plain_end = read_plain_map(message, place.start, limits, attachments)
+    if place.plain_end:
+        return attachments
+    attachments.clear()
     for _, _, _, key, value in read_map(message, place, limits, tables).entries:
         if key is not None:
             if value is not None:
@@ -73,10 +83,6 @@ def read_map(message: bytes, place: Place, limits: Limits, tables: Tables | None
         tables: What the values before them have numbered; found out if None.
     """
     position = place.start
-    if len(message) - position <= min(2 * limits.max_elements, limits.max_key_length, limits.max_value_length):
-        found = _read_short_ascii(message, position)
-        if found is not None:
-            return found
     if position >= len(message):
         raise DecodeError("the message ends where its attachments were expected", offset=position, field="attachments")
     if message[position] == 0x51:
@@ -130,46 +136,6 @@ def _read_if_string(message: bytes, position: int, tables: Tables, limit: str, m
     if end - position > maximum and (size := string_size(message, position)) > maximum:
         raise LimitExceeded(limit, size, maximum, offset=position, field="attachments")
     return read_string(message, position)
-
-
-def _read_short_ascii(message: bytes, position: int) -> AttachmentMap | None:
-    """Read an untyped map of ASCII strings, which nearly all attachments are; None if these are not."""
-    raw = message[position:]
-    if raw[:1] != b"H" or not raw.isascii():
-        return None
-    # All at once to text: then every string is a slice.
-    text = raw.decode("ascii")
-    entries: list[Entry] = []
-    at = 1
-    try:
-        while True:
-            start = at
-            tag = raw[at]
-            if tag < 0x20:
-                at += 1
-            elif tag == 0x5A:
-                return AttachmentMap(position, position + 1, position + at + 1, entries)
-            elif 0x30 <= tag <= 0x33:
-                tag = tag - 0x30 << 8 | raw[at + 1]
-                at += 2
-            else:
-                return None
-            end = at + tag
-            key = text[at:end]
-            value_start = end
-            tag = raw[end]
-            if tag < 0x20:
-                at = end + 1
-            elif 0x30 <= tag <= 0x33:
-                tag = tag - 0x30 << 8 | raw[end + 1]
-                at = end + 2
-            else:
-                return None
-            end = at + tag
-            entries.append((position + start, position + value_start, position + end, key, text[at:end]))
-            at = end
-    except IndexError:
-        return None
 
 
 def _resolve(message: bytes, place: Place) -> tuple[int, Tables]:

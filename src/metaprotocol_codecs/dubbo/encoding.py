@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # From the first version whose clients read attachments of responses to the last of protocol version 2.0.
 _FIRST_WITH_RESPONSE_ATTACHMENTS, _LAST_WITH_RESPONSE_ATTACHMENTS = 2_000_200, 2_009_900
+_WORTH_A_VIEW = 4096
 _LEADING_DIGITS = re.compile(r"[0-9]{1,9}")
 
 
@@ -71,8 +72,8 @@ def rewrite(message: bytes, edits: list[Edit], request_id: int | None, limits: L
     if request_id is not None and not 0 <= request_id < 1 << 64:
         raise EncodeError(f"a Dubbo request id has 64 bits; {request_id} does not fit")
     identity = message[4:12] if request_id is None else request_id.to_bytes(8)
-    # Views, because copying a large body twice costs more than all the rest.
-    view = memoryview(message)
+    # Copying a large body twice costs more than all the rest, and making views of a small one more than copying it.
+    view = message if len(message) < _WORTH_A_VIEW else memoryview(message)
     parts: list[bytes | memoryview] = [b""]
     at = header.LAYOUT.size
     size = len(message)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.dubbo import header, marks
 from metaprotocol_codecs.dubbo.attachments import AttachmentMap, Place, read_map
-from metaprotocol_codecs.dubbo.hessian2 import Tables, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import Tables, read_string, skip_values
 from metaprotocol_codecs.dubbo.hessian2.scalar_writer import write_int, write_string
 from metaprotocol_codecs.dubbo.hessian2.strings import NULL, decode_text, read_integer, string_size
 from metaprotocol_codecs.dubbo.numbering import keep_numbering
+from metaprotocol_codecs.dubbo.plain import find_plain_entries
 from metaprotocol_sdk import Limits, Mutation, UnsupportedMutation
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def edit_attachments(message: bytes, place: Place, mutation: Mutation, limits: L
         UnsupportedMutation: A key or a value cannot be written, or later values depend on what would go.
         ProtocolError: The attachments cannot be read.
     """
+    if place.plain_end and (place.plain_end - place.start) // 2 + len(mutation) <= limits.max_elements:
+        return _edit_plain(message, place, mutation, limits)
     found = read_map(message, place, limits)
     entries = found.entries
     places: dict[str, list[int]] = {}
@@ -83,6 +86,30 @@ def write_key(key: str, limits: Limits) -> bytes:
 def write_value(key: str, value: str, limits: Limits) -> bytes:
     """Return an attachment's value as it stands in a message; `key` is for the error."""
     return _write(key, value, limits.max_value_length)
+
+
+def _edit_plain(message: bytes, place: Place, mutation: Mutation, limits: Limits) -> list[Edit]:
+    """Edit a map that numbers nothing, has no marks, and cannot get too many entries."""
+    found = find_plain_entries(message, place.start, place.plain_end, mutation)
+    edits: list[Edit] = []
+    added: list[bytes] = []
+    for key, value in mutation.items():
+        at = found.get(key)
+        if value is None:
+            if at is not None:
+                edits += ((start, end, b"") for start, _, end in at)
+        elif at is None:
+            added += (write_key(key, limits), write_value(key, value, limits))
+        else:
+            _, start, end = at[-1]
+            if read_string(message, start)[0] != value:
+                edits.append((start, end, write_value(key, value, limits)))
+    if len(edits) > 1:
+        edits.sort()
+    if added:
+        last = place.plain_end - 1
+        edits.append((last, last, b"".join(added)))
+    return edits
 
 
 def _edit_in_place(

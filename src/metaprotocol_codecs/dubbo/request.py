@@ -14,6 +14,7 @@ from metaprotocol_sdk import DecodeError, Limits
 
 # JVM specification 4.3.2: field descriptors, one behind the other.
 _DESCRIPTORS = re.compile(r"(?:\[*+(?:[VZBCDFIJS]|L[^;]+;))*+")
+_OBJECTS = re.compile(r"(?:\[*+L[^;]++;)*+")
 _DESCRIPTOR = re.compile(r"\[*+(?:[VZBCDFIJS]|L[^;]+;)")
 
 # The properties that a body tells; `version` and `group` are attachments too.
@@ -62,7 +63,10 @@ def read_request(message: bytes, position: int, limits: Limits) -> tuple[dict[st
     Raises:
         ProtocolError: The body is no invocation, or passes the limits.
     """
-    strings, place, tables = read_invocation(message, position)
+    strings, start = read_strings(message, position, 5)
+    arguments = count_parameters(strings[4], position)
+    tables = Tables()
+    place = Place(start, arguments, skip_values(message, start, arguments, tables) if arguments else start)
     attachments = read_attachments(message, place, tables, limits)
     generic_method = _generic_method(message, place) if strings[3] in GENERIC_METHODS else None
     return request_properties(strings, attachments, generic_method), place
@@ -75,26 +79,25 @@ def request_properties(
 
     Args:
         strings: Dubbo version, path, service version, method, parameter types.
-        attachments: The string attachments; used up.
+        attachments: The string attachments.
         generic_method: The method that a generic call names.
     """
     dubbo, path, version, method, types = strings
-    # Provider side: the attachments overwrite what the body said.
-    interface = attachments.get("path", path)
-    fields = {
-        "interface": interface,
-        "method": method,
-        "version": attachments.get("version", version),
-        "group": attachments.get("group"),
-        "parameter_types": types,
-        "dubbo": dubbo,
-        "body_path": path if path != interface else None,
-        "generic_method": generic_method,
-    }
-    for name in fields.keys() & attachments.keys():
-        del attachments[name]  # no attachment passes for a field
-    properties = {name: value for name, value in fields.items() if value is not None}
+    properties = {"interface": path, "method": method, "version": version, "parameter_types": types, "dubbo": dubbo}
+    # Provider side: the attachments path, version and group overwrite what the body said.
     properties.update(attachments)
+    interface = properties.get("path", path)
+    # No attachment passes for a field.
+    properties["interface"] = interface
+    properties["method"] = method
+    properties["parameter_types"] = types
+    properties["dubbo"] = dubbo
+    if interface != path or "body_path" in properties:
+        properties["body_path"] = path if interface != path else None
+    if generic_method is not None or "generic_method" in properties:
+        properties["generic_method"] = generic_method
+    if None in properties.values():
+        return {name: value for name, value in properties.items() if value is not None}
     return properties
 
 
@@ -111,6 +114,8 @@ def count_parameters(types: str | None, position: int) -> int:
     """
     if not types:
         return 0
+    if _OBJECTS.fullmatch(types) is not None:
+        return types.count(";")
     if _DESCRIPTORS.fullmatch(types) is None:
         raise DecodeError(
             f"the parameter types {types[:80]!r} are no JVM field descriptors", offset=position, field="parameter_types"

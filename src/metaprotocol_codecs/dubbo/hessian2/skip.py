@@ -7,6 +7,7 @@ declared size, and since every value takes at least one byte, time and memory ar
 
 from __future__ import annotations
 
+from metaprotocol_codecs.dubbo.hessian2.runs import LIST_RUN, Run, short_strings, simple_values
 from metaprotocol_codecs.dubbo.hessian2.strings import (
     raise_cut_off,
     read_integer,
@@ -71,6 +72,7 @@ def _widths() -> bytes:
 
 
 _WIDTHS = _widths()
+_skip_elements = simple_values(LIST_RUN)
 
 
 def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at: int = -1) -> int:
@@ -90,6 +92,8 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
     pending = count
     field_counts, references = tables.field_counts, tables.references
     widths = _WIDTHS
+    # What skips the fields of an object, by its first byte; None once an object had others than simple values.
+    runs: dict[int, Run | None] = {}
     # What is pending around an open-ended container, doubled, and odd for a map.
     stack: list[int] = []
     try:
@@ -138,8 +142,15 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
                 break
             references += 1
             if 0x60 <= tag < 0x70:
-                pending += _fields(field_counts, tag - 0x60, start)
                 position += 1
+                fields = _fields(field_counts, tag - 0x60, start)
+                run = runs[tag] if tag in runs else runs.setdefault(tag, simple_values(fields))
+                match = None if run is None else run(data, position)
+                if match is None:
+                    runs[tag] = None
+                    pending += fields
+                else:
+                    position = match.end()
             elif tag >= 0x78:  # to 0x7f: list of up to 7 values
                 pending += tag - 0x78
                 position += 1
@@ -151,6 +162,9 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
                 length, position = read_integer(data, position)
                 if length < 0:
                     raise DecodeError(f"a list has the length {length}", offset=start)
+                while length >= LIST_RUN and (match := _skip_elements(data, position)) is not None:
+                    position = match.end()
+                    length -= LIST_RUN
                 pending += length
             elif tag in (0x55, 0x57):  # list up to a mark
                 position = position + 1 if tag == 0x57 else read_type_end(data, position + 1, tables)
@@ -218,10 +232,13 @@ def skip_class_definition(data: bytes, position: int, field_counts: list[int]) -
     count, position = read_integer(data, position)
     if count < 0:
         raise DecodeError(f"a class has {count} fields", offset=start)
-    for _ in range(count):
-        tag = data[position]
-        end = position + 1 + tag
-        position = end if tag < 32 and data[position + 1 : end].isascii() else skip_string(data, position)
+    run = short_strings(count)
+    match = None if run is None else run(data, position)
+    if match is None:
+        for _ in range(count):
+            position = skip_string(data, position)
+    else:
+        position = match.end()
     field_counts.append(count)
     return position
 

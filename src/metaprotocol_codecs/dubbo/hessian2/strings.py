@@ -13,6 +13,9 @@ from metaprotocol_sdk import DecodeError
 
 NULL = 0x4E
 
+# Bytes of short strings that are looked at together.
+_LONGEST_RUN = 1024
+
 
 def read_strings(data: bytes, position: int, count: int) -> tuple[list[str | None], int]:
     """Read values that must be strings or null.
@@ -28,30 +31,28 @@ def read_strings(data: bytes, position: int, count: int) -> tuple[list[str | Non
     Raises:
         DecodeError: A value is neither, or the data ends inside one.
     """
-    # Short and ASCII is the rule: then one look at the whole run serves all of its strings.
-    edges: list[int] = []
-    at = position
+    # Short and ASCII is the rule: then every string is a slice of one text, and one look tells that all of it is.
+    raw = data[position : position + _LONGEST_RUN]
+    text = raw.decode("latin-1")
+    found: list[str | None] = []
+    end = 0
     try:
         for _ in range(count):
-            tag = data[at]
+            tag = raw[end]
             if tag < 0x20:
-                start = at + 1
-                at = start + tag
+                start = end + 1
+                end = start + tag
             elif 0x30 <= tag <= 0x33:
-                start = at + 2
-                at = start + (tag - 0x30 << 8 | data[at + 1])
+                start = end + 2
+                end = start + (tag - 0x30 << 8 | raw[end + 1])
             else:
                 break
-            edges.append(start)
-            edges.append(at)
+            found.append(text[start:end])
+        else:
+            if end <= len(raw) and raw[:end].isascii():
+                return found, position + end
     except IndexError:
-        edges.clear()
-    if len(edges) == 2 * count:
-        run = data[position:at]
-        if run.isascii() and at <= len(data):
-            text = run.decode("ascii")
-            edges_of = iter(edges)
-            return [text[i - position : j - position] for i, j in zip(edges_of, edges_of, strict=True)], at
+        pass
     strings: list[str | None] = []
     for _ in range(count):
         string, position = read_string(data, position)

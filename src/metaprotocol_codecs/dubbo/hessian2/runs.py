@@ -1,0 +1,57 @@
+"""Skips runs of simple values of Hessian 2.0 with one call of the regular expression engine.
+
+Simple is a value that holds no other and is short: a number, a date, a boolean, null, and strings of up to 31 ASCII
+characters and binaries of up to 15 bytes. Possessive quantifiers keep the engine from ever going back, so a run that is
+not simple throughout costs no more than a look at its bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+
+Run = Callable[[bytes, int], re.Match[bytes] | None]
+"""Given data and where the values begin, returns a match that ends behind them, or None if they are not all simple."""
+
+LONGEST_RUN = 64
+"""The most values that one pattern skips; there is a pattern for each number up to it, and no more of them."""
+
+LIST_RUN = 16
+"""How many elements of a list are skipped together."""
+
+
+def _sized(first: int, last: int, base: int, content: bytes) -> bytes:
+    """Return a pattern of values whose first byte tells their size, from type code `first` to `last`."""
+    alternatives = (rb"\x%02x%s{%d}" % (tag, content, tag - base) for tag in range(first, last + 1))
+    # The look ahead passes by eight of them at once.
+    return rb"(?=[\x%02x-\x%02x])(?:%s)" % (first, last, b"|".join(alternatives))
+
+
+_STRING = b"|".join((*(_sized(size, min(size + 7, 31), 0, rb"[\x00-\x7f]") for size in (1, 9, 17, 25)), rb"\x00"))
+_VALUE = b"|".join(
+    (
+        rb"[\x80-\xbf\xd8-\xefNTF\x5b\x5c]",  # int and long of 1 byte, null, true, false, 0.0, 1.0
+        rb"[LDJ].{8}",  # long, double, date in milliseconds
+        rb"[IY\x5f\x4b].{4}",  # int, long of 4 bytes, double in thousandths, date in minutes
+        rb"[\xc0-\xcf\xf0-\xff\x5d].",  # int, long and double of 2 bytes
+        rb"[\xd0-\xd7\x38-\x3f\x5e]..",  # int, long and double of 3 bytes
+        _STRING,
+        _sized(0x20, 0x2F, 0x20, b"."),
+    )
+)
+
+
+def simple_values(count: int) -> Run | None:
+    """Return what skips so many simple values; None if there are none or more than `LONGEST_RUN`."""
+    return _run(_VALUE, count) if 0 < count <= LONGEST_RUN else None
+
+
+def short_strings(count: int) -> Run | None:
+    """Return what skips so many short strings; None if there are none or more than `LONGEST_RUN`."""
+    return _run(_STRING, count) if 0 < count <= LONGEST_RUN else None
+
+
+@cache  # the callers have bounded the count
+def _run(value: bytes, count: int) -> Run:
+    return re.compile(b"(?:%s){%d}+" % (value, count), re.DOTALL).match

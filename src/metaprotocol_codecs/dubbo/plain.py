@@ -1,0 +1,103 @@
+"""The plain form of a map of attachments, which nearly every message has: untyped, of ASCII strings in one piece.
+
+A plain map numbers nothing and refers to nothing, so it can be read, and changed, without a look at anything else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from metaprotocol_sdk import Limits
+
+Entry = tuple[int, int, int]
+"""One attachment: where its key begins, where its value begins, where that ends."""
+
+_MAP, _END = 0x48, 0x5A
+_FEW = 4
+
+
+def read_plain_map(message: bytes, position: int, limits: Limits, attachments: dict[str, str]) -> int:
+    """Read a plain map that no limit can refuse.
+
+    Args:
+        message: A Dubbo message.
+        position: Where the map begins.
+        limits: Bounds of what is built.
+        attachments: Takes the keys and values, the last of a key that comes twice; of no use if the map is not plain.
+
+    Returns:
+        The position behind the map; 0 if it is not plain, or so long that limits must be looked at.
+    """
+    raw = message[position:]
+    size = len(raw)
+    if (
+        not raw.isascii()
+        or size < 2
+        or raw[0] != _MAP
+        or size > limits.max_value_length
+        or size > limits.max_key_length
+        or size > 2 * limits.max_elements
+    ):
+        return 0
+    # All at once to text: then every string is a slice.
+    text = raw.decode("ascii")
+    at = 1
+    try:
+        while True:
+            tag = raw[at]
+            if tag < 0x20:
+                key_start = at + 1
+                key_end = key_start + tag
+            elif 0x30 <= tag <= 0x33:
+                key_start = at + 2
+                key_end = key_start + (tag - 0x30 << 8 | raw[at + 1])
+            else:
+                return position + at + 1 if tag == _END else 0
+            tag = raw[key_end]
+            if tag < 0x20:
+                start = key_end + 1
+                at = start + tag
+            elif 0x30 <= tag <= 0x33:
+                start = key_end + 2
+                at = start + (tag - 0x30 << 8 | raw[key_end + 1])
+            else:
+                return 0
+            attachments[text[key_start:key_end]] = text[start:at]
+    except IndexError:
+        return 0
+
+
+def find_plain_entries(message: bytes, start: int, end: int, keys: Iterable[str]) -> dict[str, list[Entry]]:
+    """Return where a plain map has each of the keys that it has.
+
+    Args:
+        message: A Dubbo message.
+        start: Where the map begins.
+        end: Where it ends, as `read_plain_map` returned it.
+        keys: The keys to look for.
+    """
+    wanted = {key.encode("ascii"): key for key in keys if key.isascii()}
+    found: dict[str, list[Entry]] = {}
+    # A key that is new, which most are, is nowhere in the bytes; looking for many is no faster than reading.
+    if len(wanted) <= _FEW:
+        for key in wanted:
+            if message.find(key, start, end) >= 0:
+                break
+        else:
+            return found
+    at = start + 1
+    while at < end - 1:
+        key_start = at
+        tag = message[at]
+        text_start = at + 1 if tag < 0x20 else at + 2
+        at = text_start + (tag if tag < 0x20 else tag - 0x30 << 8 | message[at + 1])
+        name = wanted.get(message[text_start:at])
+        value_start = at
+        tag = message[at]
+        at += 1 + tag if tag < 0x20 else 2 + (tag - 0x30 << 8 | message[at + 1])
+        if name is not None:
+            found.setdefault(name, []).append((key_start, value_start, at))
+    return found
