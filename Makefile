@@ -11,6 +11,7 @@ RUNTIME := $(VENV)/.stamp-runtime
 TEST := $(VENV)/.stamp-test
 LINT := $(VENV)/.stamp-lint
 DOCS := $(VENV)/.stamp-docs
+BENCH := $(VENV)/.stamp-bench
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test interop lint docs bench clean
@@ -43,10 +44,8 @@ docs: $(DOCS)  ## Build the documentation; every warning is an error
 	$(BIN)/sphinx-build -n -W --keep-going -b html docs docs/_build/html
 	@echo "The documentation is in docs/_build/html/index.html"
 
-bench: $(TEST)  ## Run the benchmarks
-	@if ls benchmarks/*.py >/dev/null 2>&1; \
-	then $(BIN)/python -m benchmarks; \
-	else echo "There are no benchmarks yet."; fi
+bench: $(BENCH)  ## Time the codecs beside other packages; ARGS="--help" tells more
+	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## Remove what the other targets made, .venv included
 	rm -rf $(VENV) build dist docs/_build htmlcov .coverage .coverage.* \
@@ -66,6 +65,6 @@ $(RUNTIME): pyproject.toml $(VENV)/.stamp-pip
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(TEST) $(LINT) $(DOCS): $(VENV)/.stamp-%: pyproject.toml $(RUNTIME)
+$(TEST) $(LINT) $(DOCS) $(BENCH): $(VENV)/.stamp-%: pyproject.toml $(RUNTIME)
 	$(BIN)/python -m pip install --quiet --group $*
 	@touch $@

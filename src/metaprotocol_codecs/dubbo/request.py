@@ -6,7 +6,7 @@ Source: DecodeableRpcInvocation of Apache Dubbo 2.7 and 3.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from metaprotocol_codecs.dubbo.attachments import Place, read_attachments
 from metaprotocol_codecs.dubbo.hessian2 import Tables, read_string, read_strings, skip_values
@@ -83,7 +83,13 @@ def request_properties(
         generic_method: The method that a generic call names.
     """
     dubbo, path, version, method, types = strings
-    properties = {"interface": path, "method": method, "version": version, "parameter_types": types, "dubbo": dubbo}
+    properties: dict[str, Any] = {
+        "interface": path,
+        "method": method,
+        "version": version,
+        "parameter_types": types,
+        "dubbo": dubbo,
+    }
     # Provider side: the attachments path, version and group overwrite what the body said.
     properties.update(attachments)
     interface = properties.get("path", path)

@@ -52,6 +52,11 @@ def short_strings(count: int) -> Run | None:
     return _run(_STRING, count) if 0 < count <= LONGEST_RUN else None
 
 
+def list_run(data: bytes, position: int) -> re.Match[bytes] | None:
+    """Match `LIST_RUN` simple values."""
+    return _run(_VALUE, LIST_RUN)(data, position)
+
+
 @cache  # the callers have bounded the count
 def _run(value: bytes, count: int) -> Run:
     return re.compile(b"(?:%s){%d}+" % (value, count), re.DOTALL).match

@@ -7,7 +7,7 @@ declared size, and since every value takes at least one byte, time and memory ar
 
 from __future__ import annotations
 
-from metaprotocol_codecs.dubbo.hessian2.runs import LIST_RUN, Run, short_strings, simple_values
+from metaprotocol_codecs.dubbo.hessian2.runs import LIST_RUN, Run, list_run, short_strings, simple_values
 from metaprotocol_codecs.dubbo.hessian2.strings import (
     raise_cut_off,
     read_integer,
@@ -72,7 +72,6 @@ def _widths() -> bytes:
 
 
 _WIDTHS = _widths()
-_skip_elements = simple_values(LIST_RUN)
 
 
 def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at: int = -1) -> int:
@@ -162,7 +161,7 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
                 length, position = read_integer(data, position)
                 if length < 0:
                     raise DecodeError(f"a list has the length {length}", offset=start)
-                while length >= LIST_RUN and (match := _skip_elements(data, position)) is not None:
+                while length >= LIST_RUN and (match := list_run(data, position)) is not None:
                     position = match.end()
                     length -= LIST_RUN
                 pending += length

@@ -1,0 +1,5 @@
+"""Runs the benchmarks: python -m benchmarks."""
+
+from benchmarks.command import main
+
+main()
