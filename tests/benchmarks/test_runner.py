@@ -1,6 +1,7 @@
 """Lanes take turns, on fresh inputs each round, and only right answers are timed."""
 
 import pytest
+
 from benchmarks.model import OURS, Lane, Result, Target, Task, Times, WrongAnswerError
 from benchmarks.runner import Plan, measure
 

@@ -9,7 +9,6 @@ from attrs import define
 from metaprotocol_codecs.dubbo.hessian2 import Tables, read_string, read_type_end, skip_values
 from metaprotocol_codecs.dubbo.hessian2.skip import CLASS_DEFINITION, skip_class_definition
 from metaprotocol_codecs.dubbo.hessian2.strings import NULL, read_integer, string_size
-from metaprotocol_codecs.dubbo.plain import read_plain_map
 from metaprotocol_sdk import DecodeError, LimitExceeded, Limits
 
 Entry = tuple[int, int, int, str | None, str | None]
@@ -46,13 +45,13 @@ class AttachmentMap(NamedTuple):
     """The attachments in their order."""
 
 
-def read_attachments(message: bytes, place: Place, tables: Tables | None, limits: Limits) -> dict[str, str]:
+def read_attachments(message: bytes, place: Place, tables: Tables, limits: Limits) -> dict[str, str]:
     """Return the string attachments. Of a key that comes twice the last counts, as in Java.
 
     Args:
         message: A Dubbo message.
-        place: Where they are; it learns whether they are plain.
-        tables: What the values before them have numbered; found out if None.
+        place: Where they are.
+        tables: What the values before them have numbered.
         limits: Bounds of what is built.
 
     Raises:
@@ -60,10 +59,6 @@ def read_attachments(message: bytes, place: Place, tables: Tables | None, limits
         LimitExceeded: There are too many attachments, or one is too long.
     """
     attachments: dict[str, str] = {}
-    place.plain_end = read_plain_map(message, place.start, limits, attachments)
-    if place.plain_end:
-        return attachments
-    attachments.clear()
     for _, _, _, key, value in read_map(message, place, limits, tables).entries:
         if key is not None:
             if value is not None:

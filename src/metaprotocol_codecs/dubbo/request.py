@@ -9,7 +9,8 @@ import re
 from typing import Any, NamedTuple
 
 from metaprotocol_codecs.dubbo.attachments import Place, read_attachments
-from metaprotocol_codecs.dubbo.hessian2 import Tables, read_string, read_strings, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import Tables, read_string, read_strings, skip_simple_values, skip_values
+from metaprotocol_codecs.dubbo.plain import read_plain_map
 from metaprotocol_sdk import DecodeError, Limits
 
 # JVM specification 4.3.2: field descriptors, one behind the other.
@@ -65,44 +66,55 @@ def read_request(message: bytes, position: int, limits: Limits) -> tuple[dict[st
     """
     strings, start = read_strings(message, position, 5)
     arguments = count_parameters(strings[4], position)
-    tables = Tables()
-    place = Place(start, arguments, skip_values(message, start, arguments, tables) if arguments else start)
-    attachments = read_attachments(message, place, tables, limits)
+    tables = None
+    end = skip_simple_values(message, start, arguments)
+    if end < 0:
+        tables = Tables()
+        end = skip_values(message, start, arguments, tables)
+    properties = _body_properties(strings)
+    plain_end = read_plain_map(message, end, limits, properties)
+    place = Place(start, arguments, end, plain_end)
+    if not plain_end:
+        properties = _body_properties(strings)
+        properties.update(read_attachments(message, place, tables or Tables(), limits))
     generic_method = _generic_method(message, place) if strings[3] in GENERIC_METHODS else None
-    return request_properties(strings, attachments, generic_method), place
+    return _settled(properties, strings, generic_method), place
 
 
-def request_properties(
-    strings: list[str | None], attachments: dict[str, str], generic_method: str | None = None
-) -> dict[str, str]:
+def request_properties(strings: list[str | None], attachments: dict[str, str]) -> dict[str, str]:
     """Return the properties of an invocation.
 
     Args:
         strings: Dubbo version, path, service version, method, parameter types.
         attachments: The string attachments.
-        generic_method: The method that a generic call names.
     """
+    return _settled(_body_properties(strings) | attachments, strings, None)
+
+
+def _body_properties(strings: list[str | None]) -> dict[str, Any]:
     dubbo, path, version, method, types = strings
-    properties: dict[str, Any] = {
-        "interface": path,
-        "method": method,
-        "version": version,
-        "parameter_types": types,
-        "dubbo": dubbo,
-    }
+    return {"interface": path, "method": method, "version": version, "parameter_types": types, "dubbo": dubbo}
+
+
+def _settled(properties: dict[str, Any], strings: list[str | None], generic_method: str | None) -> dict[str, str]:
+    """Settle who wins where the body and the attachments that were put over it have a name in common."""
+    dubbo, path, _, method, types = strings
     # Provider side: the attachments path, version and group overwrite what the body said.
-    properties.update(attachments)
     interface = properties.get("path", path)
     # No attachment passes for a field.
     properties["interface"] = interface
     properties["method"] = method
     properties["parameter_types"] = types
     properties["dubbo"] = dubbo
-    if interface != path or "body_path" in properties:
-        properties["body_path"] = path if interface != path else None
-    if generic_method is not None or "generic_method" in properties:
+    if interface != path:
+        properties["body_path"] = path
+    elif "body_path" in properties:
+        del properties["body_path"]
+    if generic_method is not None:
         properties["generic_method"] = generic_method
-    if None in properties.values():
+    elif "generic_method" in properties:
+        del properties["generic_method"]
+    if None in strings:
         return {name: value for name, value in properties.items() if value is not None}
     return properties
 

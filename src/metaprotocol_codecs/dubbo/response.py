@@ -10,6 +10,7 @@ from typing import NamedTuple
 from metaprotocol_codecs.dubbo.attachments import Place, read_attachments
 from metaprotocol_codecs.dubbo.hessian2 import Tables, read_class_name, skip_values
 from metaprotocol_codecs.dubbo.hessian2.strings import raise_cut_off, read_integer
+from metaprotocol_codecs.dubbo.plain import read_plain_map
 from metaprotocol_sdk import DecodeError, Limits
 
 # By the number that begins the body.
@@ -84,7 +85,10 @@ def read_response(message: bytes, position: int, limits: Limits) -> tuple[Result
     result = read_result(message, position)
     properties: dict[str, str] = {}
     if result.has_attachments:
-        properties = read_attachments(message, result.place, result.tables, limits)
+        place = result.place
+        place.plain_end = read_plain_map(message, place.start, limits, properties)
+        if not place.plain_end:
+            properties = read_attachments(message, place, result.tables, limits)
         for name in FIELDS & properties.keys():
             del properties[name]  # no attachment passes for a field
     if result.is_exception:

@@ -6,6 +6,7 @@ Hessian 4, hessian.js and dubbo-go really send.
 
 from metaprotocol_codecs.dubbo.hessian2.description import describe
 from metaprotocol_codecs.dubbo.hessian2.reader import Reader, read_value
+from metaprotocol_codecs.dubbo.hessian2.runs import skip_simple_values
 from metaprotocol_codecs.dubbo.hessian2.scalar_writer import write_string
 from metaprotocol_codecs.dubbo.hessian2.skip import Tables, read_class_name, read_type_end, skip_values
 from metaprotocol_codecs.dubbo.hessian2.strings import read_string, read_strings
@@ -27,6 +28,7 @@ __all__ = [
     "read_strings",
     "read_type_end",
     "read_value",
+    "skip_simple_values",
     "skip_values",
     "write_string",
     "write_value",

@@ -42,21 +42,30 @@ _VALUE = b"|".join(
 )
 
 
+def skip_simple_values(data: bytes, position: int, count: int) -> int:
+    """Return the position behind so many values; -1 if they are not all simple, or more than `LONGEST_RUN`."""
+    if count > LONGEST_RUN:
+        return -1
+    match = _simple_values(count)(data, position)
+    return -1 if match is None else match.end()
+
+
 def simple_values(count: int) -> Run | None:
-    """Return what skips so many simple values; None if there are none or more than `LONGEST_RUN`."""
-    return _run(_VALUE, count) if 0 < count <= LONGEST_RUN else None
+    """Return what skips so many simple values; None if there are more than `LONGEST_RUN`."""
+    return _simple_values(count) if count <= LONGEST_RUN else None
 
 
 def short_strings(count: int) -> Run | None:
-    """Return what skips so many short strings; None if there are none or more than `LONGEST_RUN`."""
-    return _run(_STRING, count) if 0 < count <= LONGEST_RUN else None
+    """Return what skips so many short strings; None if there are more than `LONGEST_RUN`."""
+    return _short_strings(count) if count <= LONGEST_RUN else None
 
 
-def list_run(data: bytes, position: int) -> re.Match[bytes] | None:
-    """Match `LIST_RUN` simple values."""
-    return _run(_VALUE, LIST_RUN)(data, position)
+# What is kept for ever is bounded by those who call these.
+@cache
+def _simple_values(count: int) -> Run:
+    return re.compile(b"(?:%s){%d}+" % (_VALUE, count), re.DOTALL).match
 
 
-@cache  # the callers have bounded the count
-def _run(value: bytes, count: int) -> Run:
-    return re.compile(b"(?:%s){%d}+" % (value, count), re.DOTALL).match
+@cache
+def _short_strings(count: int) -> Run:
+    return re.compile(b"(?:%s){%d}+" % (_STRING, count), re.DOTALL).match

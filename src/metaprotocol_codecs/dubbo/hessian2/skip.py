@@ -7,7 +7,7 @@ declared size, and since every value takes at least one byte, time and memory ar
 
 from __future__ import annotations
 
-from metaprotocol_codecs.dubbo.hessian2.runs import LIST_RUN, Run, list_run, short_strings, simple_values
+from metaprotocol_codecs.dubbo.hessian2.runs import LIST_RUN, Run, short_strings, simple_values, skip_simple_values
 from metaprotocol_codecs.dubbo.hessian2.strings import (
     raise_cut_off,
     read_integer,
@@ -161,8 +161,8 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
                 length, position = read_integer(data, position)
                 if length < 0:
                     raise DecodeError(f"a list has the length {length}", offset=start)
-                while length >= LIST_RUN and (match := list_run(data, position)) is not None:
-                    position = match.end()
+                while length >= LIST_RUN and (end := skip_simple_values(data, position, LIST_RUN)) >= 0:
+                    position = end
                     length -= LIST_RUN
                 pending += length
             elif tag in (0x55, 0x57):  # list up to a mark

@@ -34,10 +34,10 @@ def read_strings(data: bytes, position: int, count: int) -> tuple[list[str | Non
     # Short and ASCII is the rule: then every string is a slice of one text, and one look tells that all of it is.
     raw = data[position : position + _LONGEST_RUN]
     text = raw.decode("latin-1")
-    found: list[str | None] = []
+    found: list[str | None] = [None] * count
     end = 0
     try:
-        for _ in range(count):
+        for index in range(count):
             tag = raw[end]
             if tag < 0x20:
                 start = end + 1
@@ -47,7 +47,7 @@ def read_strings(data: bytes, position: int, count: int) -> tuple[list[str | Non
                 end = start + (tag - 0x30 << 8 | raw[end + 1])
             else:
                 break
-            found.append(text[start:end])
+            found[index] = text[start:end]
         else:
             if end <= len(raw) and raw[:end].isascii():
                 return found, position + end
