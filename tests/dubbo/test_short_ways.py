@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from metaprotocol_codecs.dubbo.attachments import Place, read_map
 from metaprotocol_codecs.dubbo.hessian2 import Tables, runs, skip_simple_values, skip_values
 from metaprotocol_codecs.dubbo.plain import read_plain_map
-from metaprotocol_sdk import DecodeError, Limits, Metadata, Mutation, UnsupportedMutation
+from metaprotocol_codecs.dubbo.plain_request import read_plain_request
+from metaprotocol_codecs.dubbo.request import read_request
+from metaprotocol_sdk import DecodeError, LimitExceeded, Limits, Metadata, Mutation, UnsupportedMutation
 
 LIMITS = Limits()
 
@@ -108,6 +110,57 @@ def test_a_mutation_of_plain_attachments_gives_the_bytes_of_the_long_way(message
 def test_plain_attachments_are_known_as_such():
     message = request(attachments={"a": "b"}, trailing=b"rest")
     assert read(message).state.plain_end == len(message) - 4
+
+
+PATHS = st.sampled_from([None, "org.demo.Greeter", "x" * 40, "é", "$invoke", "a" * 5000])
+TYPES = st.sampled_from(
+    [None, "", "I", "Ljava/lang/String;", "[Ljava/lang/String;J", "L;", "Lé;", "nonsense", "L" * 50]
+)
+REQUESTS = st.builds(
+    lambda path, method, types, arguments, attachments: request(
+        path=path, method=method, types=types, arguments=arguments, attachments=attachments
+    ),
+    PATHS,
+    PATHS,
+    TYPES,
+    st.sampled_from([b"", b"\x91", string("a"), string("a") + b"\x91", string("世"), b"\x79\x91", b"\x40"]),
+    PLAIN_MAPS
+    | st.dictionaries(
+        st.sampled_from(["path", "method", "generic_method", "body_path", "dubbo", "version", "group"]), TEXTS
+    ),
+)
+
+
+def outcome(read_body, message: bytes) -> tuple | str | None:
+    """Return the properties and the place of a request, or why it has none; None if it is left to the long way."""
+    try:
+        found = read_body(message, 16, LIMITS)
+    except (DecodeError, LimitExceeded) as error:
+        return str(error)
+    return None if found is None else (found[0], list(found[0])[:5], evolve(found[1], plain_end=0))
+
+
+@given(REQUESTS | PLAIN | MESSAGES.filter(lambda message: message[2] & 0x80))
+@settings(max_examples=500)
+def test_a_plain_request_is_read_as_any_request(message):
+    short_way = outcome(read_plain_request, message)
+    assert short_way is None or short_way == outcome(read_request, message)
+
+
+@given(REQUESTS | PLAIN, st.integers(0, 10**6), st.integers(0, 255))
+@settings(max_examples=500)
+def test_a_damaged_request_is_not_plain_or_is_read_as_any_request(message, place, byte):
+    at = 16 + place % (len(message) - 16)
+    damaged = message[:at] + bytes((byte,)) + message[at + 1 :]
+    for body in (damaged, damaged[:at]):
+        short_way = outcome(read_plain_request, body)
+        assert short_way is None or short_way == outcome(read_request, body)
+
+
+def test_the_usual_request_is_plain():
+    for types, arguments in [("", b""), ("Ljava/lang/String;", string("a")), ("Ljava/util/List;I", b"\x79\x91\x92")]:
+        message = request(types=types, arguments=arguments, attachments={"path": "p", "group": "g"})
+        assert outcome(read_plain_request, message) == outcome(read_request, message) is not None
 
 
 def ends_one_by_one(data: bytes, count: int) -> list[int]:

@@ -11,6 +11,7 @@ from metaprotocol_codecs.dubbo.examples import examples
 from metaprotocol_codecs.dubbo.foreign import read_foreign
 from metaprotocol_codecs.dubbo.header import EVENT, HESSIAN2, REQUEST, SERIALIZATION, TWO_WAY
 from metaprotocol_codecs.dubbo.hessian2 import read_string
+from metaprotocol_codecs.dubbo.plain_request import read_plain_request
 from metaprotocol_codecs.dubbo.request import read_request, request_properties
 from metaprotocol_codecs.dubbo.response import read_response
 from metaprotocol_codecs.dubbo.spans import message_spans
@@ -74,11 +75,11 @@ class DubboCodec(Codec):
         if len(message) < _HEADER_SIZE:
             header.LAYOUT.unpack(message)  # says what is missing
         flags, status, request_id = _read_header(message)
-        if not flags & REQUEST:
-            return self._decode_response(message, flags, status, request_id)
-        if flags & EVENT:
+        if flags & (REQUEST | EVENT) == REQUEST:
+            return self._decode_request(message, flags, request_id)
+        if flags & REQUEST:
             return self._decode_event(message, flags, request_id)
-        return self._decode_request(message, flags, request_id)
+        return self._decode_response(message, flags, status, request_id)
 
     def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
         edits = edits_for(metadata, mutation, self.limits) if mutation else []
@@ -107,7 +108,9 @@ class DubboCodec(Codec):
         metadata = Metadata(message, message_type, request_id, "", _OK, {}, _HEADER_SIZE, None, two_way)
         if flags & SERIALIZATION == HESSIAN2:
             try:
-                properties, metadata.state = read_request(message, _HEADER_SIZE, self.limits)
+                properties, metadata.state = read_plain_request(message, _HEADER_SIZE, self.limits) or read_request(
+                    message, _HEADER_SIZE, self.limits
+                )
             except ProtocolError as error:
                 error.metadata = metadata
                 raise

@@ -35,17 +35,31 @@ def read_plain_map(message: bytes, position: int, limits: Limits, attachments: d
     size = len(raw)
     if (
         not raw.isascii()
-        or size < 2
-        or raw[0] != _MAP
         or size > limits.max_value_length
         or size > limits.max_key_length
         or size > 2 * limits.max_elements
     ):
         return 0
-    # All at once to text: then every string is a slice.
-    text = raw.decode("ascii")
-    at = 1
+    end = read_plain_entries(raw, raw.decode("ascii"), 0, attachments)
+    return position + end if end else 0
+
+
+def read_plain_entries(raw: bytes, text: str, start: int, attachments: dict[str, str]) -> int:
+    """Read a plain map from bytes that were made text all at once, so that every string is a slice.
+
+    Args:
+        raw: The bytes.
+        text: The same as text, a character for each byte. That those of the map are ASCII is for the caller to see.
+        start: Where the map begins.
+        attachments: As in `read_plain_map`.
+
+    Returns:
+        The position behind the map; 0 if it is not plain.
+    """
+    at = start + 1
     try:
+        if raw[start] != _MAP:
+            return 0
         while True:
             tag = raw[at]
             if tag < 0x20:
@@ -55,7 +69,7 @@ def read_plain_map(message: bytes, position: int, limits: Limits, attachments: d
                 key_start = at + 2
                 key_end = key_start + (tag - 0x30 << 8 | raw[at + 1])
             else:
-                return position + at + 1 if tag == _END else 0
+                return at + 1 if tag == _END else 0
             tag = raw[key_end]
             if tag < 0x20:
                 start = key_end + 1

@@ -15,7 +15,6 @@ from metaprotocol_sdk import DecodeError, Limits
 
 # JVM specification 4.3.2: field descriptors, one behind the other.
 _DESCRIPTORS = re.compile(r"(?:\[*+(?:[VZBCDFIJS]|L[^;]+;))*+")
-_OBJECTS = re.compile(r"(?:\[*+L[^;]++;)*+")
 _DESCRIPTOR = re.compile(r"\[*+(?:[VZBCDFIJS]|L[^;]+;)")
 
 # The properties that a body tells; `version` and `group` are attachments too.
@@ -132,8 +131,8 @@ def count_parameters(types: str | None, position: int) -> int:
     """
     if not types:
         return 0
-    if _OBJECTS.fullmatch(types) is not None:
-        return types.count(";")
+    if types[0] == "L" and 1 < types.find(";") == len(types) - 1:
+        return 1  # one object is the rule
     if _DESCRIPTORS.fullmatch(types) is None:
         raise DecodeError(
             f"the parameter types {types[:80]!r} are no JVM field descriptors", offset=position, field="parameter_types"
