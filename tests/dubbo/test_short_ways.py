@@ -157,6 +157,13 @@ def test_a_damaged_request_is_not_plain_or_is_read_as_any_request(message, place
         assert short_way is None or short_way == outcome(read_request, body)
 
 
+def test_a_character_of_two_bytes_moves_no_end():
+    # Counted in bytes, the value would end before its last character, which ends a map.
+    message = request(attachments={"a": "éZ"}, trailing=b"Z")
+    assert read_plain_request(message, 16, LIMITS) is None
+    assert read(message).properties["a"] == "éZ"
+
+
 def test_the_usual_request_is_plain():
     for types, arguments in [("", b""), ("Ljava/lang/String;", string("a")), ("Ljava/util/List;I", b"\x79\x91\x92")]:
         message = request(types=types, arguments=arguments, attachments={"path": "p", "group": "g"})
