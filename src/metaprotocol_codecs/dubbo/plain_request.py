@@ -32,8 +32,7 @@ def read_plain_request(message: bytes, position: int, limits: Limits) -> tuple[d
     Raises:
         DecodeError: The parameter types are none, or the arguments cannot be skipped.
     """
-    raw = message[position:]
-    size = len(raw)
+    size = len(message) - position
     if (
         size > _LONGEST
         or size > limits.max_value_length
@@ -42,6 +41,7 @@ def read_plain_request(message: bytes, position: int, limits: Limits) -> tuple[d
     ):
         return None
     # All at once to text: then every string is a slice.
+    raw = message[position:]
     text = raw.decode("latin-1")
     is_ascii = text.isascii()
     strings: list[str] = []

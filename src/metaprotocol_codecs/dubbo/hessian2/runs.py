@@ -21,14 +21,9 @@ LIST_RUN = 16
 """How many elements of a list are skipped together."""
 
 
-def _sized(first: int, last: int, base: int, content: bytes) -> bytes:
-    """Return a pattern of values whose first byte tells their size, from type code `first` to `last`."""
-    alternatives = (rb"\x%02x%s{%d}" % (tag, content, tag - base) for tag in range(first, last + 1))
-    # The look ahead passes by eight of them at once.
-    return rb"(?=[\x%02x-\x%02x])(?:%s)" % (first, last, b"|".join(alternatives))
-
-
-_STRING = b"|".join((*(_sized(size, min(size + 7, 31), 0, rb"[\x00-\x7f]") for size in (1, 9, 17, 25)), rb"\x00"))
+# A pattern for each size: the engine passes by those that begin with another byte faster than it looks ahead.
+_STRING = b"|".join(rb"\x%02x[\x00-\x7f]{%d}" % (size, size) for size in range(32))
+_BINARY = b"|".join(rb"\x%02x.{%d}" % (0x20 + size, size) for size in range(16))
 _VALUE = b"|".join(
     (
         rb"[\x80-\xbf\xd8-\xefNTF\x5b\x5c]",  # int and long of 1 byte, null, true, false, 0.0, 1.0
@@ -37,7 +32,7 @@ _VALUE = b"|".join(
         rb"[\xc0-\xcf\xf0-\xff\x5d].",  # int, long and double of 2 bytes
         rb"[\xd0-\xd7\x38-\x3f\x5e]..",  # int, long and double of 3 bytes
         _STRING,
-        _sized(0x20, 0x2F, 0x20, b"."),
+        _BINARY,
     )
 )
 

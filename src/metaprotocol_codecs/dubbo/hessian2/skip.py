@@ -7,6 +7,8 @@ declared size, and since every value takes at least one byte, time and memory ar
 
 from __future__ import annotations
 
+import re
+
 from metaprotocol_codecs.dubbo.hessian2.runs import LIST_RUN, Run, short_strings, simple_values, skip_simple_values
 from metaprotocol_codecs.dubbo.hessian2.strings import (
     raise_cut_off,
@@ -72,6 +74,9 @@ def _widths() -> bytes:
 
 
 _WIDTHS = _widths()
+
+# Chunks of a binary of 8,189 bytes: in these, Java's writers write a long one.
+_skip_full_chunks = re.compile(rb"(?:\x41\x1f\xfd.{8189})++", re.DOTALL).match
 
 
 def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at: int = -1) -> int:
@@ -256,6 +261,9 @@ def read_type_end(data: bytes, position: int, tables: Tables) -> int:
 
 
 def _skip_binary(data: bytes, position: int) -> int:
+    match = _skip_full_chunks(data, position)
+    if match is not None:
+        position = match.end()
     while True:
         tag = data[position]
         if 0x20 <= tag <= 0x2F:
