@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from metaprotocol_cli.terminal import arrow, printable
-from metaprotocol_sdk import Direction
+from metaprotocol_cli.terminal import arrow
+from metaprotocol_sdk import Direction, printable
 
 if TYPE_CHECKING:
     from rich.live import Live
