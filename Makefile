@@ -26,7 +26,7 @@ demo: $(RUNTIME)  ## Show a recorded Dubbo message, field by field
 
 test: $(TEST)  ## Run the tests and report their coverage; ARGS="tests/sdk -k framing" chooses some
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest -n auto --dist loadfile $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
