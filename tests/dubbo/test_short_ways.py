@@ -199,6 +199,7 @@ SIMPLE = [
     *(bytes((tag,)) + b"\xff\n\0Z" for tag in b"IY\x5f\x4b"),
     *(bytes((tag,)) + b"\xff\n\0Z\xff\n\0Z" for tag in b"LDJ"),
     *(bytes((size,)) + b"\n\x7f" * (size // 2) + b"~" * (size % 2) for size in range(1, 32)),
+    *(bytes((0x30, size)) + b"\n" * size for size in range(32, 64)),
     *(bytes((0x20 + size,)) + b"\xff" * size for size in range(16)),
 ]
 
@@ -206,7 +207,8 @@ SIMPLE = [
 def test_a_run_of_all_simple_values_is_skipped_at_once():
     for value in SIMPLE:
         assert skip_simple_values(value * 3 + b"rest", 0, 3) == len(value) * 3
-    assert skip_simple_values(b"".join(SIMPLE[:64]), 0, 64) == len(b"".join(SIMPLE[:64]))
+    for values in (SIMPLE[:64], SIMPLE[-64:]):
+        assert skip_simple_values(b"".join(values), 0, 64) == len(b"".join(values))
 
 
 def test_no_values_are_a_run_and_too_many_are_none():
@@ -225,7 +227,7 @@ def test_objects_of_a_class_are_skipped_whether_their_fields_are_simple_or_not()
 
 
 @pytest.mark.parametrize("length", [15, 16, 17, 33])
-@pytest.mark.parametrize("odd", ["世", "x" * 40])
+@pytest.mark.parametrize("odd", ["世", "x" * 64])
 def test_lists_are_skipped_whether_their_elements_are_simple_or_not(length, odd):
     head = b"X" + (bytes((0x90 + length,)))
     for place in (None, 0, length // 2, length - 1):

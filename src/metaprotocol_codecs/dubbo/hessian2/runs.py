@@ -1,6 +1,6 @@
 """Skips runs of simple values of Hessian 2.0 with one call of the regular expression engine.
 
-Simple is a value that holds no other and is short: a number, a date, a boolean, null, and strings of up to 31 ASCII
+Simple is a value that holds no other and is short: a number, a date, a boolean, null, and strings of up to 63 ASCII
 characters and binaries of up to 15 bytes. Possessive quantifiers keep the engine from ever going back, so a run that is
 not simple throughout costs no more than a look at its bytes.
 """
@@ -22,7 +22,9 @@ LIST_RUN = 16
 
 
 # A pattern for each size: the engine passes by those that begin with another byte faster than it looks ahead.
-_STRING = b"|".join(rb"\x%02x[\x00-\x7f]{%d}" % (size, size) for size in range(32))
+_SHORT = b"|".join(rb"\x%02x[\x00-\x7f]{%d}" % (size, size) for size in range(32))
+_LONGER = b"|".join(rb"\x%02x[\x00-\x7f]{%d}" % (size, size) for size in range(32, 64))
+_STRING = rb"%s|\x30(?:%s)" % (_SHORT, _LONGER)
 _BINARY = b"|".join(rb"\x%02x.{%d}" % (0x20 + size, size) for size in range(16))
 _VALUE = b"|".join(
     (
@@ -51,7 +53,7 @@ def simple_values(count: int) -> Run | None:
 
 
 def short_strings(count: int) -> Run | None:
-    """Return what skips so many short strings; None if there are more than `LONGEST_RUN`."""
+    """Return what skips so many strings of up to 63 ASCII characters; None if there are more than `LONGEST_RUN`."""
     return _short_strings(count) if count <= LONGEST_RUN else None
 
 
