@@ -1,4 +1,8 @@
-"""What is promised of the Dubbo codec."""
+"""What is promised of the Dubbo codec.
+
+That costs are flat is seen to a fifth: so much does the same code differ between two turns on a busy machine. The tests
+of the SDK count its work exactly.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,10 @@ TARGETS = (
     Target("replace a key: dubbo-ssl-python takes 12 times", mutation.REPLACED_KEY, _DUBBO_SSL, _OURS, least=12),
     Target("decode 120 KB: at most 3 times a small request", decoding.NAME, (BINARY.name, OURS), _OURS, most=3),
     Target(
-        "byte by byte: a byte of 120 KB costs what one of 300 bytes does",
+        "byte by byte: a byte of 120 KB costs as one of a small request",
         framing.BYTEWISE,
         (BINARY.name, OURS),
         _OURS,
-        most=1.1,
+        most=1.2,
     ),
 )

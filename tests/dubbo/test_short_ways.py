@@ -246,5 +246,5 @@ def test_what_is_kept_of_counts_from_the_wire_is_bounded():
         skip_values(b"X" + b"I" + count.to_bytes(4) + b"N" * count, 0, 1, Tables())
         if count < 200:
             skip_values(fields + b"\0" * count + b"\x60" + b"N" * count, 0, 1, Tables())
-    kept = [runs._simple_values.cache_info().currsize, runs._short_strings.cache_info().currsize]
+    kept = [runs.simple_values.cache_info().currsize, runs.short_strings.cache_info().currsize]
     assert max(kept) <= runs.LONGEST_RUN + 1

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.dubbo.attachments import Place
-from metaprotocol_codecs.dubbo.hessian2 import Tables, skip_simple_values, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import Tables, skip_values
+from metaprotocol_codecs.dubbo.hessian2.runs import LONGEST_RUN, simple_values
 from metaprotocol_codecs.dubbo.plain import read_plain_entries
 from metaprotocol_codecs.dubbo.request import GENERIC_METHODS, count_parameters
+from metaprotocol_sdk import DecodeError
 
 if TYPE_CHECKING:
     from metaprotocol_sdk import Limits
@@ -22,15 +24,12 @@ _FIVE = range(5)
 
 
 def read_plain_request(message: bytes, position: int, limits: Limits) -> tuple[dict[str, str], Place] | None:
-    """Return what `request.read_request` would, or None if the request is not plain.
+    """Return what `request.read_request` would; None if the request is not plain, or cannot be read.
 
     Args:
         message: A Dubbo message.
         position: Where its body begins.
         limits: Bounds of what is built.
-
-    Raises:
-        DecodeError: The parameter types are none, or the arguments cannot be skipped.
     """
     size = len(message) - position
     if (
@@ -63,10 +62,15 @@ def read_plain_request(message: bytes, position: int, limits: Limits) -> tuple[d
     dubbo, path, version, method, types = strings
     if end > size or method in GENERIC_METHODS or not (is_ascii or raw[:end].isascii()):
         return None
-    arguments = count_parameters(types, position)
-    map_start = skip_simple_values(raw, end, arguments)
-    if map_start < 0:
-        map_start = skip_values(message, position + end, arguments, Tables()) - position
+    try:
+        arguments = count_parameters(types, position)
+        match = simple_values(arguments)(raw, end) if arguments <= LONGEST_RUN else None
+        if match is not None:
+            map_start = match.end()
+        else:
+            map_start = skip_values(message, position + end, arguments, Tables()) - position
+    except DecodeError:
+        return None
     properties = {"interface": path, "method": method, "version": version, "parameter_types": types, "dubbo": dubbo}
     map_end = read_plain_entries(raw, text, map_start, properties)
     if not map_end or not (is_ascii or raw[map_start:map_end].isascii()):

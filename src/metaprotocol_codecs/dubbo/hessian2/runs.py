@@ -39,30 +39,23 @@ _VALUE = b"|".join(
 )
 
 
-def skip_simple_values(data: bytes, position: int, count: int) -> int:
-    """Return the position behind so many values; -1 if they are not all simple, or more than `LONGEST_RUN`."""
-    if count > LONGEST_RUN:
-        return -1
-    match = _simple_values(count)(data, position)
-    return -1 if match is None else match.end()
-
-
-def simple_values(count: int) -> Run | None:
-    """Return what skips so many simple values; None if there are more than `LONGEST_RUN`."""
-    return _simple_values(count) if count <= LONGEST_RUN else None
-
-
-def short_strings(count: int) -> Run | None:
-    """Return what skips so many strings of up to 63 ASCII characters; None if there are more than `LONGEST_RUN`."""
-    return _short_strings(count) if count <= LONGEST_RUN else None
-
-
-# What is kept for ever is bounded by those who call these.
 @cache
-def _simple_values(count: int) -> Run:
+def simple_values(count: int) -> Run:
+    """Return what skips so many simple values.
+
+    Args:
+        count: 0 to `LONGEST_RUN`; the caller sees to that, because what is returned is kept for ever.
+    """
     return re.compile(b"(?:%s){%d}+" % (_VALUE, count), re.DOTALL).match
 
 
 @cache
-def _short_strings(count: int) -> Run:
+def short_strings(count: int) -> Run:
+    """Return what skips so many strings of up to 63 ASCII characters; see `simple_values`."""
     return re.compile(b"(?:%s){%d}+" % (_STRING, count), re.DOTALL).match
+
+
+def skip_simple_values(data: bytes, position: int, count: int) -> int:
+    """Return the position behind so many values; -1 if they are not all simple, or more than `LONGEST_RUN`."""
+    match = simple_values(count)(data, position) if count <= LONGEST_RUN else None
+    return -1 if match is None else match.end()

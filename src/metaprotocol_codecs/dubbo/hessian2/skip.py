@@ -9,7 +9,14 @@ from __future__ import annotations
 
 import re
 
-from metaprotocol_codecs.dubbo.hessian2.runs import LIST_RUN, Run, short_strings, simple_values, skip_simple_values
+from metaprotocol_codecs.dubbo.hessian2.runs import (
+    LIST_RUN,
+    LONGEST_RUN,
+    Run,
+    short_strings,
+    simple_values,
+    skip_simple_values,
+)
 from metaprotocol_codecs.dubbo.hessian2.strings import (
     raise_cut_off,
     read_integer,
@@ -148,7 +155,9 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
             if 0x60 <= tag < 0x70:
                 position += 1
                 fields = _fields(field_counts, tag - 0x60, start)
-                run = runs[tag] if tag in runs else runs.setdefault(tag, simple_values(fields))
+                if tag not in runs:
+                    runs[tag] = simple_values(fields) if fields <= LONGEST_RUN else None
+                run = runs[tag]
                 match = None if run is None else run(data, position)
                 if match is None:
                     runs[tag] = None
@@ -236,8 +245,7 @@ def skip_class_definition(data: bytes, position: int, field_counts: list[int]) -
     count, position = read_integer(data, position)
     if count < 0:
         raise DecodeError(f"a class has {count} fields", offset=start)
-    run = short_strings(count)
-    match = None if run is None else run(data, position)
+    match = short_strings(count)(data, position) if count <= LONGEST_RUN else None
     if match is None:
         for _ in range(count):
             position = skip_string(data, position)
