@@ -26,7 +26,7 @@ _RESULTS = Path(__file__).parent / "results.json"
 
 @click.command(epilog="Load on the machine changes the times and hardly the ratios. A full run takes some minutes.")
 @click.option("--quick", is_flag=True, help="A few messages and rounds: shows that it runs, not how fast.")
-@click.option("--case", "words", multiple=True, metavar="WORD", help="Only tasks and messages with this in their name.")
+@click.option("--case", "words", multiple=True, metavar="WORD", help="Only what has this in its name; repeatable.")
 @click.option("--list", "listing", is_flag=True, help="Show what can be measured, and stop.")
 @click.option("--rounds", type=click.IntRange(1), help=f"Rounds of each task.  [default: {THOROUGH.rounds}]")
 @click.option(
@@ -47,6 +47,8 @@ def main(*, quick: bool, words: Sequence[str], listing: bool, rounds: int | None
     tasks = [chosen for task in tasks if (chosen := _only(task, words)) is not None]
     if not tasks:
         raise click.ClickException(f"No task has {' and '.join(words)} in its name; --list shows them all.")
+    if not path.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {path.parent}", param_hint="--json")
     if listing:
         for task in tasks:
             for subject in dict.fromkeys(lane.subject for lane in task.lanes):

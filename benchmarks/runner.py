@@ -2,17 +2,18 @@
 
 pyperf's own runner measures one program after the other, each in processes of its own. On a shared machine, whose speed
 changes by half within a minute, the ratio of two such times says little. Here the lanes of a task take turns of some
-milliseconds, a ratio is formed within each round, and the median of the rounds counts. The clock is pyperf's, and so is
-the file that the times are kept in.
+milliseconds, a ratio is formed within each round, and the median of the rounds counts. Nothing here waits, so the clock
+is the process's own time on the processor, which stands still while another program has it. The times are kept in
+pyperf's file.
 """
 
 from __future__ import annotations
 
 import gc
+from time import process_time
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
-from pyperf import perf_counter
 
 from benchmarks.model import Lane, Result, Task, Times, WrongAnswerError
 
@@ -34,6 +35,9 @@ class Plan:
     seconds: float
     inputs: int | None = None
 
+
+_TICK = 1e-6
+"""Seconds; a clock that did not move must not make a ratio infinite."""
 
 THOROUGH = Plan(rounds=15, seconds=0.02)
 QUICK = Plan(rounds=3, seconds=0.002, inputs=8)
@@ -83,8 +87,7 @@ def _objection(lane: Lane) -> str | None:
 
 
 def _seconds(run: Callable[[Any], Any], inputs: Sequence[Any]) -> float:
-    start = perf_counter()
+    start = process_time()
     for item in inputs:
         run(item)
-    seconds: float = perf_counter() - start
-    return seconds
+    return max(process_time() - start, _TICK)

@@ -47,6 +47,12 @@ def test_the_tasks_can_be_listed_and_chosen():
     assert benchmarks("--list", "--case", "error").stdout == "dubbo: error reply, small\n"
 
 
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_timed():
+    done = benchmarks("--quick", "--json", "no/such/folder/times.json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Invalid value for --json: there is no folder no/such/folder" in done.stderr
+
+
 def test_a_choice_that_matches_nothing_is_a_mistake_not_a_traceback():
     done = benchmarks("--case", "nonsense")
     assert (done.returncode, done.stderr) == (1, "Error: No task has nonsense in its name; --list shows them all.\n")
