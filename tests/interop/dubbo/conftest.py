@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(params=VERSIONS, ids=lambda version: f"dubbo-{version.number}")
 def version(request: pytest.FixtureRequest) -> DubboVersion:
-    """Apache Dubbo Java 2.7, and 3."""
+    """Dubbo Java 2.6, 2.7 and 3."""
     try:
         install_java(request.param)
     except NotInstalled as error:

@@ -1,6 +1,7 @@
 """A Java consumer calls a Java provider through a relay that adds an attachment to each request and each response."""
 
 import pytest
+from peers.dubbo_java import VERSIONS
 from relay import running_relay
 
 # Method, argument, and what else the client is told.
@@ -74,6 +75,12 @@ def test_a_oneway_call_arrives_with_the_attachment_and_the_next_call_is_answered
     assert [call["attachments"]["x-zone"] for call in calls] == ["eu-1", "eu-1"]
 
 
+@pytest.mark.parametrize(
+    "version",
+    [version for version in VERSIONS if version.has_futures],
+    ids=lambda version: f"dubbo-{version.number}",
+    indirect=True,
+)
 def test_answers_that_overtake_each_other_find_their_calls(consumer, provider, relay):
     with consumer.client(relay.port) as client:
         assert client.call("meet", "8")["same"] is True

@@ -33,30 +33,30 @@ def error_of(consumer, folder, error_type, **parameters):
 
 
 @pytest.mark.parametrize("error_type", [each.value for each in ErrorType if each is not ErrorType.TIMEOUT])
-def test_an_error_reply_is_a_network_exception_with_our_text(error_type, consumer, tmp_path):
+def test_an_error_reply_is_a_network_exception_with_our_text(error_type, version, consumer, tmp_path):
     outcome = error_of(consumer, tmp_path, error_type)
-    assert (outcome["exception"], outcome["code"]) == ("org.apache.dubbo.rpc.RpcException", NETWORK_EXCEPTION)
+    assert (outcome["exception"], outcome["code"]) == (version.rpc_exception, NETWORK_EXCEPTION)
     assert TEXT in outcome["message"]
 
 
-def test_a_timeout_reply_is_a_timeout_exception(consumer, tmp_path):
+def test_a_timeout_reply_is_a_timeout_exception(version, consumer, tmp_path):
     outcome = error_of(consumer, tmp_path, "timeout")
-    assert (outcome["exception"], outcome["code"]) == ("org.apache.dubbo.rpc.RpcException", TIMEOUT_EXCEPTION)
+    assert (outcome["exception"], outcome["code"]) == (version.rpc_exception, TIMEOUT_EXCEPTION)
 
 
 @pytest.mark.parametrize(("version", "serialization"), OTHER_SERIALIZATIONS, indirect=["version"])
 @pytest.mark.parametrize(("error_type", "code"), [("over_limit", NETWORK_EXCEPTION), ("timeout", TIMEOUT_EXCEPTION)])
 def test_a_consumer_that_speaks_another_serialization_reads_the_reply(
-    error_type, code, serialization, consumer, tmp_path
+    error_type, code, version, serialization, consumer, tmp_path
 ):
     outcome = error_of(consumer, tmp_path, error_type, serialization=serialization)
-    assert (outcome["exception"], outcome["code"]) == ("org.apache.dubbo.rpc.RpcException", code)
+    assert (outcome["exception"], outcome["code"]) == (version.rpc_exception, code)
     assert code == TIMEOUT_EXCEPTION or TEXT in outcome["message"]
 
 
-def test_a_generic_call_fails_in_the_same_way(consumer, tmp_path):
+def test_a_generic_call_fails_in_the_same_way(version, consumer, tmp_path):
     outcome = error_of(consumer, tmp_path, "unauthorized", generic="true")
-    assert (outcome["exception"], outcome["code"]) == ("org.apache.dubbo.rpc.RpcException", NETWORK_EXCEPTION)
+    assert (outcome["exception"], outcome["code"]) == (version.rpc_exception, NETWORK_EXCEPTION)
     assert TEXT in outcome["message"]
 
 

@@ -2,8 +2,9 @@
 
 import time
 
+import pytest
 from dubbo_frames import wait_for_frames
-from peers.dubbo_java import JavaProvider
+from peers.dubbo_java import DUBBO_2_6, JavaProvider
 from peers.processes import PATIENCE
 from relay import running_relay
 
@@ -26,15 +27,19 @@ def test_heartbeats_keep_an_idle_connection_alive_beyond_its_interval(consumer, 
     assert len(relay.manifest) == 1
 
 
-def test_a_relay_without_a_provider_answers_heartbeats_itself(consumer, tmp_path):
+@pytest.mark.parametrize("version", [DUBBO_2_6], ids=["dubbo-2.6.12"], indirect=True)
+def test_a_provider_that_sends_heartbeats_itself_is_answered(version, consumer, tmp_path):
     with (
-        running_relay(tmp_path / "recorded", None, codec="dubbo", reply_error="no_healthy_upstream") as relay,
-        consumer.client(relay.port, heartbeat=500) as client,
+        JavaProvider(version, tmp_path, heartbeat=500) as provider,
+        running_relay(tmp_path / "recorded", provider.ports["hessian2"], codec="dubbo", **MUTATIONS) as relay,
+        consumer.client(relay.port) as client,
     ):
-        client.call("echo", "hello")
-        wait_for_frames(relay.folder, "c2s", lambda frame: frame.is_heartbeat, 5)
-        client.call("echo", "again")
-    assert len(relay.manifest) == 1  # it has not connected again
+        assert client.call("echo", "hello")["same"] is True
+        asked = wait_for_frames(relay.folder, "s2c", lambda frame: frame.is_heartbeat and frame.is_request, 4)
+        answered = wait_for_frames(relay.folder, "c2s", lambda frame: frame.is_heartbeat and not frame.is_request, 4)
+        assert client.call("echo", "again")["same"] is True
+    assert {frame.request_id for frame in asked[:4]} <= {frame.request_id for frame in answered}
+    assert len(relay.manifest) == 1
 
 
 def test_a_provider_that_shuts_down_says_so_and_is_called_no_more(version, consumer, tmp_path):

@@ -1,4 +1,4 @@
-"""A Java consumer of one version of Dubbo calls a provider of the other, through a relay that adds attachments."""
+"""A Java consumer of one version of Dubbo calls a provider of another, through a relay that adds attachments."""
 
 import pytest
 from peers.dubbo_java import DUBBO_2_7, DUBBO_3, JavaProvider
@@ -9,7 +9,7 @@ CALLS = [("echo", "unicode"), ("echo", "null"), ("bytes", "40000"), ("node", "ob
 
 @pytest.fixture
 def other_provider(version, running):
-    provider = running(JavaProvider, DUBBO_3 if version is DUBBO_2_7 else DUBBO_2_7)
+    provider = running(JavaProvider, DUBBO_2_7 if version is DUBBO_3 else DUBBO_3)
     provider.forget()
     return provider
 

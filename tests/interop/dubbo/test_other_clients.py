@@ -3,6 +3,7 @@
 import pytest
 from peers.cache import NotInstalled
 from peers.dubbo_clients import CLIENTS, OtherClient
+from peers.dubbo_java import DUBBO_2_7, DUBBO_3
 from relay import running_relay
 from required import require
 
@@ -13,6 +14,11 @@ def kind(request):
         request.param.prepare()
     except NotInstalled as error:
         require("interop", f"{request.param.name}: {error}")
+    return request.param
+
+
+@pytest.fixture(params=[DUBBO_2_7, DUBBO_3], ids=lambda version: f"dubbo-{version.number}")
+def version(request):
     return request.param
 
 

@@ -27,20 +27,31 @@ class DubboVersion:
         profile: What goes with it, in pom.xml.
         serializations: Those that this version ships or that go with it; hessian2 is the first.
         settings: Java properties that this version needs.
+        package: Where its classes are.
+        has_futures: Whether a method may return a CompletableFuture.
     """
 
     number: str
     profile: str
     serializations: tuple[str, ...]
     settings: tuple[str, ...] = ()
+    package: str = "org.apache.dubbo"
+    has_futures: bool = True
+
+    @property
+    def rpc_exception(self) -> str:
+        """The class of the exceptions that are not the service's own."""
+        return f"{self.package}.rpc.RpcException"
 
 
-DUBBO_2_7 = DubboVersion(
-    "2.7.23", "dubbo-2.7", ("hessian2", "fastjson", "kryo", "nativejava"), ("-Ddubbo.registry.address=N/A",)
+_NO_REGISTRY = ("-Ddubbo.registry.address=N/A",)
+DUBBO_2_6 = DubboVersion(
+    "2.6.12", "dubbo-2.6", ("hessian2",), _NO_REGISTRY, package="com.alibaba.dubbo", has_futures=False
 )
+DUBBO_2_7 = DubboVersion("2.7.23", "dubbo-2.7", ("hessian2", "fastjson", "kryo", "nativejava"), _NO_REGISTRY)
 # With an address, even of no registry, Dubbo 3 opens a port for its metadata.
 DUBBO_3 = DubboVersion("3.3.6", "dubbo-3", ("hessian2", "fastjson2", "nativejava"))
-VERSIONS = (DUBBO_2_7, DUBBO_3)
+VERSIONS = (DUBBO_2_6, DUBBO_2_7, DUBBO_3)
 
 
 def install_java(version: DubboVersion) -> Path:
@@ -54,15 +65,21 @@ def install_java(version: DubboVersion) -> Path:
 
     def install(folder: Path) -> None:
         copy_dependencies(pom, [f"-P{version.profile}", f"-Ddubbo.version={version.number}"], folder / "jars")
-        compile_java(sources, folder / "jars", folder / "classes")
+        (folder / "sources").mkdir()
+        for source in sources:
+            text = source.read_text("utf-8").replace("org.apache.dubbo", version.package)
+            (folder / "sources" / source.name).write_text(text, "utf-8")
+        compile_java(sorted((folder / "sources").iterdir()), folder / "jars", folder / "classes")
         # Dubbo replaces 127.0.0.1 by an address of the machine that others can reach; a name it leaves alone.
         (folder / "hosts").write_text(f"127.0.0.1 dubbo.test {os.uname().nodename}\n", "ascii")
 
-    return installed(f"dubbo-java-{version.number}", [version.number, pom, *sources], install)
+    return installed(f"dubbo-java-{version.number}", [version.number, version.package, pom, *sources], install)
 
 
 class _JavaProgram(PeerProcess):
-    def __init__(self, version: DubboVersion, program: str, arguments: Sequence[str], log: Path) -> None:
+    def __init__(
+        self, version: DubboVersion, program: str, arguments: Sequence[str], log: Path, settings: Sequence[str] = ()
+    ) -> None:
         folder = install_java(version)
         options = [
             "-Xmx256m",
@@ -71,6 +88,7 @@ class _JavaProgram(PeerProcess):
             "-Djdk.net.hosts.file=hosts",  # no other name is looked up
             "-DDUBBO_IP_TO_BIND=dubbo.test",
             *version.settings,
+            *settings,
         ]
         for package in _PACKAGES:
             options += ["--add-opens", f"java.base/java.{package}=ALL-UNNAMED"]
@@ -86,10 +104,14 @@ class JavaProvider(_JavaProgram):
         version: Of Dubbo.
         folder: For its log.
         serializations: Those that it offers; by default all that its version has.
+        heartbeat: Milliseconds after which it sends a heartbeat, or gives up; by default a minute.
     """
 
-    def __init__(self, version: DubboVersion, folder: Path, serializations: Sequence[str] = ()) -> None:
-        super().__init__(version, "Provider", serializations or version.serializations, folder / "provider.log")
+    def __init__(
+        self, version: DubboVersion, folder: Path, serializations: Sequence[str] = (), heartbeat: int = 60_000
+    ) -> None:
+        log, setting = folder / "provider.log", f"-Dinterop.heartbeat={heartbeat}"
+        super().__init__(version, "Provider", serializations or version.serializations, log, [setting])
         self.ports: dict[str, int] = {}
         """Where it listens, by serialization."""
 

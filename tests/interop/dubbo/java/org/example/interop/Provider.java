@@ -16,7 +16,7 @@ import org.apache.dubbo.config.ServiceConfig;
  * Offers {@link DemoService} on a port for each serialization that the arguments name, plain and as group "blue",
  * version "1.2.3". Prints {"listening": {serialization: port}} when it is ready, and then a line for each call. It
  * repeats what it reads from its standard input as {"mark": line}, and halts at the end of it; SIGTERM is the graceful
- * shutdown of Dubbo.
+ * shutdown of Dubbo. The property interop.heartbeat is its interval of heartbeats in milliseconds.
  */
 public final class Provider {
     private Provider() {}
@@ -30,6 +30,7 @@ public final class Provider {
         for (String serialization : serializations) {
             ProtocolConfig protocol = new ProtocolConfig("dubbo", freePort());
             protocol.setSerialization(serialization);
+            protocol.setHeartbeat(Integer.getInteger("interop.heartbeat"));
             export(application, protocol, implementation, null, null);
             export(application, protocol, implementation, "blue", "1.2.3");
             ports.put(serialization, protocol.getPort());

@@ -9,7 +9,6 @@ final class Settings {
     static ApplicationConfig application(String name) {
         ApplicationConfig application = new ApplicationConfig(name);
         application.setQosEnable(false);
-        application.setRegisterConsumer(false);
         application.setLogger("jdk");
         return application;
     }
