@@ -81,6 +81,19 @@ def boundaries(messages: Iterable[Metadata]) -> list[tuple[int, int]]:
     return found
 
 
+def names_in(archive: Path) -> list[str]:
+    """Return the names of the connections that a `.tar.xz` of vectors holds."""
+    with tarfile.open(archive) as tar:
+        return [name.removesuffix(".c2s.bin") for name in tar.getnames() if name.endswith(".c2s.bin")]
+
+
+def unpack_vectors(archive: Path, target: Path) -> Path:
+    """Return `target`, which then holds the connections of a `.tar.xz` of vectors."""
+    with tarfile.open(archive) as tar:
+        tar.extractall(target, filter="data")
+    return target
+
+
 def unpack_corpus(source: Path, target: Path) -> Path | None:
     """Return a folder that holds the corpus's folders unpacked; None if `source` holds no corpus.
 

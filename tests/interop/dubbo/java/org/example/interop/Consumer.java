@@ -11,9 +11,10 @@ import java.util.Map;
  * Calls the provider as it is told. Reads a command from each line of its standard input, whose words are separated by
  * tabs, and answers with one JSON object:
  *
- * connect NAME PORT [PARAMETER=VALUE]...    makes a client; the parameters are those of a Dubbo URL
+ * connect NAME PORT [PARAMETER=VALUE]...      makes a client; the parameters are those of a Dubbo URL
  * call NAME METHOD [ARGUMENT] [+KEY=VALUE]... calls; see {@link Client} for the methods; +KEY=VALUE adds an attachment
- * disconnect NAME                           ends a client
+ * disconnect NAME                             ends a client
+ * values                                      lists the arguments that have a name, between tabs
  */
 public final class Consumer {
     private final Map<String, Client> clients = new HashMap<>();
@@ -36,6 +37,8 @@ public final class Consumer {
                 case "connect":
                     clients.put(words[1], new Client(Integer.parseInt(words[2]), pairs(words, 3, "")));
                     return Json.object("connected", words[1]);
+                case "values":
+                    return Json.object("values", String.join("\t", Values.BY_NAME.keySet()));
                 case "disconnect":
                     clients.remove(words[1]).close();
                     return Json.object("disconnected", words[1]);

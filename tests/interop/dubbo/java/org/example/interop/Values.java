@@ -67,7 +67,7 @@ final class Values {
         BY_NAME.put("list of 300", new ArrayList<>(java.util.Collections.nCopies(300, "item")));
         BY_NAME.put("nested lists", nested(60));
         BY_NAME.put("empty map", new HashMap<>());
-        BY_NAME.put("map", new HashMap<>(Map.of("text", UNICODE, "number", 7, "big", 1L << 40, "list", List.of())));
+        BY_NAME.put("map", new HashMap<>(Map.of("text", UNICODE, "number", 7, "big", 1L << 40, "list", new ArrayList<>())));
         BY_NAME.put("map of int keys", new HashMap<>(Map.of(1, "one", 2, "two")));
         BY_NAME.put("object", node());
         BY_NAME.put("shared", shared());
