@@ -2,11 +2,13 @@
 
     .venv/bin/python tests/interop/record_vectors.py [NAME...]
 
-A NAME is that of an archive, such as dubbo-java-2.7.23; without one, all are recorded.
+A NAME is that of an archive, such as dubbo-java-2.7.23, or awesomerpc; without one, all are recorded.
 """
 
 import io
 import json
+import shutil
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -170,6 +172,27 @@ def record_sofa_server(archive: Archive, logs: Path) -> None:
         archive.record("calls", server.port, java_scenario(consumer, None, calls, group="blue", version="1.2.3"))
 
 
+def record_awesomerpc() -> None:
+    """Record the programs of examples/awesomerpc, and what the client prints."""
+    programs, folder = ROOT / "examples" / "awesomerpc", VECTORS / "awesomerpc"
+    with (
+        tempfile.TemporaryDirectory() as recorded,
+        subprocess.Popen([sys.executable, programs / "server.py", "0"], stdout=subprocess.PIPE, text=True) as server,
+    ):
+        try:
+            port = int(server.stdout.readline().split()[-1])
+            with running_relay(Path(recorded) / "recorded", port) as relay:
+                client = [sys.executable, programs / "client.py", str(relay.port)]
+                printed = subprocess.run(client, check=True, capture_output=True, text=True, timeout=60).stdout
+        finally:
+            server.terminate()
+        folder.mkdir(exist_ok=True)
+        for suffix in ("c2s.bin", "s2c.bin", "chunks.json"):
+            shutil.copy(relay.folder / f"conn1.{suffix}", folder / f"example.{suffix}")
+    (folder / "example.said.txt").write_text(printed, "utf-8")
+    print("awesomerpc: example")
+
+
 def main(names: list[str]) -> None:
     """Record the archives of these names, or all."""
     recorders: dict[str, Callable[[Archive, Path], None]] = {
@@ -179,9 +202,12 @@ def main(names: list[str]) -> None:
     for kind in CLIENTS:
         recorders[f"{kind.name}-{kind.version}"] = lambda archive, logs, kind=kind: record_others(kind, archive, logs)
     recorders["sofa-rpc-node-server-2.10.0"] = record_sofa_server
-    for name in names or recorders:
+    for name in names or [*recorders, "awesomerpc"]:
+        if name == "awesomerpc":
+            record_awesomerpc()
+            continue
         if name not in recorders:
-            sys.exit(f"there is no archive {name}; there are: {', '.join(recorders)}")
+            sys.exit(f"there is no {name}; there are: {', '.join(recorders)}, awesomerpc")
         with tempfile.TemporaryDirectory() as logs:
             archive = Archive(VECTORS / "dubbo", name)
             recorders[name](archive, Path(logs))
