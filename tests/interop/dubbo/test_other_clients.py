@@ -7,6 +7,8 @@ from peers.dubbo_java import DUBBO_2_7, DUBBO_3
 from relay import running_relay
 from required import require
 
+(PYTHON3_DUBBO,) = (kind for kind in CLIENTS if kind.name == "python3-dubbo")
+
 
 @pytest.fixture(params=CLIENTS, ids=lambda kind: kind.name)
 def kind(request):
@@ -58,3 +60,16 @@ def test_an_error_reply_is_an_error_with_our_text(kind, tmp_path):
         OtherClient(kind, relay.port, tmp_path) as client,
     ):
         assert "nobody there" in client.call("echo", ["hello"])["error"]
+
+
+@pytest.mark.parametrize(("kind", "version"), [(PYTHON3_DUBBO, DUBBO_2_7)], ids=["python3-dubbo"], indirect=True)
+def test_a_request_that_cannot_be_read_is_answered_and_the_connection_goes_on(kind, provider, tmp_path):
+    with (
+        running_relay(tmp_path / "recorded", provider.ports["hessian2"], codec="dubbo", status=1) as relay,
+        OtherClient(kind, relay.port, tmp_path) as client,
+    ):
+        # This client writes the length of a text in 16 bits, whatever it is.
+        assert "attachments are a map" in client.call("echo", ["x" * 70_000])["error"]
+        assert client.call("echo", ["hello"]) == {"value": "hello"}
+    assert provider.next_call()["called"] == "echo"
+    assert len(relay.manifest) == 1

@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from attrs import frozen
 
@@ -119,14 +119,6 @@ class OtherClient(PeerProcess):
         super().__init__([*command, str(port)], folder / f"{kind.name}.log", folder, environment)
         self._kind = kind
 
-    def __enter__(self) -> Self:
-        try:
-            self.report()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
     def call(self, method: str, arguments: list[Any]) -> dict[str, Any]:
         """Call, and return `value` or `error`, as its interface gave it."""
         self.send(json.dumps({"method": method, "arguments": arguments}))
@@ -148,13 +140,9 @@ class SofaServer(PeerProcess):
         self.port = 0
         """Where it listens."""
 
-    def __enter__(self) -> Self:
-        try:
-            self.port = self.report()["listening"]
-        except BaseException:
-            self.stop()
-            raise
-        return self
+    def ready(self, first: dict[str, Any]) -> None:
+        """Take the port."""
+        self.port = first["listening"]
 
     def next_call(self) -> dict[str, Any]:
         """Return what it was called with next: `called`, the method, and `attachments`."""

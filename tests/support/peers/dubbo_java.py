@@ -115,13 +115,9 @@ class JavaProvider(_JavaProgram):
         self.ports: dict[str, int] = {}
         """Where it listens, by serialization."""
 
-    def __enter__(self) -> Self:
-        try:
-            self.ports = self.report()["listening"]
-        except BaseException:
-            self.stop()
-            raise
-        return self
+    def ready(self, first: dict[str, Any]) -> None:
+        """Take the ports."""
+        self.ports = first["listening"]
 
     def next_call(self) -> dict[str, Any]:
         """Return what it was called with next: `called`, the method, and `attachments`."""
@@ -147,14 +143,6 @@ class JavaConsumer(_JavaProgram):
     def __init__(self, version: DubboVersion, folder: Path) -> None:
         super().__init__(version, "Consumer", (), folder / "consumer.log")
         self._clients = 0
-
-    def __enter__(self) -> Self:
-        try:
-            self.report()
-        except BaseException:
-            self.stop()
-            raise
-        return self
 
     def ask(self, *words: str) -> dict[str, Any]:
         """Give a command and return the answer.

@@ -14,9 +14,9 @@ PATIENCE = 60.0
 
 
 class PeerProcess:
-    """A process that prints one JSON object a line and takes commands a line each.
+    """A process that prints one JSON object a line, the first when it is ready, and takes commands a line each.
 
-    Lines that are no objects are its libraries' talk.
+    Its `with` block begins when it is ready. Lines that are no objects are its libraries' talk.
 
     Args:
         command: The program and its arguments.
@@ -44,10 +44,18 @@ class PeerProcess:
         self._reader.start()
 
     def __enter__(self) -> Self:
+        try:
+            self.ready(self.report())
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def ready(self, first: dict[str, Any]) -> None:
+        """Take the first report."""
 
     def send(self, line: str) -> None:
         """Write a command."""

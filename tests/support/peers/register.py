@@ -24,7 +24,8 @@ def count_calls(name: str, version: str, role: str, calls: int = 1) -> None:
         role: "client" or "server".
         calls: How many calls it made or answered.
     """
-    _calls[Peer(name, version, role)] += calls
+    if calls:
+        _calls[Peer(name, version, role)] += calls
 
 
 def table() -> list[str]:
