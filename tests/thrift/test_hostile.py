@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from thrift_hostile import TRUSTING, outcome
-from thrift_messages import CALL, CODEC, EXCEPTION, FORMS, REPLY, WRITERS, framed, hx, in_header, message, run
+from thrift_messages import CALL, CODEC, EXCEPTION, FORMS, REPLY, SERVER, WRITERS, framed, hx, in_header, message, run
 from toy_protocols import byte_by_byte, damaged
 from toy_protocols import outcome as outcome_of
 
@@ -14,21 +14,33 @@ from metaprotocol_codecs.thrift import ThriftCodec
 from metaprotocol_sdk import LimitExceeded, Limits
 
 each_form = pytest.mark.parametrize("form", FORMS, ids=" ".join)
-LEVELS = 200_000
-
-# Structs so deep that whoever recurs on them fails.
+# Structs of any depth: the protocol, what begins a level, what is in the last one, and what ends a level.
 DEEP = {
-    "structs": ("strict", hx("0c0001") * LEVELS + bytes(LEVELS + 1)),
-    "lists": ("strict", hx("0f0001") + hx("0f00000001") * LEVELS + hx("0800000000 00")),
-    "lists with more to come": ("strict", hx("0f0001") + hx("0f00000002") * 1000 + hx("0800000000") * 1001 + hx("00")),
-    "maps": ("strict", hx("0d0001") + hx("080d00000001 00000001") * LEVELS + hx("080800000000 00")),
-    "structs in lists": ("strict", hx("0f0001 0c00000001") * LEVELS + bytes(LEVELS + 1)),
-    "compact structs": ("compact", hx("1c") * LEVELS + bytes(LEVELS + 1)),
-    "compact lists": ("compact", hx("19") + hx("19") * LEVELS + hx("05 00")),
-    "compact maps": ("compact", hx("1b") + hx("01 5b 02") * LEVELS + hx("00 00")),
-    "objects": ("json", b'{"1":{"rec":' * LEVELS + b"{}" + b"}}" * LEVELS),
-    "arrays": ("json", b'{"1":{"lst":' + b'["lst",1,' * LEVELS + b'["i32",0]' + b"]" * LEVELS + b"}}"),
+    "structs": ("strict", hx("0c0001"), hx("00"), hx("00")),
+    "lists": ("strict", hx("0f00000001"), hx("0800000000"), b""),
+    "maps": ("strict", hx("080d00000001 00000001"), hx("080800000000"), b""),
+    "structs in lists": ("strict", hx("0f0001 0c00000001"), hx("00"), hx("00")),
+    "compact structs": ("compact", hx("1c"), hx("00"), hx("00")),
+    "compact lists": ("compact", hx("19"), hx("05"), b""),
+    "compact maps": ("compact", hx("01 5b 02"), hx("00"), b""),
+    "objects": ("json", b'{"1":{"rec":', b"{}", b"}}"),
+    "arrays": ("json", b'["lst",1,', b'["i32",0]', b"]"),
 }
+# What makes a struct of a value that is none.
+AROUND = {
+    "lists": (hx("0f0001"), hx("00")),
+    "maps": (hx("0d0001"), hx("00")),
+    "compact lists": (hx("19"), hx("00")),
+    "compact maps": (hx("1b"), hx("00")),
+    "arrays": (b'{"1":{"lst":', b"}}"),
+}
+
+
+def deep(name, levels):
+    """Return a call whose argument has so many levels."""
+    protocol, begin, inside, end = DEEP[name]
+    before, behind = AROUND.get(name, (b"", b""))
+    return WRITERS[protocol](CALL, "m", 5, before + begin * levels + inside + end * levels + behind)
 
 
 @each_form
@@ -70,23 +82,27 @@ def test_any_struct_in_a_sound_frame_gives_one_message(protocol, struct, kind):
 
 
 @pytest.mark.parametrize("name", DEEP)
-def test_200_000_levels_are_skipped_without_recursion_and_without_much_memory(name):
-    protocol, struct = DEEP[name]
-    data = WRITERS[protocol](CALL, "m", 5, struct)
-    stream = framed(data) + data
-    tracemalloc.start()
-    decoded = outcome_of(CODEC, [stream])
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+def test_200_000_levels_are_skipped_without_recursion(name):
+    data = deep(name, 200_000)
+    decoded = outcome_of(CODEC, [framed(data) + data])
     assert decoded.pieces == [framed(data), data]
     assert [metadata.error for metadata in decoded.messages] == [None, None]
-    assert peak < 5 * len(stream) + 1_000_000
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_levels_take_no_memory(name):
+    data = deep(name, 10_000)
+    scanner = CODEC.framing.scanner(SERVER, CODEC.limits)
+    tracemalloc.start()
+    assert scanner.scan(data, 0) == len(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000
 
 
 @pytest.mark.parametrize("name", ["structs", "compact lists", "arrays"])
 def test_200_000_levels_are_shown_to_a_person_up_to_a_bound(name):
-    protocol, struct = DEEP[name]
-    (metadata,) = outcome_of(CODEC, [framed(WRITERS[protocol](CALL, "m", 5, struct))]).messages
+    (metadata,) = outcome_of(CODEC, [framed(deep(name, 200_000))]).messages
     (field,) = [span for span in CODEC.spans(metadata) if span.name == "arguments.1"]
     assert field.value.endswith("…")
     assert len(field.value) <= 1001
