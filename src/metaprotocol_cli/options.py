@@ -41,14 +41,19 @@ def codec_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[
     return add
 
 
-def codec_from(name: str, options: tuple[str, ...]) -> Codec:
+def codec_from(name: str, options: tuple[str, ...], **more: object) -> Codec:
     """Return the codec that the command line asks for.
+
+    Args:
+        name: Its name, or package.module:Class.
+        options: What was given as `--option`.
+        more: Options that have a flag of their own.
 
     Raises:
         RegistryError: There is none, or it does not take these options.
         click.BadParameter: An option is no KEY=VALUE, or a limit has no whole number.
     """
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = dict(more)
     limits: dict[str, Any] = {}
     for option in options:
         key, equals, value = option.partition("=")

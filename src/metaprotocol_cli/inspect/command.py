@@ -17,7 +17,7 @@ from metaprotocol_cli.inspect.source import progress, read_chunks
 from metaprotocol_cli.inspect.text import Text
 from metaprotocol_cli.options import codec_from, codec_options
 from metaprotocol_cli.terminal import color_option
-from metaprotocol_sdk import Codec, Direction, ProtocolError
+from metaprotocol_sdk import Codec, Direction, ProtocolError, load_codec_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +43,12 @@ _DIRECTIONS = {"to-server": Direction.TO_SERVER, "to-client": Direction.TO_CLIEN
     help="What the file holds: the stream's bytes, hex text (plain, xxd, hexdump -C), or pcap or pcapng.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="In a packet capture: the server's port.")
+@click.option(
+    "--idl",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE.thrift",
+    help="With --codec thrift: the interface definition, for the names and types of arguments and results.",
+)
 @click.option("-v", "--verbose", count=True, help="Show properties and an annotated dump; -vv shortens nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line; with -v spans and bytes too.")
 @color_option
@@ -55,6 +61,7 @@ def command(
     direction: str,
     form: str,
     port: int | None,
+    idl: str | None,
     verbose: int,
     as_json: bool,
     file: BinaryIO,
@@ -72,9 +79,10 @@ def command(
       metaprotocol inspect --codec dubbo stream.c2s.bin
       metaprotocol inspect --codec dubbo -v --direction to-client stream.bin
       metaprotocol inspect --codec dubbo --port 20880 trace.pcapng
+      metaprotocol inspect --codec thrift --idl service.thrift -v stream.c2s.bin
       echo 4152 0103 0000 0004 0000 0012 0000 0000 0000 | metaprotocol inspect --codec awesomerpc -v -
     """
-    codec = codec_from(codec_name, options)
+    codec = codec_from(codec_name, options) if idl is None else _codec_with_idl(codec_name, options, idl)
     reader = file if isinstance(file, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", file))
     printer = JsonLines(codec, verbose) if as_json else Text(codec, verbose)
     printer.begin()
@@ -88,6 +96,15 @@ def command(
             sound = _print_stream(reader, form, codec, which, printer, show)
     printer.end()
     ctx.exit(0 if sound else 1)
+
+
+def _codec_with_idl(name: str, options: tuple[str, ...], path: str) -> Codec:
+    from metaprotocol_cli.inspect.idl import read_idl
+    from metaprotocol_codecs.thrift import ThriftCodec
+
+    if not issubclass(load_codec_class(name), ThriftCodec):
+        raise click.UsageError(f"--idl is for --codec thrift; the codec {name} takes no interface definition")
+    return codec_from(name, options, idl=read_idl(path))
 
 
 def _print_stream(

@@ -1,5 +1,6 @@
 """Apache Thrift: the codec of every transport and protocol that its libraries speak over TCP."""
 
 from metaprotocol_codecs.thrift.codec import ThriftCodec
+from metaprotocol_codecs.thrift.idl import Field, Idl, Method, Type
 
-__all__ = ["ThriftCodec"]
+__all__ = ["Field", "Idl", "Method", "ThriftCodec", "Type"]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 MORE = "…"
 # Characters or bytes that are shown of one string.
 _LONGEST_SCALAR = 80
+# Bytes of a character in UTF-8.
+_LONGEST_CHARACTER = 4
 
 Scalar = bool | int | float | bytes | UUID
 
@@ -145,12 +147,13 @@ def _scalar(value: Scalar, known: Type | None) -> str:
 def text_of(value: bytes) -> str:
     """Return a string as text if it is UTF-8, else as hex digits; long ones are shortened."""
     shown = value[:_LONGEST_SCALAR]
+    more = "" if len(value) == len(shown) else MORE
     try:
-        # A character that was cut in two is none of the peer's making.
-        text = repr(shown.decode("utf-8", "strict" if len(value) == len(shown) else "ignore"))
-    except UnicodeDecodeError:
-        text = "0x" + shown.hex()
-    return text if len(value) == len(shown) else text + MORE
+        return repr(shown.decode()) + more
+    except UnicodeDecodeError as error:
+        if more and error.end == len(shown) and len(shown) - error.start < _LONGEST_CHARACTER:
+            return repr(shown[: error.start].decode()) + more  # it is we who have cut a character in two
+        return "0x" + shown.hex() + more
 
 
 def _shortened(text: str, most: int) -> str:

@@ -1,0 +1,99 @@
+"""`--idl FILE.thrift`: the names and types of a Thrift interface definition, read with thriftpy2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from metaprotocol_codecs.thrift import Field, Idl, Method, Type
+
+_HINT = "--idl"
+# TType of Apache Thrift, and 18, which is thriftpy2's own.
+_SCALARS = {
+    2: "bool",
+    3: "byte",
+    4: "double",
+    6: "i16",
+    8: "i32",
+    10: "i64",
+    11: "string",
+    18: "binary",
+}
+_STRUCT, _MAP, _SET, _LIST = 12, 13, 14, 15
+
+
+def read_idl(path: str) -> Idl:
+    """Read a definition, and those that it includes.
+
+    Args:
+        path: A file in Thrift's interface definition language.
+
+    Raises:
+        click.UsageError: thriftpy2 is not installed.
+        click.BadParameter: The file is no such definition.
+    """
+    try:
+        from thriftpy2.parser.exc import ThriftParserError
+        from thriftpy2.parser.parser import parse
+    except ImportError:
+        raise click.UsageError("--idl needs thriftpy2: pip install 'metaprotocol-sdk[thrift]'", ctx=None) from None
+    try:
+        # Nothing of it is kept: the same name may mean another file the next time.
+        module = parse(  # type: ignore[no-untyped-call]
+            path, "definition_thrift", include_dirs=[str(Path(path).parent)], enable_cache=False
+        )
+    except (ThriftParserError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{path} cannot be read: {error}", param_hint=_HINT) from error
+    types = _Types()
+    services = module.__thrift_meta__["services"]
+    if not services:
+        raise click.BadParameter(f"{path} defines no service", param_hint=_HINT)
+    return Idl({service.__name__: types.methods(service) for service in services})
+
+
+class _Types:
+    """Makes our types of thriftpy2's: each struct once, since it may hold itself, and each method, however inherited."""
+
+    def __init__(self) -> None:
+        self._structs: dict[Any, Type] = {}
+        self._methods: dict[Any, Method] = {}
+
+    def methods(self, service: Any) -> dict[str, Method]:
+        """Return the methods of a service, by name."""
+        found = {}
+        for name in service.thrift_services:
+            arguments, results = getattr(service, f"{name}_args"), getattr(service, f"{name}_result")
+            if arguments not in self._methods:
+                self._methods[arguments] = Method(self.fields(arguments), self.fields(results))
+            found[name] = self._methods[arguments]
+        return found
+
+    def fields(self, struct: Any) -> dict[int, Field]:
+        """Return the fields of a struct, by id."""
+        return {number: Field(spec[1], self._type(spec[0], *spec[2:-1])) for number, spec in struct.thrift_spec.items()}
+
+    def _type(self, kind: int, more: Any = None) -> Type:
+        """Return the type of a number and of what thriftpy2 says of its inside."""
+        if kind == _STRUCT:
+            return self._struct(more)
+        if kind == _MAP:
+            key, item = (self._inside(inside) for inside in more)
+            return Type(f"map<{key.name},{item.name}>", key=key, item=item)
+        if kind in (_SET, _LIST):
+            item = self._inside(more)
+            return Type(f"{'set' if kind == _SET else 'list'}<{item.name}>", item=item)
+        if more is not None:
+            return Type(more.__name__, numbers=more._VALUES_TO_NAMES)  # noqa: SLF001 - thriftpy2 has no other name for it
+        return Type(_SCALARS.get(kind, f"type {kind}"))
+
+    def _inside(self, inside: Any) -> Type:
+        return self._type(*inside) if isinstance(inside, tuple) else self._type(inside)
+
+    def _struct(self, struct: Any) -> Type:
+        known = self._structs.get(struct)
+        if known is None:
+            known = self._structs[struct] = Type(struct.__name__)
+            known.fields.update(self.fields(struct))
+        return known
