@@ -54,7 +54,7 @@ def read_idl(path: str) -> Idl:
 
 
 class _Types:
-    """Makes our types of thriftpy2's: each struct once, since it may hold itself, and each method, however inherited."""
+    """Makes our types of thriftpy2's: each struct once, since it may hold itself, and each method once."""
 
     def __init__(self) -> None:
         self._structs: dict[Any, Type] = {}

@@ -139,6 +139,8 @@ def _next(reader: Reader, inside: _Open) -> tuple[str, str, Type | None]:
 def _scalar(value: Scalar, known: Type | None) -> str:
     if isinstance(value, bytes):
         return text_of(value)
+    if isinstance(value, bool):
+        return str(value).lower()
     if known is not None and isinstance(value, int) and value in known.numbers:
         return known.numbers[value]
     return str(value)
