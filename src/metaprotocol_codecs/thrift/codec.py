@@ -22,7 +22,7 @@ from metaprotocol_codecs.thrift.examples import examples
 from metaprotocol_codecs.thrift.framing import ThriftFraming
 from metaprotocol_codecs.thrift.idl import Idl
 from metaprotocol_codecs.thrift.mutation import rewrite
-from metaprotocol_codecs.thrift.names import FIELDS, SEPARATOR, split_name
+from metaprotocol_codecs.thrift.names import FIELDS, SEPARATOR
 from metaprotocol_codecs.thrift.protocols import CALL, EXCEPTION, ONEWAY, REPLY, Protocol, cut_off
 from metaprotocol_codecs.thrift.spans import message_spans
 from metaprotocol_codecs.thrift.theader import transforms
@@ -54,6 +54,8 @@ _TYPES = {
     EXCEPTION: (MessageType.ERROR, False),
     ONEWAY: (MessageType.ONEWAY, False),
 }
+# A member of an enum takes long to look up.
+_OK = Status.OK
 _read_length = Struct(">I").unpack_from
 
 
@@ -80,6 +82,9 @@ class ThriftCodec(Codec):
     Raises:
         ValueError: An option has a value that it cannot have.
     """
+
+    # What is in slots is not among the options that are shown.
+    __slots__ = ("_fifth", "_first")
 
     name = "thrift"
     framing: ThriftFraming = ThriftFraming()
@@ -114,20 +119,20 @@ class ThriftCodec(Codec):
         self.trust_frames = trust_frames
         self.idl = idl
         self.framing = ThriftFraming(transport, protocol)  # pyright: ignore[reportIncompatibleVariableOverride]
+        self._first, self._fifth = self.framing.detection.first, self.framing.detection.fifth
 
     def decode(self, message: bytes, direction: Direction) -> Metadata:
-        detection = self.framing.detection
         try:
-            form = detection.first.get(message[0]) or detection.fifth[message[LENGTH_SIZE]]
+            form = self._first.get(message[0]) or self._fifth[message[LENGTH_SIZE]]
         except (IndexError, KeyError):
             if message == EMPTY_FRAME and self.framing.transport != UNFRAMED:
                 return Metadata(message, MessageType.EVENT, header_size=LENGTH_SIZE)
-            raise detection.refuse(message) from None
+            raise self.framing.detection.refuse(message) from None
         if form.at and _read_length(message)[0] != len(message) - LENGTH_SIZE:
             raise DecodeError("the frame's length is not that of the message", offset=0, field="length")
         if form is HEADER_FORM:
             return self._decode_in_header(message, direction)
-        return self._decode(message, form, form.protocol, None, message, form.at)
+        return self._decode(message, form, form.protocol, message, form.at, None)
 
     def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
         if not mutation and request_id is None:
@@ -149,13 +154,7 @@ class ThriftCodec(Codec):
             response.operation = response.request.operation
 
     def _decode(
-        self,
-        message: bytes,
-        form: Form,
-        protocol: Protocol,
-        header: Header | None,
-        data: bytes,
-        at: int,
+        self, message: bytes, form: Form, protocol: Protocol, data: bytes, at: int, header: Header | None
     ) -> Metadata:
         """Read a message that begins in `data` at a position: in itself, or in what a transform had packed."""
         try:
@@ -163,8 +162,8 @@ class ThriftCodec(Codec):
         except (IndexError, struct_error):
             raise DecodeError("the message ends before its struct begins", offset=len(data)) from None
         if SEPARATOR in name:
-            service, method = split_name(name)
-            properties = {"service": service or "", "method": method}
+            service, _, method = name.partition(SEPARATOR)
+            properties = {"service": service, "method": method}
             operation = f"{service}/{method}"
         else:
             properties = {"method": name}
@@ -172,23 +171,23 @@ class ThriftCodec(Codec):
         if header is not None:
             properties.update(_keys_of(header))
         message_type, expects_reply = _TYPES.get(kind) or _unknown_type(kind, at)
-        header_size = start if header is None or data is message else header.end
-        state = (form, protocol, name, header)
         metadata = Metadata(
             message,
             message_type,
             request_id,
             operation,
-            Status.OK,
+            _OK,
             properties,
-            header_size,
+            start if header is None or data is message else header.end,
             None,
             expects_reply,
             None,
             None,
             None,
-            state,
+            (form, protocol, name, header),
         )
+        if kind == CALL and (self.trust_frames or not form.at):
+            return metadata
         try:
             if form.at and not self.trust_frames:
                 end = protocol.message_end(data, at, start, self.limits)
@@ -224,7 +223,7 @@ class ThriftCodec(Codec):
             protocol = protocol_in_header(header.protocol, data, at)
             if self.framing.protocol not in (AUTO, protocol.name):
                 raise DecodeError(f"the message is in the {protocol.name} protocol", offset=at, field="protocol")
-            return self._decode(message, HEADER_FORM, protocol, header, data, at)
+            return self._decode(message, HEADER_FORM, protocol, data, at, header)
         except ProtocolError as error:
             if data is not message:  # a place in what was packed is none in the message
                 error.offset = header.end

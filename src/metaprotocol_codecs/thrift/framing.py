@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, field, frozen
 
-from metaprotocol_codecs.thrift.detection import AUTO, UNFRAMED, Detection
+from metaprotocol_codecs.thrift.detection import AUTO, Detection
 from metaprotocol_codecs.thrift.theader.header import LENGTH_SIZE
 from metaprotocol_sdk import DecodeError, Framing, FramingError, LimitExceeded, Scanner
 
@@ -44,7 +44,19 @@ class ThriftFraming(Framing):
 class ThriftScanner(Scanner):
     """Finds the ends of messages, each of which may be in another transport and protocol."""
 
-    __slots__ = ("_at", "_detection", "_end", "_fifth", "_first", "_limits", "_seen", "_skipper", "_tail", "needed")
+    __slots__ = (
+        "_at",
+        "_detection",
+        "_end",
+        "_fifth",
+        "_first",
+        "_largest",
+        "_limits",
+        "_seen",
+        "_skipper",
+        "_tail",
+        "needed",
+    )
 
     _seen: int
     """How much of the message was seen."""
@@ -60,15 +72,27 @@ class ThriftScanner(Scanner):
     def __init__(self, detection: Detection, limits: Limits) -> None:
         self._detection = detection
         self._limits = limits
+        self._largest = limits.max_message_size
         self._first = detection.first
         self._fifth = detection.fifth
         self._begin()
 
     def scan(self, data: bytes, start: int) -> int:
         if not self._seen:
-            end = self._glance(data, start)
-            if end:
-                return end
+            # A way around all bookkeeping, for messages that are there whole.
+            try:
+                form = self._first.get(data[start]) or self._fifth[data[start + LENGTH_SIZE]]
+                if form.at:
+                    end: int = start + LENGTH_SIZE + _read_u32(data, start)[0]
+                else:
+                    protocol = form.protocol
+                    end = protocol.flat_end(data, protocol.struct_start(data, start))
+                    if end < 0:
+                        end = self._skip(protocol.skipper(self._limits), data, start, ~end)
+                if start + LENGTH_SIZE < end <= len(data) and end - start <= self._largest:
+                    return end
+            except (IndexError, KeyError, struct_error, DecodeError, LimitExceeded):
+                pass  # looked at again below, with care
         look, first = data, self._seen - start
         if self._tail:
             look, first = self._tail + data[start:], self._seen - len(self._tail)
@@ -91,20 +115,11 @@ class ThriftScanner(Scanner):
         self._skipper = None
         self.needed = 1
 
-    def _glance(self, data: bytes, start: int) -> int:
-        """Return the end of a new message if that is whole and simple, else 0: a way around all bookkeeping."""
-        size = len(data)
-        try:
-            form = self._first.get(data[start]) or self._fifth.get(data[start + LENGTH_SIZE])
-            if form is None:
-                return 0
-            if form.transport != UNFRAMED:
-                end = start + LENGTH_SIZE + _read_u32(data, start)[0]
-                return end if start + LENGTH_SIZE < end <= size and end - start <= self._limits.max_message_size else 0
-            end = form.protocol.flat_end(data, form.protocol.struct_start(data, start))
-        except (IndexError, struct_error, DecodeError):
-            return 0
-        return end if 0 < end - start <= self._limits.max_message_size else 0
+    def _skip(self, skipper: Skipper, data: bytes, start: int, at: int) -> int:
+        """Return the end of a message that begins at `start`, and the rest of its struct at `at`; -1 if it is cut."""
+        skipper.base = -start
+        end = skipper.run(data, at)
+        return end if skipper.done else -1
 
     def _find_end(self, look: bytes, first: int) -> int:
         """Return the place in the message where it ends, or 0 if that cannot be told yet.
@@ -114,7 +129,7 @@ class ThriftScanner(Scanner):
             first: That place. Before the message it is negative.
         """
         if self._skipper is None:
-            largest = self._limits.max_message_size
+            largest = self._largest
             try:
                 protocol = self._detection.unframed(look, -first, largest)
                 if protocol is None:

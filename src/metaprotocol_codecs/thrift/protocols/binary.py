@@ -6,7 +6,7 @@ Source: doc/specs/thrift-binary-protocol.md of Apache Thrift.
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from metaprotocol_codecs.thrift.protocols.binary_skip import (
     I32,
@@ -36,8 +36,11 @@ if TYPE_CHECKING:
     from metaprotocol_sdk import Limits
 
 VERSION = 0x8001
+_NO_LENGTH = 1 << 31  # negative, since lengths are signed
 
 _read_strict = Struct(">HxBI").unpack_from
+# With a name of each length up to 63 bytes, and the sequence id behind it.
+_SHORT_HEADS = tuple(Struct(f">HxBI{size}sI").unpack_from for size in range(64))
 _read_u32 = Struct(">I").unpack_from
 _read_type_and_id = Struct(">BI").unpack_from
 _read_field_id = Struct(">xh").unpack_from
@@ -56,7 +59,7 @@ class _Binary(Protocol):
 
     def message_end(self, data: bytes, at: int, start: int, limits: Limits) -> int:
         end = flat_struct_end(data, start)
-        return skip_whole(BinarySkipper(limits), data, start) if end < 0 else end
+        return end if end > 0 else skip_whole(BinarySkipper(limits), data, ~end)
 
     def first_field(self, data: bytes, start: int) -> int | None:
         if data[start] == STOP:
@@ -96,12 +99,21 @@ class _Binary(Protocol):
 
 class _Strict(_Binary):
     def struct_start(self, data: bytes, at: int) -> int:
+        length: int
         version, _, length = _read_strict(data, at)
         if version != VERSION:
             raise DecodeError(f"the binary protocol has no version {version:04x}", offset=at, field="version")
-        return _behind_name(at + 8, length)
+        return at + 12 + length if length < _NO_LENGTH else _refuse_name(length, at + 4)
 
     def read_head(self, data: bytes, at: int) -> Head:
+        size = data[at + 7]
+        if size < len(_SHORT_HEADS):
+            version, kind, length, raw, request_id = _SHORT_HEADS[size](data, at)
+            if version == VERSION and length == size:
+                try:
+                    return kind, request_id, raw.decode(), at + 12 + size
+                except UnicodeDecodeError:
+                    pass
         version, kind, length = _read_strict(data, at)
         if version != VERSION:
             raise DecodeError(f"the binary protocol has no version {version:04x}", offset=at, field="version")
@@ -120,7 +132,8 @@ class _Strict(_Binary):
 
 class _NonStrict(_Binary):
     def struct_start(self, data: bytes, at: int) -> int:
-        return _behind_name(at + 4, _read_u32(data, at)[0]) + 1
+        length: int = _read_u32(data, at)[0]
+        return at + 9 + length if length < _NO_LENGTH else _refuse_name(length, at)
 
     def read_head(self, data: bytes, at: int) -> Head:
         end = at + 4 + _read_u32(data, at)[0]
@@ -135,11 +148,8 @@ class _NonStrict(_Binary):
         return b"".join((self.write_text(name), bytes((kind,)), self.write_id(request_id), struct))
 
 
-def _behind_name(start: int, length: int) -> int:
-    """Return where the sequence id behind a name ends."""
-    if length >> 31:
-        raise DecodeError(f"a name of {length - (1 << 32)} bytes", offset=start - 4, field="name")
-    return start + length + 4
+def _refuse_name(length: int, at: int) -> NoReturn:
+    raise DecodeError(f"a name of {length - (1 << 32)} bytes", offset=at, field="name")
 
 
 STRICT = _Strict()

@@ -38,13 +38,13 @@ _FIELD_WIDTHS = bytes(3 + width if width else 0 for width in WIDTHS)
 # Fields (type, id, value) whose size a pattern can tell, and what is made of them. Nothing here backtracks.
 _SHORT = short_strings()
 _FIELD = rb"(?:[\x04\x0a].{10}|\x08.{6}|[\x02\x03].{3}|\x06.{4}|\x10.{18}|\x0b..\x00\x00\x00" + _SHORT + rb")"
-_FIELDS = re.compile(_FIELD + rb"*+", re.DOTALL).match
+_SIMPLE = bytes(width > 0 or kind == STRING for kind, width in enumerate(WIDTHS))
+_FIELDS = re.compile(_FIELD + rb"*+(\x00)?+", re.DOTALL).match
 _BATCHES = {
     STRUCT << 8 | STRUCT: re.compile(in_batches(_FIELD + rb"*+\x00"), re.DOTALL).match,
     STRING << 8 | STRING: re.compile(in_batches(rb"\x00\x00\x00" + _SHORT), re.DOTALL).match,
 }
 
-_flat = re.compile(_FIELD + rb"*+\x00", re.DOTALL).match
 _read_i32 = Struct(">i").unpack_from
 
 
@@ -56,46 +56,82 @@ class BinarySkipper(Skipper):
     def run(self, data: bytes, position: int) -> int:
         top, stack = self._top, self._stack
         size = len(data)
+        # What a pattern does at once is tried where something begins; then single steps are faster.
+        fields_at_once = items_at_once = True
         try:
             while top and position <= size:
                 types = top & TYPES
                 if types == STRUCTS:
-                    fields = _FIELDS(data, position)
-                    if fields:
-                        position = fields.end()
-                    kind = data[position]
+                    if fields_at_once:
+                        fields_at_once = False
+                        fields = _FIELDS(data, position) if _SIMPLE[data[position]] else None
+                        if fields:
+                            position = fields.end()
+                            if fields.lastindex:
+                                top = top - ONE or stack.pop()
+                                continue
+                    while True:
+                        kind = data[position]
+                        width = _FIELD_WIDTHS[kind]
+                        if width:
+                            position += width
+                        elif kind == STRING:
+                            length = _read_i32(data, position + 3)[0]
+                            if length >> 16:
+                                self._check_size(length, position + 7)
+                            position += 7 + length
+                        else:
+                            break
                     if kind == STOP:
                         position += 1
                         top = top - ONE or stack.pop()
                         continue
-                    width = _FIELD_WIDTHS[kind]
-                    if width:
-                        position += width
-                        continue
                     start = position + 3
                 else:
-                    if top >= BATCH * ONE and types in _BATCHES:
-                        items = _BATCHES[types](data, position)
+                    if items_at_once and top >= BATCH * ONE:
+                        items = _BATCHES[types](data, position) if types in _BATCHES else None
                         if items:
                             position = items.end()
                             top -= (items.lastindex or 0) * ONE
                             if top < ONE:
                                 top = stack.pop()
                             continue
+                        items_at_once = False
                     kind = types >> 8 if top & ONE else types & 0xFF
                     start = position
                 begun = 0
-                if kind == STRING:
+                if kind == STRUCT:
+                    begun, end = ONE, start
+                    fields_at_once = True
+                elif kind in (LIST, SET):
+                    item = data[start]
+                    count = _read_i32(data, start + 1)[0]
+                    end = start + 5
+                    width = WIDTHS[item]
+                    if count >> 16:
+                        self._check_size(count, end, width or 1)
+                    if width:
+                        end += count * width
+                    elif count:
+                        begun = self._items(count, item, item, start)
+                        items_at_once = True
+                elif kind == MAP:
+                    key, item = data[start], data[start + 1]
+                    count = _read_i32(data, start + 2)[0]
+                    end = start + 6
+                    width = WIDTHS[key] + WIDTHS[item] if WIDTHS[key] and WIDTHS[item] else 0
+                    if count >> 16:
+                        self._check_size(count, end, width or 2)
+                    if width:
+                        end += count * width
+                    elif count:
+                        begun = self._items(2 * count, key, item, start)
+                        items_at_once = True
+                elif kind == STRING:
                     length = _read_i32(data, start)[0]
+                    end = start + 4 + length
                     if length >> 16:
                         self._check_size(length, start + 4)
-                    end = start + 4 + length
-                elif kind == STRUCT:
-                    begun, end = ONE, start
-                elif kind in (LIST, SET):
-                    begun, end = self._list(data, start)
-                elif kind == MAP:
-                    begun, end = self._map(data, start)
                 elif WIDTHS[kind]:
                     end = start + WIDTHS[kind]
                 else:
@@ -116,42 +152,20 @@ class BinarySkipper(Skipper):
         self.done = not top
         return position
 
-    def _list(self, data: bytes, start: int) -> tuple[int, int]:
-        """Return what a list or a set opens, and where its items are or end."""
-        count = _read_i32(data, start + 1)[0]
-        kind = data[start]
-        end = start + 5
-        if WIDTHS[kind]:
-            width = WIDTHS[kind]
-            if count >> 16:
-                self._check_size(count, end, width)
-            return 0, end + count * width
-        return self._items(count, count, kind, kind, start, end), end
-
-    def _map(self, data: bytes, start: int) -> tuple[int, int]:
-        """Return what a map opens, and where its items are or end."""
-        count = _read_i32(data, start + 2)[0]
-        key, value = data[start], data[start + 1]
-        end = start + 6
-        if WIDTHS[key] and WIDTHS[value]:
-            width = WIDTHS[key] + WIDTHS[value]
-            if count >> 16:
-                self._check_size(count, end, width)
-            return 0, end + count * width
-        return self._items(count, 2 * count, key, value, start, end), end
-
-    def _items(self, count: int, items: int, key: int, value: int, start: int, end: int) -> int:
-        if count >> 16:
-            self._check_size(count, end)
-        if not count:  # of nothing, any type will do
-            return 0
-        for kind in (key, value):
-            if kind not in TYPE_NAMES:
-                raise DecodeError(f"no item has the type {kind}", offset=start, field="type")
-        return items * ONE | value << 8 | key
+    def _items(self, items: int, key: int, item: int, start: int) -> int:
+        """Return what is open when so many items of these types begin."""
+        if key not in TYPE_NAMES or item not in TYPE_NAMES:
+            wrong = key if key not in TYPE_NAMES else item
+            raise DecodeError(f"no item has the type {wrong}", offset=start, field="type")
+        return items * ONE | item << 8 | key
 
 
 def flat_struct_end(data: bytes, start: int) -> int:
-    """Return the end of the struct at a position, if one pattern can tell it, else -1: most structs are like that."""
-    found = _flat(data, start)
-    return found.end() if found else -1
+    """Return the end of the struct at a position if one pattern can tell it: most structs are like that.
+
+    Otherwise return `~position` of a field from where a skipper can go on.
+    """
+    fields = _FIELDS(data, start)
+    if fields is None:
+        return ~start
+    return fields.end() if fields.lastindex else ~fields.end()

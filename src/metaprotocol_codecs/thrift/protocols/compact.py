@@ -45,6 +45,9 @@ class _Compact(Protocol):
     name = "compact"
 
     def struct_start(self, data: bytes, at: int) -> int:
+        length = data[at + 3]
+        if data[at + 2] < 0x80 and length < 0x80 and data[at] == PROTOCOL_ID and data[at + 1] & 0x1F == VERSION:
+            return at + 4 + length
         _, _, start, length = _read_front(data, at)
         return start + length
 
@@ -56,14 +59,22 @@ class _Compact(Protocol):
 
     def message_end(self, data: bytes, at: int, start: int, limits: Limits) -> int:
         end = flat_struct_end(data, start)
-        return skip_whole(CompactSkipper(limits), data, start) if end < 0 else end
+        return end if end > 0 else skip_whole(CompactSkipper(limits), data, ~end)
 
     def read_head(self, data: bytes, at: int) -> Head:
-        kind, request_id, start, length = _read_front(data, at)
+        request_id, length = data[at + 2], data[at + 3]
+        if request_id < 0x80 and length < 0x80 and data[at] == PROTOCOL_ID and data[at + 1] & 0x1F == VERSION:
+            kind, start = data[at + 1] >> 5, at + 4
+        else:
+            kind, request_id, start, length = _read_front(data, at)
         end = start + length
         if end > len(data):
             raise IndexError
-        return kind, request_id, str(data[start:end], "utf-8", "surrogateescape"), end
+        raw = data[start:end]
+        try:
+            return kind, request_id, raw.decode(), end
+        except UnicodeDecodeError:
+            return kind, request_id, str(raw, "utf-8", "surrogateescape"), end
 
     def places(self, data: bytes, at: int) -> Places:
         middle = skip_varint(data, at + 2)

@@ -55,8 +55,8 @@ _FIELD = b"(?:" + b"|".join(
         _leads(UUID) + b".{16})",
     )
 )
-_FIELDS = re.compile(_FIELD + rb"*+", re.DOTALL).match
-_flat = re.compile(_FIELD + rb"*+\x00", re.DOTALL).match
+_SIMPLE = bytes(lead >> 4 > 0 and lead & 0x0F in (*range(TRUE, LIST), UUID) for lead in range(256))
+_FIELDS = re.compile(_FIELD + rb"*+(\x00)?+", re.DOTALL).match
 _VARINTS = re.compile(in_batches(_VARINT), re.DOTALL).match
 _BATCHES = {
     STRUCT << 8 | STRUCT: re.compile(in_batches(_FIELD + rb"*+\x00"), re.DOTALL).match,
@@ -75,13 +75,20 @@ class CompactSkipper(Skipper):
     def run(self, data: bytes, position: int) -> int:
         top, stack = self._top, self._stack
         size = len(data)
+        # What a pattern does at once is tried where something begins; then single steps are faster.
+        fields_at_once = items_at_once = True
         try:
             while top and position <= size:
                 types = top & TYPES
                 if types == STRUCTS:
-                    fields = _FIELDS(data, position)
-                    if fields:
-                        position = fields.end()
+                    if fields_at_once:
+                        fields_at_once = False
+                        fields = _FIELDS(data, position) if _SIMPLE[data[position]] else None
+                        if fields:
+                            position = fields.end()
+                            if fields.lastindex:
+                                top = top - ONE or stack.pop()
+                                continue
                     lead = data[position]
                     if lead == STOP:
                         position += 1
@@ -95,31 +102,59 @@ class CompactSkipper(Skipper):
                         position = start
                         continue
                 else:
-                    if top >= BATCH * ONE and types in _BATCHES:
-                        items = _BATCHES[types](data, position)
+                    if items_at_once and top >= BATCH * ONE:
+                        items = _BATCHES[types](data, position) if types in _BATCHES else None
                         if items:
                             position = items.end()
                             top -= (items.lastindex or 0) * ONE
                             if top < ONE:
                                 top = stack.pop()
                             continue
+                        items_at_once = False
                     kind = types >> 8 if top & ONE else types & 0xFF
                     start = position
                 begun = 0
-                if kind == STRING:
-                    length, end = read_varint(data, start)
-                    if length >> 16:
-                        self._check_size(length, end)
+                if I16 <= kind <= I64:
+                    end = start + 1 if data[start] < 0x80 else skip_varint(data, start)
+                elif kind == STRING:
+                    length = data[start]
+                    end = start + 1
+                    if length >= 0x80:
+                        length, end = read_varint(data, start)
+                        if length >> 16:
+                            self._check_size(length, end)
                     end += length
-                elif I16 <= kind <= I64:
-                    end = skip_varint(data, start)
                 elif kind == STRUCT:
                     begun, end = ONE, start
+                    fields_at_once = True
                 elif kind in (LIST, SET):
-                    begun, end = self._list(data, start)
+                    lead = data[start]
+                    count, item = lead >> 4, lead & 0x0F
+                    end = start + 1
+                    if count == 15:
+                        count, end = read_varint(data, end)
+                    width = WIDTHS[item]
+                    if count >> 16:
+                        self._check_size(count, end, width or 1)
+                    if width:
+                        end += count * width
+                    elif count:
+                        begun = self._items(count, item, item, start)
+                        items_at_once = True
                 elif kind == MAP:
-                    begun, end = self._map(data, start)
-                elif kind < 16 and WIDTHS[kind]:
+                    count, end = read_varint(data, start)
+                    if count:
+                        key, item = data[end] >> 4, data[end] & 0x0F
+                        end += 1
+                        width = WIDTHS[key] + WIDTHS[item] if WIDTHS[key] and WIDTHS[item] else 0
+                        if count >> 16:
+                            self._check_size(count, end, width or 2)
+                        if width:
+                            end += count * width
+                        else:
+                            begun = self._items(2 * count, key, item, start)
+                            items_at_once = True
+                elif WIDTHS[kind]:
                     end = start + WIDTHS[kind]
                 else:
                     raise DecodeError(f"no field has the type {kind}", offset=position, field="type")
@@ -139,46 +174,20 @@ class CompactSkipper(Skipper):
         self.done = not top
         return position
 
-    def _list(self, data: bytes, start: int) -> tuple[int, int]:
-        """Return what a list or a set opens, and where its items are or end."""
-        lead = data[start]
-        count, kind = lead >> 4, lead & 0x0F
-        end = start + 1
-        if count == 15:
-            count, end = read_varint(data, end)
-        if WIDTHS[kind]:
-            width = WIDTHS[kind]
-            if count >> 16:
-                self._check_size(count, end, width)
-            return 0, end + count * width
-        return self._items(count, count, kind, kind, start, end), end
-
-    def _map(self, data: bytes, start: int) -> tuple[int, int]:
-        """Return what a map opens, and where its items are or end."""
-        count, end = read_varint(data, start)
-        if not count:
-            return 0, end
-        key, value = data[end] >> 4, data[end] & 0x0F
-        end += 1
-        if WIDTHS[key] and WIDTHS[value]:
-            width = WIDTHS[key] + WIDTHS[value]
-            if count >> 16:
-                self._check_size(count, end, width)
-            return 0, end + count * width
-        return self._items(count, 2 * count, key, value, start, end), end
-
-    def _items(self, count: int, items: int, key: int, value: int, start: int, end: int) -> int:
-        if count >> 16:
-            self._check_size(count, end)
-        if not count:  # of nothing, any type will do
-            return 0
-        for kind in (key, value):
-            if kind not in TYPE_NAMES:
-                raise DecodeError(f"no item has the type {kind}", offset=start, field="type")
-        return items * ONE | value << 8 | key
+    def _items(self, items: int, key: int, item: int, start: int) -> int:
+        """Return what is open when so many items of these types begin."""
+        if key not in TYPE_NAMES or item not in TYPE_NAMES:
+            wrong = key if key not in TYPE_NAMES else item
+            raise DecodeError(f"no item has the type {wrong}", offset=start, field="type")
+        return items * ONE | item << 8 | key
 
 
 def flat_struct_end(data: bytes, start: int) -> int:
-    """Return the end of the struct at a position, if one pattern can tell it, else -1: most structs are like that."""
-    found = _flat(data, start)
-    return found.end() if found else -1
+    """Return the end of the struct at a position if one pattern can tell it: most structs are like that.
+
+    Otherwise return `~position` of a field from where a skipper can go on.
+    """
+    fields = _FIELDS(data, start)
+    if fields is None:
+        return ~start
+    return fields.end() if fields.lastindex else ~fields.end()

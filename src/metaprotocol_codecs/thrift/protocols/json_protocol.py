@@ -64,7 +64,7 @@ class _Json(Protocol):
         return JsonSkipper(limits)
 
     def flat_end(self, data: bytes, start: int) -> int:
-        return -1
+        return ~start
 
     def message_end(self, data: bytes, at: int, start: int, limits: Limits) -> int:
         return skip_whole(JsonSkipper(limits), data, at)

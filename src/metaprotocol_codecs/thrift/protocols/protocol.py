@@ -68,7 +68,10 @@ class Protocol(ABC):
 
     @abstractmethod
     def flat_end(self, data: bytes, start: int) -> int:
-        """Return where the message ends that a skipper would begin at `start`, if a glance tells, else -1."""
+        """Return where the message ends that a skipper would begin at `start`, if a glance tells.
+
+        Otherwise return `~position` of where the skipper can begin.
+        """
 
     @abstractmethod
     def message_end(self, data: bytes, at: int, start: int, limits: Limits) -> int:

@@ -34,14 +34,13 @@ class Skipper(ABC):
             time. That is no bound on depth: structs in structs take no memory, nor does a container that is at its
             last item. Servers differ in the depth they accept (Go 64, Java as much as its stack holds), and none
             comes near the default.
-        kind: The type of the value, by the protocol's number; 0 for a struct.
+        kind: The type of the value, by the protocol's number; by default a struct.
     """
 
-    __slots__ = ("_deepest", "_largest", "_stack", "_top", "base", "done")
+    __slots__ = ("_limits", "_stack", "_top", "base", "done")
 
-    def __init__(self, limits: Limits, kind: int = 0) -> None:
-        self._largest = limits.max_message_size
-        self._deepest = limits.max_elements
+    def __init__(self, limits: Limits, kind: int = STRUCTS) -> None:
+        self._limits = limits
         self._top = ONE | kind << 8 | kind
         self._stack = [0]
         self.base = 0
@@ -70,13 +69,15 @@ class Skipper(ABC):
         if not 0 <= count < 1 << 31:
             raise DecodeError(f"a size is {count:,}, and must be 0 to 2,147,483,647", offset=position, field="size")
         total = self.base + position + count * width
-        if total > self._largest:
-            raise LimitExceeded("max_message_size", total, self._largest, offset=position, field="size")
+        largest = self._limits.max_message_size
+        if total > largest:
+            raise LimitExceeded("max_message_size", total, largest, offset=position, field="size")
 
     def _push(self, top: int, position: int) -> None:
         """Remember what is open around a container that begins before a position."""
-        if len(self._stack) > self._deepest:
-            raise LimitExceeded("max_elements", self._deepest + 1, self._deepest, offset=position)
+        most = self._limits.max_elements
+        if len(self._stack) > most:
+            raise LimitExceeded("max_elements", most + 1, most, offset=position)
         self._stack.append(top)
 
 
