@@ -10,7 +10,7 @@ from attrs import evolve
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import dubbo
+from benchmarks import dubbo, thrift
 from benchmarks.report import reasons, save, table, targets_table
 from benchmarks.runner import QUICK, THOROUGH, measure
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchmarks.model import Task
 
 # One module for each protocol, with its tasks() and TARGETS.
-_PROTOCOLS = (dubbo,)
+_PROTOCOLS = (dubbo, thrift)
 _RESULTS = Path(__file__).parent / "results.json"
 
 

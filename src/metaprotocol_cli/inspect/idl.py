@@ -41,9 +41,7 @@ def read_idl(path: str) -> Idl:
         raise click.UsageError("--idl needs thriftpy2: pip install 'metaprotocol-sdk[thrift]'", ctx=None) from None
     try:
         # Nothing of it is kept: the same name may mean another file the next time.
-        module = parse(  # type: ignore[no-untyped-call]
-            path, "definition_thrift", include_dirs=[str(Path(path).parent)], enable_cache=False
-        )
+        module = parse(path, "definition_thrift", include_dirs=[str(Path(path).parent)], enable_cache=False)
     except (ThriftParserError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{path} cannot be read: {error}", param_hint=_HINT) from error
     types = _Types()

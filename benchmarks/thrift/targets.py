@@ -1,0 +1,50 @@
+"""What is promised of the Thrift codec."""
+
+from __future__ import annotations
+
+from benchmarks.model import OURS, Target
+from benchmarks.thrift.decoding import CHECKED, TRUSTED, UNFRAMED
+from benchmarks.thrift.messages import KINDS, MEDIUM, PROTOCOLS
+from benchmarks.thrift.peers import ACCELERATED, CYTHON, PROTOTYPE
+from benchmarks.thrift.scanning import BYTEWISE, LARGE, SMALL
+
+_MEDIUM = f"binary, {MEDIUM.name}"
+
+TARGETS = (
+    Target(
+        "a trusted frame: thriftpy2's skip takes 1.5 times",
+        TRUSTED,
+        (_MEDIUM, CYTHON.name),
+        (_MEDIUM, OURS),
+        least=1.5,
+    ),
+    Target(
+        "a trusted frame: thrift's accelerated reader takes 8 times",
+        TRUSTED,
+        (_MEDIUM, ACCELERATED.name),
+        (_MEDIUM, OURS),
+        least=8,
+    ),
+    *(
+        Target(
+            f"{name}, {protocol}, {kind.name}: at most 1.3 times the prototype",
+            name,
+            (f"{protocol}, {kind.name}", OURS),
+            (f"{protocol}, {kind.name}", PROTOTYPE),
+            most=1.3,
+        )
+        for name in (CHECKED, UNFRAMED)
+        for protocol in PROTOCOLS
+        for kind in KINDS
+    ),
+    *(
+        Target(
+            f"byte by byte, {protocol}: a byte of 100 KB costs at most twice one of 500",
+            BYTEWISE,
+            (f"{protocol}, {LARGE.name}", OURS),
+            (f"{protocol}, {SMALL.name}", OURS),
+            most=2,
+        )
+        for protocol in PROTOCOLS
+    ),
+)
