@@ -26,7 +26,8 @@ ANSWERS: dict[str, Any] = {
     "pipeline": [f"greet: {name}" for name in "abcdefgh"],
 }
 PIPELINING = ("node", "go")
-CALLS = ["ping", "greet", "mirror", "reverse", "nested", "refuse", "fail", "notify", "notifications", "headers"]
+# A client that connects for every call cannot know when its oneway call has arrived.
+CALLS = ["notify", "ping", "greet", "mirror", "reverse", "nested", "refuse", "fail", "headers", "notifications"]
 
 # What a server answers when a method throws what it does not declare.
 FAILURES = {
@@ -108,10 +109,10 @@ def test_services_that_share_a_connection_are_told_apart(combination, server, tm
 
 @pytest.mark.parametrize("combination", CHANGING, ids=str)
 def test_peers_that_change_the_protocol_within_a_connection_are_followed(combination, server, tmp_path):
-    check(combination, server, tmp_path, CALLS)
-    first, second, *_ = (metadata.message for metadata in decode_connections(tmp_path)[0])
+    check(combination, server, tmp_path, ["ping", "greet", "mirror", "fail", "nested"])
+    first, *_, last = (metadata.message for metadata in decode_connections(tmp_path)[0])
     assert MARKS[combination.stack.protocol] in first
-    assert MARKS[combination.server_stack.protocol] in second
+    assert MARKS[combination.server_stack.protocol] in last
 
 
 def test_no_combination_is_forgotten():

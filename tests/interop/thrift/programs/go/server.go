@@ -59,7 +59,7 @@ func (l *library) Notify(ctx context.Context, text string) error {
 func (l *library) Notifications(ctx context.Context) ([]string, error) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	told := l.notifications
+	told := append([]string{}, l.notifications...) // nil would be no answer
 	l.notifications = nil
 	return told, nil
 }
