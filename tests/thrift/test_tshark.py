@@ -1,4 +1,6 @@
-"""Wireshark's dissector as a third opinion on the recorded connections: method, type and sequence id of every message.
+"""Wireshark's dissector as a third opinion on recorded connections, and on what we make of them.
+
+It tells method, type and sequence id of every message.
 
 What tshark 4.0 cannot say, so that it is not asked:
 
@@ -8,6 +10,7 @@ What tshark 4.0 cannot say, so that it is not asked:
 - an unframed message that comes in several packets it shows once for each of them.
 """
 
+import json
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -20,12 +23,14 @@ from required import require
 from thrift_recordings import Message, told
 
 from metaprotocol_codecs.thrift import ThriftCodec
+from metaprotocol_sdk import Mutation
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "thrift"
 UNKNOWN = ("header", "json", "nonstrict")
 NAMES = sorted(path.name.removesuffix(".said.json") for path in VECTORS.glob("*.said.json"))
 RECORDED = [name for name in NAMES if not any(word in name for word in UNKNOWN)]
 TO_SERVER = ("c2s",)
+FIRST_ID = 120  # of those that we write: in the compact protocol ids from 128 on take a byte more
 CORPUS = {
     "binary-framed-cpp_to_node": BOTH,
     "binary-framed-go_to_tpy2": BOTH,
@@ -81,6 +86,24 @@ def as_shown(messages: Mapping[str, list[Message]], name: str) -> dict[str, list
 def test_tshark_finds_the_messages_of_our_recordings(name, tmp_path):
     write_capture(tmp_path / "capture.pcap", VECTORS / f"{name}.chunks.json")
     assert dissect(tmp_path / "capture.pcap", BOTH) == as_shown(decode_streams(VECTORS, name, BOTH), name)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_tshark_finds_the_names_and_sequence_ids_that_we_write(name, tmp_path):
+    codec, pieces, expected = ThriftCodec(), [], {}
+    for way in BOTH:
+        recording = Recording(VECTORS / f"{name}.{way}.bin")
+        messages = decode(codec, recording.direction, [recording.data]).messages
+        written = [codec.encode(m, Mutation(method="renamed"), FIRST_ID + number) for number, m in enumerate(messages)]
+        (tmp_path / f"written.{way}.bin").write_bytes(b"".join(written))
+        pieces += [[way, sum(map(len, written[:number])), len(piece)] for number, piece in enumerate(written)]
+        expected[way] = [
+            Message(":".join([*m.method.split(":")[:-1], "renamed"]), m.type, FIRST_ID + number)
+            for number, m in enumerate(told(messages))
+        ]
+    (tmp_path / "written.chunks.json").write_text(json.dumps(pieces), "utf-8")
+    write_capture(tmp_path / "capture.pcap", tmp_path / "written.chunks.json")
+    assert dissect(tmp_path / "capture.pcap", BOTH) == as_shown(expected, name)
 
 
 @pytest.mark.parametrize("name", CORPUS)
