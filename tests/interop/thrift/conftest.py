@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 
 import pytest
 from peers.cache import NotInstalled
@@ -14,11 +15,17 @@ from required import require
 def install() -> Callable[[str], None]:
     """Installs a library; the test is skipped if that cannot be."""
 
-    def install(library: str) -> None:
+    @cache  # what failed once is not tried again
+    def fault(library: str) -> str:
         try:
             LIBRARIES[library].folder()
         except NotInstalled as error:
-            require("interop", f"{LIBRARIES[library].name}: {error}")
+            return f"{LIBRARIES[library].name}: {error}"
+        return ""
+
+    def install(library: str) -> None:
+        if fault(library):
+            require("interop", fault(library))
 
     return install
 

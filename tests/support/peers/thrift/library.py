@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
-from peers.cache import ROOT, installed, run, tool
+from peers.cache import ROOT, NotInstalled, installed, run, tool
 
 INTEROP = ROOT / "tests" / "interop" / "thrift"
 IDL = INTEROP / "peers.thrift"
@@ -22,7 +22,7 @@ def compiler_version() -> str:
     Raises:
         NotInstalled: There is none.
     """
-    return run([tool("thrift"), "--version"], Path.cwd()).split()[-1]
+    return run([_compiler(), "--version"], Path.cwd()).split()[-1]
 
 
 def generate(language: str, folder: Path) -> None:
@@ -31,7 +31,14 @@ def generate(language: str, folder: Path) -> None:
     Raises:
         NotInstalled: There is no compiler, or it does not know the language.
     """
-    run([tool("thrift"), "-r", "-o", folder, "--gen", language, IDL], folder)
+    run([_compiler(), "-r", "-o", folder, "--gen", language, IDL], folder)
+
+
+def _compiler() -> str:
+    try:
+        return tool("thrift")
+    except NotInstalled:
+        raise NotInstalled("the Thrift compiler is not installed") from None
 
 
 class Library(ABC):
