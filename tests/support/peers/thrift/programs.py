@@ -39,7 +39,3 @@ class Server(PeerProcess):
             self.stop()
             raise
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self.terminate()
-        self.stop()

@@ -1,7 +1,10 @@
-// A server of C++'s thrift: server PROTOCOL TRANSPORT OPTIONS.
+// A server of C++'s thrift: server PROTOCOL TRANSPORT OPTIONS. It ends when its standard input does.
 #include <algorithm>
 #include <iostream>
 #include <mutex>
+#include <thread>
+
+#include <unistd.h>
 
 #include <thrift/processor/TMultiplexedProcessor.h>
 #include <thrift/server/TThreadedServer.h>
@@ -85,6 +88,11 @@ class Announces : public server::TServerEventHandler {
 };
 
 int main(int, char** arguments) {
+  std::thread([] {
+    while (std::cin.get() != EOF) {
+    }
+    _exit(0);
+  }).detach();
   const auto options = split(arguments[3]);
   const auto has = [&](const char* name) { return std::count(options.begin(), options.end(), name) > 0; };
   Stack stack(arguments[1], arguments[2], !has("nonstrict"));

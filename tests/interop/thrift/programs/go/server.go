@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"log"
 	"net"
+	"os"
 	"sync"
 
 	"interop/gen-go/peers"
@@ -94,6 +96,10 @@ func serve(stack stack, options []string) {
 		both.RegisterProcessor("Museum", peers.NewMuseumProcessor(museum{}))
 		processor = both
 	}
+	go func() { // it ends when its standard input does
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
 	socket := must(thrift.NewTServerSocket("127.0.0.1:0"))
 	if err := socket.Listen(); err != nil {
 		log.Fatal(err)

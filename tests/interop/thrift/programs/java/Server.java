@@ -1,3 +1,4 @@
+import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -12,7 +13,7 @@ import peers.Library;
 import peers.Museum;
 import peers.Refused;
 
-/** A server of Java's thrift: Server PROTOCOL TRANSPORT OPTIONS. */
+/** A server of Java's thrift: Server PROTOCOL TRANSPORT OPTIONS. It ends when its standard input does. */
 final class Server {
     private static final class LibraryHandler implements Library.Iface {
         private List<String> notifications = new ArrayList<>();
@@ -87,7 +88,17 @@ final class Server {
         }
     }
 
+    private static void endWithStandardInput() {
+        try {
+            System.in.readAllBytes();
+        } catch (IOException ended) {
+            // The same.
+        }
+        System.exit(0);
+    }
+
     public static void main(String[] arguments) throws Exception {
+        new Thread(Server::endWithStandardInput).start();
         List<String> options = List.of(arguments[2].split(","));
         Stack stack = Stack.of(arguments[0], arguments[1], options);
         TProcessor processor = new Library.Processor<>(new LibraryHandler());

@@ -1,4 +1,4 @@
-// A server of npm's thrift: server.js PROTOCOL TRANSPORT OPTIONS.
+// A server of npm's thrift: server.js PROTOCOL TRANSPORT OPTIONS. It ends when its standard input does.
 "use strict";
 
 const thrift = require("thrift");
@@ -50,3 +50,4 @@ if (options.includes("multiplexed")) {
 }
 const server = thrift.createMultiplexServer(processor, stack(protocol, transport, options, () => undefined));
 server.listen(0, "127.0.0.1", () => console.log(JSON.stringify({ listening: server.address().port })));
+process.stdin.on("end", () => process.exit()).resume();

@@ -1,6 +1,7 @@
-"""A server of PyPI's thrift: server.py PROTOCOL TRANSPORT OPTIONS."""
+"""A server of PyPI's thrift: server.py PROTOCOL TRANSPORT OPTIONS. It ends when its standard input does."""
 
 import json
+import os
 import sys
 import threading
 
@@ -85,7 +86,13 @@ class Listener(TServerSocket):
         sys.stdout.flush()
 
 
+def end_with_standard_input():
+    sys.stdin.read()
+    os._exit(0)
+
+
 def main(protocol, transport, options):
+    threading.Thread(target=end_with_standard_input, daemon=True).start()
     options = options.split(",")
     if "multiplexed" in options:
         processor = BothProcessor()

@@ -1,7 +1,9 @@
-"""A server of PyPI's thriftpy2: server.py PROTOCOL TRANSPORT OPTIONS."""
+"""A server of PyPI's thriftpy2: server.py PROTOCOL TRANSPORT OPTIONS. It ends when its standard input does."""
 
 import json
+import os
 import sys
+import threading
 
 from stack import factories, peers
 from thriftpy2.server import TThreadedServer
@@ -64,7 +66,13 @@ class Listener(TServerSocket):
         sys.stdout.flush()
 
 
+def end_with_standard_input():
+    sys.stdin.read()
+    os._exit(0)
+
+
 def main(protocol, transport, options):
+    threading.Thread(target=end_with_standard_input, daemon=True).start()
     options = options.split(",")
     processor = TProcessor(peers.Library, LibraryHandler())
     if "multiplexed" in options:
