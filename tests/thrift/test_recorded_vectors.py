@@ -9,11 +9,12 @@ from recordings import Recording, decode
 from thrift_recordings import Message, errors, told
 
 from metaprotocol_codecs.thrift import ThriftCodec
-from metaprotocol_sdk import MessageType, Metadata, Mutation, Status
+from metaprotocol_sdk import Direction, MessageDecoder, MessageType, Metadata, Mutation, Status
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "thrift"
 CONNECTIONS = sorted(path.name.removesuffix(".said.json") for path in VECTORS.glob("*.said.json"))
-STREAMS = [f"{name}.{direction}.bin" for name in CONNECTIONS for direction in ("c2s", "s2c")]
+WAYS = {"c2s": Direction.TO_SERVER, "s2c": Direction.TO_CLIENT}
+STREAMS = [f"{name}.{direction}.bin" for name in CONNECTIONS for direction in WAYS]
 
 
 def said(name: str) -> dict[str, Any]:
@@ -69,6 +70,19 @@ def test_what_the_client_raised_is_an_error_that_the_interface_declares_or_not(n
 def test_the_headers_that_the_server_saw_are_properties_of_the_call(name):
     (call,) = [metadata for metadata in recorded(f"{name}.c2s.bin") if metadata.properties.get("method") == "headers"]
     assert call.properties == {"method": "headers", **said(name)["outcomes"]["headers"]["result"]}
+
+
+@pytest.mark.parametrize("name", [name for name in CONNECTIONS if name.endswith("pipelined")])
+def test_pipelined_calls_were_sent_before_the_answers_to_those_before_them(name):
+    pieces = json.loads((VECTORS / f"{name}.chunks.json").read_text("utf-8"))
+    decoders = {way: MessageDecoder(ThriftCodec(), direction) for way, direction in WAYS.items()}
+    sent = {way: (VECTORS / f"{name}.{way}.bin").read_bytes() for way in WAYS}
+    waiting = [0]
+    for way, start, size, *_ in pieces:
+        count = len(decoders[way].feed(sent[way][start : start + size]))
+        waiting.append(waiting[-1] + (count if way == "c2s" else -count))
+    assert max(waiting) > 1
+    assert waiting[-1] == 0
 
 
 @pytest.mark.parametrize("stream", STREAMS)

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 from peers.thrift.clients import call_through_relay
-from peers.thrift.library import INTEROP, ROLES
-from peers.thrift.programs import LIBRARIES, Server
-from peers.thrift.stacks import CHANGING, COMBINATIONS, LEFT_OUT, MULTIPLEXED, NONSTRICT, Combination, choices
+from peers.thrift.programs import Server
+from peers.thrift.stacks import CHANGING, COMBINATIONS, MULTIPLEXED, NONSTRICT, Combination
 from thrift_recordings import decode_connections, errors, told
 
 pytestmark = pytest.mark.interop
@@ -113,19 +112,3 @@ def test_peers_that_change_the_protocol_within_a_connection_are_followed(combina
     first, *_, last = (metadata.message for metadata in decode_connections(tmp_path)[0])
     assert MARKS[combination.stack.protocol] in first
     assert MARKS[combination.server_stack.protocol] in last
-
-
-def test_no_combination_is_forgotten():
-    spoken = set()
-    for combination in COMBINATIONS:
-        stack = combination.stack
-        spoken.add((stack.protocol, stack.transport, combination.client, "client"))
-        spoken.add((stack.protocol, stack.transport, combination.server, "server"))
-    for choice in choices(list(LIBRARIES), ROLES):
-        reasons = [left_out for left_out in LEFT_OUT if left_out.covers(*choice)]
-        assert (choice in spoken) == (not reasons), choice
-
-
-def test_the_reasons_for_what_is_left_out_are_documented():
-    documented = {line[2:-1] for line in (INTEROP / "README.md").read_text("utf-8").splitlines() if line[:2] == "- "}
-    assert {left_out.reason for left_out in LEFT_OUT} <= documented
