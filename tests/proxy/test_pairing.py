@@ -80,11 +80,12 @@ def test_the_time_to_the_answer_is_known_where_both_times_are() -> None:
     assert [pairs.take(response(1), TO_CLIENT, 3_500), pairs.take(response(2), TO_CLIENT, 4_000)] == [2_500, None]
 
 
-def test_an_id_that_is_used_again_means_the_later_request() -> None:
+def test_requests_of_one_id_are_answered_in_their_order() -> None:
     pairs = Pairing(ById())
-    pairs.take(request(1, "first"), TO_SERVER)
-    pairs.take(request(1, "second"), TO_SERVER)
-    assert (pairs.waiting(TO_SERVER), answers(pairs, 1), pairs.waiting(TO_SERVER)) == (1, ["second"], 0)
+    for operation in ("first", "second"):
+        pairs.take(request(0, operation), TO_SERVER)
+    assert (pairs.waiting(TO_SERVER), answers(pairs, 0, 0, 0)) == (2, ["first", "second", "?"])
+    assert pairs.waiting(TO_SERVER) == 0
 
 
 @pytest.mark.parametrize(
