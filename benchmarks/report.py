@@ -59,7 +59,7 @@ def targets_table(results: Iterable[Result], targets: Iterable[Target]) -> Table
     """Return what was promised beside what was measured."""
     shown = Table(title="Targets", title_justify="left", box=SIMPLE)
     shown.add_column("promised", no_wrap=True)
-    shown.add_column("measured", justify="right")
+    shown.add_column("measured", justify="right", no_wrap=True)
     shown.add_column("")
     by_task = {result.task.name: result for result in results}
     for target in targets:

@@ -8,7 +8,7 @@ from attrs import define
 
 from metaprotocol_codecs.dubbo.hessian2 import Tables, read_string, read_type_end, skip_values
 from metaprotocol_codecs.dubbo.hessian2.skip import CLASS_DEFINITION, skip_class_definition
-from metaprotocol_codecs.dubbo.hessian2.strings import NULL, read_integer, string_size
+from metaprotocol_codecs.dubbo.hessian2.strings import NULL, read_integer, read_short_ascii, string_size
 from metaprotocol_sdk import DecodeError, LimitExceeded, Limits
 
 Entry = tuple[int, int, int, str | None, str | None]
@@ -122,6 +122,9 @@ def skip_map_head(message: bytes, start: int, tables: Tables) -> int:
 
 
 def _read_if_string(message: bytes, position: int, tables: Tables, limit: str, maximum: int) -> tuple[str | None, int]:
+    short = read_short_ascii(message, position)
+    if short is not None and short[1] - position <= maximum:
+        return short
     while message[position] == CLASS_DEFINITION:  # one may stand before any value
         position = skip_class_definition(message, position, tables.field_counts)
     tag = message[position]

@@ -60,6 +60,21 @@ def read_strings(data: bytes, position: int, count: int) -> tuple[list[str | Non
     return strings, position
 
 
+def read_short_ascii(data: bytes, position: int) -> tuple[str, int] | None:
+    """Read a string of up to 1,023 ASCII characters; None if there is something else, or the data ends inside it."""
+    tag = data[position]
+    if tag < 0x20:
+        start = position + 1
+        end = start + tag
+    elif 0x30 <= tag <= 0x33 and position + 1 < len(data):
+        start = position + 2
+        end = start + (tag - 0x30 << 8 | data[position + 1])
+    else:
+        return None
+    raw = data[start:end]
+    return (raw.decode("ascii"), end) if raw.isascii() and end <= len(data) else None
+
+
 def read_string(data: bytes, position: int) -> tuple[str | None, int]:
     """Read one value that must be a string or null; see `read_strings`."""
     if data[position : position + 1] == b"N":
