@@ -31,14 +31,11 @@ def read_plain_map(message: bytes, position: int, limits: Limits, attachments: d
     Returns:
         The position behind the map; 0 if it is not plain, or so long that limits must be looked at.
     """
+    size = len(message) - position
+    if size > limits.max_value_length or size > limits.max_key_length or size > 2 * limits.max_elements:
+        return 0
     raw = message[position:]
-    size = len(raw)
-    if (
-        not raw.isascii()
-        or size > limits.max_value_length
-        or size > limits.max_key_length
-        or size > 2 * limits.max_elements
-    ):
+    if not raw.isascii():
         return 0
     end = read_plain_entries(raw, raw.decode("ascii"), 0, attachments)
     return position + end if end else 0
