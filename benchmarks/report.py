@@ -60,7 +60,7 @@ def targets_table(results: Iterable[Result], targets: Iterable[Target]) -> Table
     shown = Table(title="Targets", title_justify="left", box=SIMPLE)
     shown.add_column("promised", no_wrap=True)
     shown.add_column("measured", justify="right", no_wrap=True)
-    shown.add_column("")
+    shown.add_column("", no_wrap=True)
     by_task = {result.task.name: result for result in results}
     for target in targets:
         result = by_task.get(target.task)

@@ -16,13 +16,13 @@ _PYTHON_HESSIAN, _HESSIAN_CODEC, _DUBBO_SSL = (
 )
 
 TARGETS = (
-    Target("decode a small request: python-hessian takes 12 times", decoding.NAME, _PYTHON_HESSIAN, _OURS, least=12),
-    Target("decode a small request: hessian-codec takes twice", decoding.NAME, _HESSIAN_CODEC, _OURS, least=2),
+    Target("decode small: python-hessian takes 12 times", decoding.NAME, _PYTHON_HESSIAN, _OURS, least=12),
+    Target("decode small: hessian-codec takes twice", decoding.NAME, _HESSIAN_CODEC, _OURS, least=2),
     Target("set a new key: dubbo-ssl-python takes 25 times", mutation.NEW_KEY, _DUBBO_SSL, _OURS, least=25),
     Target("replace a key: dubbo-ssl-python takes 12 times", mutation.REPLACED_KEY, _DUBBO_SSL, _OURS, least=12),
-    Target("decode 120 KB: at most 3 times a small request", decoding.NAME, (BINARY.name, OURS), _OURS, most=3),
+    Target("decode 120 KB: at most 3 times a small one", decoding.NAME, (BINARY.name, OURS), _OURS, most=3),
     Target(
-        "byte by byte: a byte of 120 KB costs as one of a small request",
+        "byte by byte: a byte of 120 KB as one of a small one",
         framing.BYTEWISE,
         (BINARY.name, OURS),
         _OURS,
