@@ -66,7 +66,7 @@ def targets_table(results: Iterable[Result], targets: Iterable[Target]) -> Table
         result = by_task.get(target.task)
         ratio = None if result is None else result.ratio(target.slow, target.fast)
         if ratio is None:
-            shown.add_row(target.text, "", "not measured")
+            shown.add_row(target.text, "", "not run")
         else:
             shown.add_row(target.text, f"{ratio:.2f}", "met" if target.is_met(ratio) else "[bold red]missed")
     return shown
