@@ -40,8 +40,9 @@ def _python(distribution: str, package: str) -> Command:
     requirements = _PROGRAMS / "python" / f"{distribution}.txt"
 
     def install(folder: Path) -> None:
-        run([sys.executable, "-m", "venv", folder / "venv"], folder)
-        run([folder / "venv" / "bin" / "python", "-m", "pip", "install", "--quiet", "-r", requirements], folder)
+        run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], folder)
+        pip = [sys.executable, "-m", "pip", "--python", folder / "venv"]
+        run([*pip, "install", "--quiet", "--disable-pip-version-check", "-r", requirements], folder)
 
     folder = installed(distribution, [requirements, sys.version], install)
     return [folder / "venv" / "bin" / "python", _PROGRAMS / "python" / "client.py", package], {}
