@@ -119,7 +119,7 @@ def test_what_zlib_flushed_without_an_end_is_read_as_by_apache():
         (in_header(PING, 1), "THeader has no protocol 1; it has 0, binary, and 2, compact"),
         (in_header(PING, 2), "the header says compact, and the message begins with 80"),
         (in_header(compact(CALL, "m", 0, b"\0")), "the header says binary, and the message begins with 82"),
-        (in_header(PING[:10]), "ends before its struct begins"),
+        (in_header(PING[:10]), "ends in the middle of its head"),
         (in_header(PING + b"\0"), "1 bytes follow the message in its frame"),
         (in_header(PING[:-1]), "ends in the middle of its struct"),
         (in_header(PING, information=hx("01 02 01 61 01 62")), "ends in the middle of its information"),

@@ -25,8 +25,8 @@ from metaprotocol_codecs.thrift.mutation import rewrite
 from metaprotocol_codecs.thrift.names import FIELDS, SEPARATOR
 from metaprotocol_codecs.thrift.protocols import CALL, EXCEPTION, ONEWAY, REPLY, Protocol, cut_off
 from metaprotocol_codecs.thrift.spans import message_spans
-from metaprotocol_codecs.thrift.theader import transforms
 from metaprotocol_codecs.thrift.theader.header import FIXED_SIZE, LENGTH_SIZE, WORD, Header, read_header
+from metaprotocol_codecs.thrift.theader.transforms import payload_of
 from metaprotocol_sdk import (
     Capability,
     Codec,
@@ -48,14 +48,9 @@ if TYPE_CHECKING:
 State = tuple[Form, Protocol, str, Header | None]
 """What a message is in, its protocol, the name it calls, and its header in THeader."""
 
-_TYPES = {
-    CALL: (MessageType.REQUEST, True),
-    REPLY: (MessageType.RESPONSE, False),
-    EXCEPTION: (MessageType.ERROR, False),
-    ONEWAY: (MessageType.ONEWAY, False),
-}
+_TYPES = {REPLY: MessageType.RESPONSE, EXCEPTION: MessageType.ERROR, ONEWAY: MessageType.ONEWAY}
 # A member of an enum takes long to look up.
-_OK = Status.OK
+_REQUEST, _OK = MessageType.REQUEST, Status.OK
 _read_length = Struct(">I").unpack_from
 
 
@@ -122,17 +117,79 @@ class ThriftCodec(Codec):
         self._first, self._fifth = self.framing.detection.first, self.framing.detection.fifth
 
     def decode(self, message: bytes, direction: Direction) -> Metadata:
+        # `data` holds the message from `at` on: it is the message itself, or what was packed in it.
+        data, header, metadata = message, None, None
         try:
-            form = self._first.get(message[0]) or self._fifth[message[LENGTH_SIZE]]
-        except (IndexError, KeyError):
-            if message == EMPTY_FRAME and self.framing.transport != UNFRAMED:
-                return Metadata(message, MessageType.EVENT, header_size=LENGTH_SIZE)
-            raise self.framing.detection.refuse(message) from None
-        if form.at and _read_length(message)[0] != len(message) - LENGTH_SIZE:
-            raise DecodeError("the frame's length is not that of the message", offset=0, field="length")
-        if form is HEADER_FORM:
-            return self._decode_in_header(message, direction)
-        return self._decode(message, form, form.protocol, message, form.at, None)
+            form = self._first[message[0]] or self._fifth[message[LENGTH_SIZE]]
+            if form is None:
+                raise self.framing.detection.refuse(message)
+            protocol, at = form.protocol, form.at
+            if form is HEADER_FORM:
+                header = read_header(message, self.limits)
+                data, at = payload_of(message, header, self.limits)
+                if at == len(data):
+                    return _event(message, header)
+                protocol = self._protocol_in(header, data, at)
+            kind, request_id, name, start = protocol.read_head(data, at)
+            if SEPARATOR in name:
+                service, _, method = name.partition(SEPARATOR)
+                properties = {"service": service, "method": method}
+                operation = f"{service}/{method}"
+            else:
+                properties = {"method": name}
+                operation = name
+            if header is not None:
+                properties.update(_keys_of(header))
+            if kind == CALL:
+                message_type, expects_reply = _REQUEST, True
+            else:
+                message_type, expects_reply = _TYPES.get(kind) or _unknown_type(kind, at), False
+            metadata = Metadata(
+                message,
+                message_type,
+                request_id,
+                operation,
+                _OK,
+                properties,
+                start if header is None or data is message else header.end,
+                None,
+                expects_reply,
+                None,
+                None,
+                None,
+                (form, protocol, name, header),
+            )
+            if form.at and not self.trust_frames:
+                if _read_length(message)[0] != len(message) - LENGTH_SIZE:
+                    raise DecodeError("the frame's length is not that of the message", offset=0, field="length")
+                end = protocol.message_end(data, at, start, self.limits)
+                if end != len(data):
+                    raise _trailing(data, end)
+            if kind == REPLY:
+                if protocol.first_field(data, start):  # the field 0 is the result, any other is an exception
+                    metadata.message_type = MessageType.ERROR
+            elif kind == EXCEPTION:
+                metadata.status = Status.ERROR
+                text, metadata.status_code = replies.read_exception(protocol, data, start, self.limits)
+                if text is not None:
+                    properties["error"] = text
+        except (IndexError, struct_error):
+            if len(message) <= LENGTH_SIZE:
+                return self._decode_short(message)
+            error: ProtocolError = cut_off(data, "head" if metadata is None else "struct")
+        except ProtocolError as raised:
+            error = raised
+        else:
+            return metadata
+        if header is not None:
+            if data is not message:  # a place in what was packed is none in the message
+                error.offset = header.end
+            if metadata is None:
+                metadata = _event(message, header)
+                request = direction is Direction.TO_SERVER
+                metadata.message_type = MessageType.REQUEST if request else MessageType.RESPONSE
+        error.metadata = metadata
+        raise error
 
     def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
         if not mutation and request_id is None:
@@ -153,86 +210,22 @@ class ThriftCodec(Codec):
         if response.request is not None:
             response.operation = response.request.operation
 
-    def _decode(
-        self, message: bytes, form: Form, protocol: Protocol, data: bytes, at: int, header: Header | None
-    ) -> Metadata:
-        """Read a message that begins in `data` at a position: in itself, or in what a transform had packed."""
-        try:
-            kind, request_id, name, start = protocol.read_head(data, at)
-        except (IndexError, struct_error):
-            raise DecodeError("the message ends before its struct begins", offset=len(data)) from None
-        if SEPARATOR in name:
-            service, _, method = name.partition(SEPARATOR)
-            properties = {"service": service, "method": method}
-            operation = f"{service}/{method}"
-        else:
-            properties = {"method": name}
-            operation = name
-        if header is not None:
-            properties.update(_keys_of(header))
-        message_type, expects_reply = _TYPES.get(kind) or _unknown_type(kind, at)
-        metadata = Metadata(
-            message,
-            message_type,
-            request_id,
-            operation,
-            _OK,
-            properties,
-            start if header is None or data is message else header.end,
-            None,
-            expects_reply,
-            None,
-            None,
-            None,
-            (form, protocol, name, header),
-        )
-        if kind == CALL and (self.trust_frames or not form.at):
-            return metadata
-        try:
-            if form.at and not self.trust_frames:
-                end = protocol.message_end(data, at, start, self.limits)
-                if end != len(data):
-                    raise _trailing(data, end)
-            if kind == REPLY:
-                if protocol.first_field(data, start):  # the field 0 is the result, any other is an exception
-                    metadata.message_type = MessageType.ERROR
-            elif kind == EXCEPTION:
-                metadata.status = Status.ERROR
-                text, metadata.status_code = replies.read_exception(protocol, data, start, self.limits)
-                if text is not None:
-                    properties["error"] = text
-        except (IndexError, struct_error):
-            error: ProtocolError = cut_off(data)
-            error.metadata = metadata
-            raise error from None
-        except ProtocolError as error:
-            error.metadata = metadata
-            raise
-        return metadata
+    def _decode_short(self, message: bytes) -> Metadata:
+        """Read what is too short to tell what it is in: no message, but maybe an empty frame."""
+        if message == EMPTY_FRAME and self.framing.transport != UNFRAMED:
+            return Metadata(message, MessageType.EVENT, header_size=LENGTH_SIZE)
+        raise self.framing.detection.refuse(message)
 
-    def _decode_in_header(self, message: bytes, direction: Direction) -> Metadata:
-        header = read_header(message, self.limits)
-        data, at = message, header.end
-        try:
-            if header.transforms:
-                data, at = transforms.undo(message, header.transforms, header.end, self.limits), 0
-            if at == len(data):  # C++ clients send a header alone
-                return Metadata(
-                    message, MessageType.EVENT, header.sequence, "", Status.OK, _keys_of(header), header.end
-                )
-            protocol = protocol_in_header(header.protocol, data, at)
-            if self.framing.protocol not in (AUTO, protocol.name):
-                raise DecodeError(f"the message is in the {protocol.name} protocol", offset=at, field="protocol")
-            return self._decode(message, HEADER_FORM, protocol, data, at, header)
-        except ProtocolError as error:
-            if data is not message:  # a place in what was packed is none in the message
-                error.offset = header.end
-            if error.metadata is None:
-                kind = MessageType.REQUEST if direction is Direction.TO_SERVER else MessageType.RESPONSE
-                error.metadata = Metadata(
-                    message, kind, header.sequence, "", Status.OK, _keys_of(header), header.end, None, False
-                )
-            raise
+    def _protocol_in(self, header: Header, data: bytes, at: int) -> Protocol:
+        protocol = protocol_in_header(header.protocol, data, at)
+        if self.framing.protocol not in (AUTO, protocol.name):
+            raise DecodeError(f"the message is in the {protocol.name} protocol", offset=at, field="protocol")
+        return protocol
+
+
+def _event(message: bytes, header: Header) -> Metadata:
+    """Return what a header tells, without the message that should be in it. C++ clients send such."""
+    return Metadata(message, MessageType.EVENT, header.sequence, "", Status.OK, _keys_of(header), header.end)
 
 
 def _keys_of(header: Header) -> dict[str, str]:

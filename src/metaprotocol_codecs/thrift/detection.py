@@ -118,9 +118,9 @@ class Detection:
         else:
             self._fifth = _IN_FRAME
         self.first = self._accepted(self._first)
-        """Messages without a frame, by their first byte."""
+        """Messages without a frame, by their first byte; None for other bytes."""
         self.fifth = self._accepted(self._fifth)
-        """Other messages, by their fifth byte."""
+        """Other messages, by their fifth byte; the same."""
 
     def unframed(self, data: bytes, at: int, largest: int) -> Protocol | None:
         """Return the protocol of a message without a frame; None if a frame begins here.
@@ -162,9 +162,9 @@ class Detection:
 
     def form_of(self, message: bytes) -> Form | None:
         """Return what a whole message is in; None if that is nothing the codec is to read."""
-        form = self.first.get(message[0])
+        form = self.first[message[0]]
         if form is None and len(message) > LENGTH_SIZE:
-            form = self.fifth.get(message[LENGTH_SIZE])
+            form = self.fifth[message[LENGTH_SIZE]]
         return form
 
     def refuse(self, message: bytes) -> DecodeError:
@@ -179,15 +179,15 @@ class Detection:
         wanted = " ".join(word for word in (self._transport, self._protocol) if word != AUTO)
         return DecodeError(f"the message is {what}, and the codec is to read {wanted} alone", offset=form.at)
 
-    def _accepted(self, forms: dict[int, Form]) -> dict[int, Form]:
-        """Return those forms that the options do not rule out."""
-        return {
-            lead: form
-            for lead, form in forms.items()
-            if self._transport in (AUTO, form.transport)
+    def _accepted(self, forms: dict[int, Form]) -> list[Form | None]:
+        """Return a table of those forms that the options do not rule out."""
+        accepted: list[Form | None] = [None] * 256
+        for lead, form in forms.items():
             # What is in a message in THeader is known when its header is read.
-            and (form is HEADER_FORM or self._protocol in (AUTO, form.protocol.name))
-        }
+            protocol_fits = form is HEADER_FORM or self._protocol in (AUTO, form.protocol.name)
+            if self._transport in (AUTO, form.transport) and protocol_fits:
+                accepted[lead] = form
+        return accepted
 
 
 def _check_length(field: bytes, largest: int) -> int:

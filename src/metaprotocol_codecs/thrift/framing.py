@@ -81,9 +81,11 @@ class ThriftScanner(Scanner):
         if not self._seen:
             # A way around all bookkeeping, for messages that are there whole.
             try:
-                form = self._first.get(data[start]) or self._fifth[data[start + LENGTH_SIZE]]
-                if form.at:
-                    end: int = start + LENGTH_SIZE + _read_u32(data, start)[0]
+                form = self._first[data[start]] or self._fifth[data[start + LENGTH_SIZE]]
+                if form is None:
+                    end = 0
+                elif form.at:
+                    end = start + LENGTH_SIZE + _read_u32(data, start)[0]
                 else:
                     protocol = form.protocol
                     end = protocol.flat_end(data, protocol.struct_start(data, start))
@@ -91,7 +93,7 @@ class ThriftScanner(Scanner):
                         end = self._skip(protocol.skipper(self._limits), data, start, ~end)
                 if start + LENGTH_SIZE < end <= len(data) and end - start <= self._largest:
                     return end
-            except (IndexError, KeyError, struct_error, DecodeError, LimitExceeded):
+            except (IndexError, struct_error, DecodeError, LimitExceeded):
                 pass  # looked at again below, with care
         look, first = data, self._seen - start
         if self._tail:

@@ -40,7 +40,8 @@ _NO_LENGTH = 1 << 31  # negative, since lengths are signed
 
 _read_strict = Struct(">HxBI").unpack_from
 # With a name of each length up to 63 bytes, and the sequence id behind it.
-_SHORT_HEADS = tuple(Struct(f">HxBI{size}sI").unpack_from for size in range(64))
+_SHORT = 64
+_SHORT_HEADS = tuple(Struct(f">HxBI{size}sI").unpack_from for size in range(_SHORT))
 _read_u32 = Struct(">I").unpack_from
 _read_type_and_id = Struct(">BI").unpack_from
 _read_field_id = Struct(">xh").unpack_from
@@ -107,7 +108,7 @@ class _Strict(_Binary):
 
     def read_head(self, data: bytes, at: int) -> Head:
         size = data[at + 7]
-        if size < len(_SHORT_HEADS):
+        if size < _SHORT:
             version, kind, length, raw, request_id = _SHORT_HEADS[size](data, at)
             if version == VERSION and length == size:
                 try:

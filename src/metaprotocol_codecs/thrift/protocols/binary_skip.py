@@ -161,11 +161,24 @@ class BinarySkipper(Skipper):
 
 
 def flat_struct_end(data: bytes, start: int) -> int:
-    """Return the end of the struct at a position if one pattern can tell it: most structs are like that.
+    """Return the end of the struct at a position if it holds no container: most structs are like that.
 
     Otherwise return `~position` of a field from where a skipper can go on.
+
+    Raises:
+        IndexError: The data ends inside it.
+        struct.error: The same.
     """
-    fields = _FIELDS(data, start)
-    if fields is None:
-        return ~start
-    return fields.end() if fields.lastindex else ~fields.end()
+    position = start
+    while fields := _FIELDS(data, position):
+        position = fields.end()
+        if fields.lastindex:
+            return position
+        # A long string, whose length no pattern tells.
+        if data[position] != STRING:
+            return ~position
+        length = _read_i32(data, position + 3)[0]
+        if length < 0:
+            return ~position
+        position += 7 + length
+    return ~position

@@ -183,11 +183,24 @@ class CompactSkipper(Skipper):
 
 
 def flat_struct_end(data: bytes, start: int) -> int:
-    """Return the end of the struct at a position if one pattern can tell it: most structs are like that.
+    """Return the end of the struct at a position if it holds no container: most structs are like that.
 
     Otherwise return `~position` of a field from where a skipper can go on.
+
+    Raises:
+        IndexError: The data ends inside it.
+        struct.error: The same.
     """
-    fields = _FIELDS(data, start)
-    if fields is None:
-        return ~start
-    return fields.end() if fields.lastindex else ~fields.end()
+    position = start
+    while fields := _FIELDS(data, position):
+        position = fields.end()
+        if fields.lastindex:
+            return position
+        # A long string, whose length no pattern tells.
+        if data[position] & 0x0F != STRING or data[position] < 0x10:
+            return ~position
+        length, end = read_varint(data, position + 1)
+        if length >> 31:
+            return ~position
+        position = end + length
+    return ~position

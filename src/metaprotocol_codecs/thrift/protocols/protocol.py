@@ -136,14 +136,14 @@ def signed(request_id: int) -> int:
     return request_id - (1 << 32) if request_id >> 31 else request_id
 
 
-def cut_off(data: bytes) -> DecodeError:
-    """Return the error for a message that ends too early."""
-    return DecodeError("the message ends in the middle of its struct", offset=len(data))
+def cut_off(data: bytes, part: str) -> DecodeError:
+    """Return the error for a message that ends in one of its parts."""
+    return DecodeError(f"the message ends in the middle of its {part}", offset=len(data))
 
 
 def skip_whole(skipper: Skipper, data: bytes, start: int) -> int:
     """Return the end of what a fresh skipper is for; raise `DecodeError` if that is cut off."""
     end = skipper.run(data, start)
     if not skipper.done or end > len(data):
-        raise cut_off(data)
+        raise cut_off(data, "struct")
     return end

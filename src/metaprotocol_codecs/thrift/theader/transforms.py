@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from metaprotocol_sdk import DecodeError, LimitExceeded
 
 if TYPE_CHECKING:
+    from metaprotocol_codecs.thrift.theader.header import Header
     from metaprotocol_sdk import Limits
 
 ZLIB = 1
@@ -18,6 +19,13 @@ NAMES = {ZLIB: "zlib", 2: "hmac", 3: "snappy", 4: "qlz", 5: "zstd"}
 def name_of(transform: int) -> str:
     """Return the name of a transform, or its number."""
     return NAMES.get(transform, f"number {transform}")
+
+
+def payload_of(message: bytes, header: Header, limits: Limits) -> tuple[bytes, int]:
+    """Return what holds the message that is behind a header, no longer packed, and where in it that begins."""
+    if not header.transforms:
+        return message, header.end
+    return undo(message, header.transforms, header.end, limits), 0
 
 
 def undo(data: bytes, transforms: tuple[int, ...], start: int, limits: Limits) -> bytes:
