@@ -6,9 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from peers.cache import NotInstalled
-from peers.dubbo_java import VERSIONS, DubboVersion, JavaConsumer, JavaProvider, install_java
-from required import require
+from peers.dubbo_java import VERSIONS, DubboVersion, JavaConsumer, JavaProvider, required
 
 _FOLDER = Path(__file__).parent
 
@@ -22,11 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(params=VERSIONS, ids=lambda version: f"dubbo-{version.number}")
 def version(request: pytest.FixtureRequest) -> DubboVersion:
     """Dubbo Java 2.6, 2.7 and 3."""
-    try:
-        install_java(request.param)
-    except NotInstalled as error:
-        require("interop", f"Apache Dubbo Java {request.param.number}: {error}")
-    return request.param
+    return required(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -21,14 +21,14 @@ OTHER_SERIALIZATIONS = [
 TEXT = "the mesh says 不 😀"
 
 
-def error_of(consumer, folder, error_type, **parameters):
-    """Return what a consumer makes of a reply that reports an error of this type."""
+def error_of(consumer, folder, error_type, *, attempts=1, **parameters):
+    """Return what a consumer makes of a reply that reports an error of this type, and count its attempts."""
     with (
         running_relay(folder / "recorded", None, codec="dubbo", reply_error=error_type, reply_message=TEXT) as relay,
-        consumer.client(relay.port, timeout=600_000, retries=0, **parameters) as client,
+        consumer.client(relay.port, timeout=600_000, retries=attempts - 1, **parameters) as client,
     ):
         outcome = client.call("echo", "hello")
-        assert outcome["ids"] == 1  # one attempt
+        assert outcome["ids"] == attempts
         return outcome
 
 
@@ -42,6 +42,12 @@ def test_an_error_reply_is_a_network_exception_with_our_text(error_type, version
 def test_a_timeout_reply_is_a_timeout_exception(version, consumer, tmp_path):
     outcome = error_of(consumer, tmp_path, "timeout")
     assert (outcome["exception"], outcome["code"]) == (version.rpc_exception, TIMEOUT_EXCEPTION)
+
+
+@pytest.mark.parametrize("error_type", ["no_healthy_upstream", "timeout"])
+def test_a_consumer_with_retries_asks_again(error_type, version, consumer, tmp_path):
+    outcome = error_of(consumer, tmp_path, error_type, attempts=3)
+    assert outcome["exception"] == version.rpc_exception
 
 
 @pytest.mark.parametrize(("version", "serialization"), OTHER_SERIALIZATIONS, indirect=["version"])

@@ -1,7 +1,7 @@
 """A Java consumer of one version of Dubbo calls a provider of another, through a relay that adds attachments."""
 
 import pytest
-from peers.dubbo_java import DUBBO_2_7, DUBBO_3, JavaProvider
+from peers.dubbo_java import DUBBO_2_7, DUBBO_3, JavaProvider, required
 from relay import running_relay
 
 CALLS = [("echo", "unicode"), ("echo", "null"), ("bytes", "40000"), ("node", "object"), ("any", "shared")]
@@ -9,7 +9,7 @@ CALLS = [("echo", "unicode"), ("echo", "null"), ("bytes", "40000"), ("node", "ob
 
 @pytest.fixture
 def other_provider(version, running):
-    provider = running(JavaProvider, DUBBO_2_7 if version is DUBBO_3 else DUBBO_3)
+    provider = running(JavaProvider, required(DUBBO_2_7 if version is DUBBO_3 else DUBBO_3))
     provider.forget()
     return provider
 

@@ -3,7 +3,7 @@
 import pytest
 from peers.cache import NotInstalled
 from peers.dubbo_clients import CLIENTS, OtherClient
-from peers.dubbo_java import DUBBO_2_7, DUBBO_3
+from peers.dubbo_java import DUBBO_2_7, DUBBO_3, required
 from relay import running_relay
 from required import require
 
@@ -21,7 +21,7 @@ def kind(request):
 
 @pytest.fixture(params=[DUBBO_2_7, DUBBO_3], ids=lambda version: f"dubbo-{version.number}")
 def version(request):
-    return request.param
+    return required(request.param)
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from attrs import frozen
+from required import require
 
-from peers.cache import ROOT, installed
+from peers.cache import ROOT, NotInstalled, installed
 from peers.maven import compile_java, copy_dependencies, java
 from peers.processes import PeerProcess
 from peers.register import count_calls
@@ -74,6 +75,15 @@ def install_java(version: DubboVersion) -> Path:
         (folder / "hosts").write_text(f"127.0.0.1 dubbo.test {os.uname().nodename}\n", "ascii")
 
     return installed(f"dubbo-java-{version.number}", [version.number, version.package, pom, *sources], install)
+
+
+def required(version: DubboVersion) -> DubboVersion:
+    """Return the version, installed; without it the running test is skipped, or fails where it must not be."""
+    try:
+        install_java(version)
+    except NotInstalled as error:
+        require("interop", f"Apache Dubbo Java {version.number}: {error}")
+    return version
 
 
 class _JavaProgram(PeerProcess):

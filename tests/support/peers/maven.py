@@ -1,6 +1,7 @@
 """Java libraries, fetched by Maven into its own local repository, which is the cache, and copied from there."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from peers.cache import NotInstalled, run, tool
@@ -9,6 +10,7 @@ _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
 _OLDEST_JAVA = 17
 
 
+@cache  # to ask takes a virtual machine to start
 def java() -> str:
     """Return where Java is.
 

@@ -32,7 +32,7 @@ final class Client {
      * Connects.
      *
      * @param port where the provider, or a relay before it, listens
-     * @param parameters of the URL; "group", "version" and "generic" are set on the reference
+     * @param parameters of the URL; "group", "version", "generic" and "retries" are set on the reference
      */
     Client(int port, Map<String, String> parameters) {
         generic = "true".equals(parameters.remove("generic"));
@@ -41,7 +41,7 @@ final class Client {
         reference.setGeneric(generic ? "true" : null);
         reference.setGroup(parameters.remove("group"));
         reference.setVersion(parameters.remove("version"));
-        reference.setRetries(0);
+        reference.setRetries(Integer.parseInt(parameters.getOrDefault("retries", "0")));
         reference.setScope("remote");
         MethodConfig oneway = new MethodConfig();
         oneway.setName("note");
