@@ -27,7 +27,9 @@ def quick_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict]:
 def test_every_task_has_its_table(quick_run):
     printed, _ = quick_run
     for title in ("decode", "set a new key", "replace a key", "error reply", "cut 64 KB of messages", "byte by byte"):
-        assert title in printed
+        assert f"dubbo: {title}" in printed or f"dubbo: cut a message {title}" in printed
+    for title in ("decode a trusted frame", "decode a frame", "cut and decode", "cut byte by byte"):
+        assert f"thrift: {title}" in printed
 
 
 def test_the_file_has_our_times_of_every_kind_of_message(quick_run):

@@ -9,7 +9,7 @@ import re
 from struct import Struct
 from struct import error as struct_error
 
-from metaprotocol_codecs.thrift.protocols.skip import BATCH, ONE, STRUCTS, TYPES, Skipper, in_batches, short_strings
+from metaprotocol_codecs.thrift.protocols.skip import BATCH, ONE, STRUCTS, TYPES, Skipper, batch_of, short_strings
 from metaprotocol_sdk import DecodeError
 
 STOP = 0
@@ -41,8 +41,8 @@ _FIELD = rb"(?:[\x04\x0a].{10}|\x08.{6}|[\x02\x03].{3}|\x06.{4}|\x10.{18}|\x0b..
 _SIMPLE = bytes(width > 0 or kind == STRING for kind, width in enumerate(WIDTHS))
 _FIELDS = re.compile(_FIELD + rb"*+(\x00)?+", re.DOTALL).match
 _BATCHES = {
-    STRUCT << 8 | STRUCT: re.compile(in_batches(_FIELD + rb"*+\x00"), re.DOTALL).match,
-    STRING << 8 | STRING: re.compile(in_batches(rb"\x00\x00\x00" + _SHORT), re.DOTALL).match,
+    STRUCT << 8 | STRUCT: re.compile(batch_of(_FIELD + rb"*+\x00"), re.DOTALL).match,
+    STRING << 8 | STRING: re.compile(batch_of(rb"\x00\x00\x00" + _SHORT), re.DOTALL).match,
 }
 
 _read_i32 = Struct(">i").unpack_from
@@ -92,7 +92,7 @@ class BinarySkipper(Skipper):
                         items = _BATCHES[types](data, position) if types in _BATCHES else None
                         if items:
                             position = items.end()
-                            top -= (items.lastindex or 0) * ONE
+                            top -= BATCH * ONE
                             if top < ONE:
                                 top = stack.pop()
                             continue

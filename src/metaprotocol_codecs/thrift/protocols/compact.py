@@ -45,10 +45,14 @@ class _Compact(Protocol):
     name = "compact"
 
     def struct_start(self, data: bytes, at: int) -> int:
-        length = data[at + 3]
-        if data[at + 2] < 0x80 and length < 0x80 and data[at] == PROTOCOL_ID and data[at + 1] & 0x1F == VERSION:
-            return at + 4 + length
-        _, _, start, length = _read_front(data, at)
+        if data[at] != PROTOCOL_ID or data[at + 1] & 0x1F != VERSION:
+            raise _no_message(data, at)
+        middle = at + 3
+        if data[at + 2] >= 0x80:
+            middle = _read_id(data, at + 2)[1]
+        length, start = data[middle], middle + 1
+        if length >= 0x80:
+            length, start = _read_length(data, middle)
         return start + length
 
     def skipper(self, limits: Limits) -> Skipper:
@@ -62,19 +66,27 @@ class _Compact(Protocol):
         return end if end > 0 else skip_whole(CompactSkipper(limits), data, ~end)
 
     def read_head(self, data: bytes, at: int) -> Head:
-        request_id, length = data[at + 2], data[at + 3]
-        if request_id < 0x80 and length < 0x80 and data[at] == PROTOCOL_ID and data[at + 1] & 0x1F == VERSION:
-            kind, start = data[at + 1] >> 5, at + 4
-        else:
-            kind, request_id, start, length = _read_front(data, at)
+        if data[at] != PROTOCOL_ID or data[at + 1] & 0x1F != VERSION:
+            raise _no_message(data, at)
+        # Most sequence ids are of one byte or two, and most names are short.
+        request_id, middle = data[at + 2], at + 3
+        if request_id >= 0x80:
+            high = data[middle]
+            if high < 0x80:
+                request_id, middle = request_id & 0x7F | high << 7, at + 4
+            else:
+                request_id, middle = _read_id(data, at + 2)
+        length, start = data[middle], middle + 1
+        if length >= 0x80:
+            length, start = _read_length(data, middle)
         end = start + length
         if end > len(data):
             raise IndexError
         raw = data[start:end]
         try:
-            return kind, request_id, raw.decode(), end
+            return data[at + 1] >> 5, request_id, raw.decode(), end
         except UnicodeDecodeError:
-            return kind, request_id, str(raw, "utf-8", "surrogateescape"), end
+            return data[at + 1] >> 5, request_id, str(raw, "utf-8", "surrogateescape"), end
 
     def places(self, data: bytes, at: int) -> Places:
         middle = skip_varint(data, at + 2)
@@ -131,20 +143,23 @@ class _Compact(Protocol):
         return b"".join((*fields, b"\0"))
 
 
-def _read_front(data: bytes, at: int) -> tuple[int, int, int, int]:
-    """Return a message's type and sequence id, and where its name begins and how long it is."""
-    lead = data[at + 1]
-    if data[at] != PROTOCOL_ID or lead & 0x1F != VERSION:
-        raise DecodeError(
-            f"the compact protocol begins with 82 and version 1, not with {data[at : at + 2].hex(' ')}", offset=at
-        )
-    request_id, middle = read_varint(data, at + 2)
+def _no_message(data: bytes, at: int) -> DecodeError:
+    start = data[at : at + 2].hex(" ")
+    return DecodeError(f"the compact protocol begins with 82 and version 1, not with {start}", offset=at)
+
+
+def _read_id(data: bytes, at: int) -> tuple[int, int]:
+    request_id, end = read_varint(data, at)
     if request_id >> 32:
-        raise DecodeError(f"the sequence id {request_id:,} is no number of 32 bits", offset=at + 2, field="seqid")
-    length, start = read_varint(data, middle)
+        raise DecodeError(f"the sequence id {request_id:,} is no number of 32 bits", offset=at, field="seqid")
+    return request_id, end
+
+
+def _read_length(data: bytes, at: int) -> tuple[int, int]:
+    length, end = read_varint(data, at)
     if length >> 31:
-        raise DecodeError(f"a name of {length:,} bytes", offset=middle, field="name")
-    return lead >> 5, request_id, start, length
+        raise DecodeError(f"a name of {length:,} bytes", offset=at, field="name")
+    return length, end
 
 
 COMPACT = _Compact()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from metaprotocol_codecs.thrift.protocols.skip import BATCH, ONE, STRUCTS, TYPES, Skipper, in_batches, short_strings
+from metaprotocol_codecs.thrift.protocols.skip import BATCH, ONE, STRUCTS, TYPES, Skipper, batch_of, short_strings
 from metaprotocol_codecs.thrift.protocols.varint import LONGEST, read_varint, skip_varint
 from metaprotocol_sdk import DecodeError
 
@@ -57,10 +57,10 @@ _FIELD = b"(?:" + b"|".join(
 )
 _SIMPLE = bytes(lead >> 4 > 0 and lead & 0x0F in (*range(TRUE, LIST), UUID) for lead in range(256))
 _FIELDS = re.compile(_FIELD + rb"*+(\x00)?+", re.DOTALL).match
-_VARINTS = re.compile(in_batches(_VARINT), re.DOTALL).match
+_VARINTS = re.compile(batch_of(_VARINT), re.DOTALL).match
 _BATCHES = {
-    STRUCT << 8 | STRUCT: re.compile(in_batches(_FIELD + rb"*+\x00"), re.DOTALL).match,
-    STRING << 8 | STRING: re.compile(in_batches(_SHORT), re.DOTALL).match,
+    STRUCT << 8 | STRUCT: re.compile(batch_of(_FIELD + rb"*+\x00"), re.DOTALL).match,
+    STRING << 8 | STRING: re.compile(batch_of(_SHORT), re.DOTALL).match,
     I16 << 8 | I16: _VARINTS,
     I32 << 8 | I32: _VARINTS,
     I64 << 8 | I64: _VARINTS,
@@ -106,7 +106,7 @@ class CompactSkipper(Skipper):
                         items = _BATCHES[types](data, position) if types in _BATCHES else None
                         if items:
                             position = items.end()
-                            top -= (items.lastindex or 0) * ONE
+                            top -= BATCH * ONE
                             if top < ONE:
                                 top = stack.pop()
                             continue

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from metaprotocol_sdk import Limits
 
 BATCH = 16
-"""How many items `in_batches` steps over at once."""
+"""How many items of a container are stepped over at once."""
 
 # What is open at a place is one number: how many items are to come, times ONE, plus the types of the items: the low
 # byte is the type of keys, the next that of values. A map of n entries has 2n items, so that an odd number means that
@@ -90,9 +90,6 @@ def short_strings() -> bytes:
     return b"(?:" + b"|".join(groups) + b")"
 
 
-def in_batches(item: bytes) -> bytes:
-    """Return a pattern of 1 to `BATCH` items; `lastindex` of a match is how many they are."""
-    pattern = b""
-    for _ in range(BATCH):
-        pattern = item + b"()" + (b"(?:" + pattern + b")?+" if pattern else b"")
-    return pattern
+def batch_of(item: bytes) -> bytes:
+    """Return a pattern of `BATCH` items."""
+    return b"(?:%b){%d}+" % (item, BATCH)
