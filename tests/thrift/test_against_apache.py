@@ -55,3 +55,26 @@ def test_spans_of_every_struct_cover_it_and_name_its_fields(protocol, fields):
     assert spans[-1].end == len(message)
     named = [span.name for span in spans if span.name.startswith("arguments.")]
     assert named == [f"arguments.{number}" for number, _, _ in fields]
+
+
+@pytest.mark.parametrize("protocol", ["binary", "compact"])
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 31, 32, 33, 48, 100])
+@pytest.mark.parametrize(
+    ("kind", "item"), [(11, "abc"), (8, 300), (10, -5), (6, 7), (12, [(1, 8, 5)]), (12, [(1, 15, (8, [1]))]), (2, True)]
+)
+def test_containers_end_where_they_do_however_many_items_go_in_one_step(protocol, count, kind, item):
+    for field in ((1, 15, (kind, [item] * count)), (1, 13, (11, kind, [("k", item)] * count))):
+        message = written(protocol, "m", 1, 5, [field, (2, 8, 1)])
+        assert outcome(CODEC, [message + message]).pieces == [message, message]
+        assert outcome(CODEC, byte_by_byte(message)).pieces == [message]
+        (framed_one,) = outcome(CODEC, [framed(message)]).messages
+        assert framed_one.error is None
+
+
+@pytest.mark.parametrize("protocol", ["binary", "compact"])
+@pytest.mark.parametrize("sizes", [(64,), (300, 70_000), (63, 64, 127, 128, 16_384), (0, 200, 0)])
+def test_strings_of_any_length_stand_between_other_fields(protocol, sizes):
+    fields = [field for size in sizes for field in ((1, 11, "x" * size), (2, 8, 5))]
+    message = written(protocol, "m", 1, 5, fields)
+    assert outcome(CODEC, [framed(message) + message]).pieces == [framed(message), message]
+    assert outcome(CODEC, [message[:100], message[100:]]).pieces == [message]

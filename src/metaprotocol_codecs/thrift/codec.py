@@ -207,8 +207,8 @@ class ThriftCodec(Codec):
 
     def complete(self, response: Metadata) -> None:
         # The service of TMultiplexedProtocol is in the request's name alone.
-        if response.request is not None:
-            response.operation = response.request.operation
+        if request := response.request:
+            response.operation = request.operation
 
     def _decode_short(self, message: bytes) -> Metadata:
         """Read what is too short to tell what it is in: no message, but maybe an empty frame."""

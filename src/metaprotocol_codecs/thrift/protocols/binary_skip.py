@@ -9,7 +9,16 @@ import re
 from struct import Struct
 from struct import error as struct_error
 
-from metaprotocol_codecs.thrift.protocols.skip import BATCH, ONE, STRUCTS, TYPES, Skipper, batch_of, short_strings
+from metaprotocol_codecs.thrift.protocols.skip import (
+    BATCH,
+    ONE,
+    STRUCTS,
+    TYPES,
+    MatchAny,
+    Skipper,
+    batch_of,
+    short_strings,
+)
 from metaprotocol_sdk import DecodeError
 
 STOP = 0
@@ -39,7 +48,7 @@ _FIELD_WIDTHS = bytes(3 + width if width else 0 for width in WIDTHS)
 _SHORT = short_strings()
 _FIELD = rb"(?:[\x04\x0a].{10}|\x08.{6}|[\x02\x03].{3}|\x06.{4}|\x10.{18}|\x0b..\x00\x00\x00" + _SHORT + rb")"
 _SIMPLE = bytes(width > 0 or kind == STRING for kind, width in enumerate(WIDTHS))
-_FIELDS = re.compile(_FIELD + rb"*+(\x00)?+", re.DOTALL).match
+_fields: MatchAny = re.compile(_FIELD + rb"*+(\x00)?+", re.DOTALL).match  # type: ignore[assignment]
 _BATCHES = {
     STRUCT << 8 | STRUCT: re.compile(batch_of(_FIELD + rb"*+\x00"), re.DOTALL).match,
     STRING << 8 | STRING: re.compile(batch_of(rb"\x00\x00\x00" + _SHORT), re.DOTALL).match,
@@ -64,8 +73,8 @@ class BinarySkipper(Skipper):
                 if types == STRUCTS:
                     if fields_at_once:
                         fields_at_once = False
-                        fields = _FIELDS(data, position) if _SIMPLE[data[position]] else None
-                        if fields:
+                        if _SIMPLE[data[position]]:
+                            fields = _fields(data, position)
                             position = fields.end()
                             if fields.lastindex:
                                 top = top - ONE or stack.pop()
@@ -170,7 +179,8 @@ def flat_struct_end(data: bytes, start: int) -> int:
         struct.error: The same.
     """
     position = start
-    while fields := _FIELDS(data, position):
+    while True:
+        fields = _fields(data, position)
         position = fields.end()
         if fields.lastindex:
             return position
@@ -181,4 +191,3 @@ def flat_struct_end(data: bytes, start: int) -> int:
         if length < 0:
             return ~position
         position += 7 + length
-    return ~position

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from metaprotocol_codecs.thrift.protocols import binary_skip as types
 from metaprotocol_codecs.thrift.protocols.values import Items, Reader, Scalar
-from metaprotocol_sdk import DecodeError
 
 _read_field_id = Struct(">xh").unpack_from
 _read_i32 = Struct(">i").unpack_from
@@ -31,20 +30,17 @@ class BinaryReader(Reader):
             self.position += 1
             return "", previous
         number: int = _read_field_id(self.data, self.position)[0]
-        name = self._name(kind)
         self.position += 3
-        return name, number
+        return types.TYPE_NAMES[kind], number
 
     def items(self, kind: str) -> Items:
         data, start = self.data, self.position
         count = _read_i32(data, start + (2 if kind == "map" else 1))[0]
-        if count < 0:
-            raise DecodeError(f"a size is {count:,}", offset=start, field="size")
         if kind == "map":
-            key, item = self._name(data[start], count), self._name(data[start + 1], count)
+            key, item = types.TYPE_NAMES.get(data[start], ""), types.TYPE_NAMES.get(data[start + 1], "")
             self.position += 6
             return Items(count, key, item)
-        item = self._name(data[start], count)
+        item = types.TYPE_NAMES.get(data[start], "")
         self.position += 5
         return Items(count, "", item)
 
@@ -61,12 +57,5 @@ class BinaryReader(Reader):
             size = _read_i32(self.data, start)[0]
             start += 4
         self.position = start + size
-        if size < 0 or self.position > len(self.data):
-            raise DecodeError(f"a string of {size:,} bytes", offset=start, field="size")
         raw = self.data[start : self.position]
         return UUID(bytes=raw) if kind == "uuid" else raw
-
-    def _name(self, kind: int, count: int = 1) -> str:
-        if count and kind not in types.TYPE_NAMES:
-            raise DecodeError(f"no value has the type {kind}", offset=self.position, field="type")
-        return types.TYPE_NAMES.get(kind, "")

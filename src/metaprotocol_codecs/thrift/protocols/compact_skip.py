@@ -7,7 +7,16 @@ from __future__ import annotations
 
 import re
 
-from metaprotocol_codecs.thrift.protocols.skip import BATCH, ONE, STRUCTS, TYPES, Skipper, batch_of, short_strings
+from metaprotocol_codecs.thrift.protocols.skip import (
+    BATCH,
+    ONE,
+    STRUCTS,
+    TYPES,
+    MatchAny,
+    Skipper,
+    batch_of,
+    short_strings,
+)
 from metaprotocol_codecs.thrift.protocols.varint import LONGEST, read_varint, skip_varint
 from metaprotocol_sdk import DecodeError
 
@@ -56,7 +65,7 @@ _FIELD = b"(?:" + b"|".join(
     )
 )
 _SIMPLE = bytes(lead >> 4 > 0 and lead & 0x0F in (*range(TRUE, LIST), UUID) for lead in range(256))
-_FIELDS = re.compile(_FIELD + rb"*+(\x00)?+", re.DOTALL).match
+_fields: MatchAny = re.compile(_FIELD + rb"*+(\x00)?+", re.DOTALL).match  # type: ignore[assignment]
 _VARINTS = re.compile(batch_of(_VARINT), re.DOTALL).match
 _BATCHES = {
     STRUCT << 8 | STRUCT: re.compile(batch_of(_FIELD + rb"*+\x00"), re.DOTALL).match,
@@ -83,8 +92,8 @@ class CompactSkipper(Skipper):
                 if types == STRUCTS:
                     if fields_at_once:
                         fields_at_once = False
-                        fields = _FIELDS(data, position) if _SIMPLE[data[position]] else None
-                        if fields:
+                        if _SIMPLE[data[position]]:
+                            fields = _fields(data, position)
                             position = fields.end()
                             if fields.lastindex:
                                 top = top - ONE or stack.pop()
@@ -192,7 +201,8 @@ def flat_struct_end(data: bytes, start: int) -> int:
         struct.error: The same.
     """
     position = start
-    while fields := _FIELDS(data, position):
+    while True:
+        fields = _fields(data, position)
         position = fields.end()
         if fields.lastindex:
             return position
@@ -203,4 +213,3 @@ def flat_struct_end(data: bytes, start: int) -> int:
         if length >> 31:
             return ~position
         position = end + length
-    return ~position

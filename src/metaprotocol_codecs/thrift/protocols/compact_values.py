@@ -8,7 +8,6 @@ from uuid import UUID
 from metaprotocol_codecs.thrift.protocols import compact_skip as types
 from metaprotocol_codecs.thrift.protocols.values import Items, Reader, Scalar
 from metaprotocol_codecs.thrift.protocols.varint import from_zigzag, read_varint
-from metaprotocol_sdk import DecodeError
 
 # The specification has doubles little endian, and so do all libraries.
 _read_double = Struct("<d").unpack_from
@@ -28,7 +27,7 @@ class CompactReader(Reader):
         if lead == types.STOP:
             self.position += 1
             return "", previous
-        name = self._name(lead & 0x0F)
+        name = types.TYPE_NAMES[lead & 0x0F]
         number = previous + (lead >> 4)
         self.position += 1
         if not lead >> 4:
@@ -44,12 +43,12 @@ class CompactReader(Reader):
             if not count:
                 return Items(0, "", "")
             lead = self.data[self.position]
-            key, item = self._name(lead >> 4), self._name(lead & 0x0F)
+            key, item = types.TYPE_NAMES[lead >> 4], types.TYPE_NAMES[lead & 0x0F]
             self.position += 1
             return Items(count, key, item)
         lead = self.data[self.position]
         count = lead >> 4
-        item = self._name(lead & 0x0F, count)
+        item = types.TYPE_NAMES.get(lead & 0x0F, "")
         self.position += 1
         if count == 15:
             count, self.position = read_varint(self.data, self.position)
@@ -78,12 +77,5 @@ class CompactReader(Reader):
         if kind != "uuid":
             size, start = read_varint(self.data, start)
         self.position = start + size
-        if self.position > len(self.data):
-            raise DecodeError(f"a string of {size:,} bytes", offset=start, field="size")
         raw = self.data[start : self.position]
         return UUID(bytes=raw) if kind == "uuid" else raw
-
-    def _name(self, kind: int, count: int = 1) -> str:
-        if count and kind not in types.TYPE_NAMES:
-            raise DecodeError(f"no value has the type {kind}", offset=self.position, field="type")
-        return types.TYPE_NAMES.get(kind, "")

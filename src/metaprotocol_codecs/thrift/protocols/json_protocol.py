@@ -23,6 +23,7 @@ from metaprotocol_codecs.thrift.protocols.values import MORE
 from metaprotocol_sdk import DecodeError
 
 if TYPE_CHECKING:
+    from metaprotocol_codecs.thrift.protocols.skip import MatchAny
     from collections.abc import Iterator
 
     from metaprotocol_codecs.thrift.idl import Type
@@ -51,7 +52,7 @@ _HEAD = re.compile(
 _FIRST_FIELD = re.compile(rb'\{[ \t\r\n]*+(?:\}|"(-?[0-9]{1,5})")').match
 _FIELD = re.compile(rb'[{,] *+"(-?[0-9]{1,5})" *+: *+\{ *+"([a-z0-9]{2,3})" *+: *+'.replace(rb" ", rb"[ \t\r\n]")).match
 _SCALAR = re.compile(rb"[-+.0-9A-Za-z]++|" + STRING).match
-_BLANKS = re.compile(rb"[ \t\r\n]*+").match
+_blanks: MatchAny = re.compile(rb"[ \t\r\n]*+").match  # type: ignore[assignment]
 
 
 class _Json(Protocol):
@@ -104,11 +105,11 @@ class _Json(Protocol):
                 end = scalar.end()
             else:
                 raise DecodeError("no value begins so", offset=value, field="value")
-            behind = _behind_blanks(data, end)
+            behind = _blanks(data, end).end()
             if data[behind] != _OBJECT_END:
                 raise DecodeError("a field ends with a bracket", offset=behind, field="field")
             yield FieldPlace(int(field[1]), kind, start, value, end)
-            start = _behind_blanks(data, behind + 1)
+            start = _blanks(data, behind + 1).end()
 
     def describe(self, data: bytes, field: FieldPlace, known: Type | None, limits: Limits) -> str:
         shown = data[field.value_start : min(field.end, field.value_start + LONGEST_DESCRIPTION)]
@@ -155,11 +156,6 @@ def _match_head(data: bytes, at: int) -> re.Match[bytes]:
             'a message in JSON begins with [1,"method",type,id,{ and this one does not', offset=at, field="head"
         )
     return head
-
-
-def _behind_blanks(data: bytes, start: int) -> int:
-    blanks = _BLANKS(data, start)
-    return blanks.end() if blanks else start
 
 
 def _unquote(token: bytes) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from metaprotocol_codecs.thrift.protocols.skip import Skipper
+from metaprotocol_codecs.thrift.protocols.skip import MatchAny, Skipper
 from metaprotocol_sdk import DecodeError
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ STRING = b'"' + _INSIDE + b'"'
 _FLAT = rb"(?:[-+.0-9A-Za-z,: \t\r\n]++|" + STRING + rb")"
 _RUN = rb"(?:" + _FLAT + rb"|\{" + _FLAT + rb"*+\}|\[" + _FLAT + rb"*+\])*+"
 
-_inside = re.compile(_INSIDE).match
-_run = re.compile(_RUN).match
+_inside: MatchAny = re.compile(_INSIDE).match  # type: ignore[assignment]
+_run: MatchAny = re.compile(_RUN).match  # type: ignore[assignment]
 _cut_escape = re.compile(rb"\\(?:u[0-9A-Fa-f]{0,3})?").fullmatch
 
 _QUOTE, _BACKSLASH = b'"\\'
@@ -45,14 +45,10 @@ class JsonSkipper(Skipper):
     def run(self, data: bytes, position: int) -> int:
         size = len(data)
         if not self._depth and position < size:
-            if data[position] not in _BEGINS:
-                raise DecodeError("neither an object nor an array begins here", offset=position)
             self._depth = 1
             position += 1
         while position < size:
-            run = _inside(data, position) if self._in_string else _run(data, position)
-            if run:
-                position = run.end()
+            position = (_inside if self._in_string else _run)(data, position).end()
             if position == size:
                 break
             byte = data[position]

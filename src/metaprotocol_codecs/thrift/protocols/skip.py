@@ -7,11 +7,14 @@ never recurs, and keeps nothing but what is open around the place where it is.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from metaprotocol_sdk import DecodeError, LimitExceeded
 
 if TYPE_CHECKING:
+    import re
+
     from metaprotocol_sdk import Limits
 
 BATCH = 16
@@ -24,6 +27,10 @@ BATCH = 16
 ONE = 1 << 16
 TYPES = ONE - 1
 STRUCTS = 0
+
+
+MatchAny = Callable[[bytes, int], "re.Match[bytes]"]
+"""The `match` of a pattern that matches anywhere, if only nothing."""
 
 
 class Skipper(ABC):

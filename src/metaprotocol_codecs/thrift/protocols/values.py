@@ -32,10 +32,8 @@ class Items:
 class Reader(ABC):
     """Reads one value piece by piece.
 
-    What is cut off raises `IndexError` or `struct.error`; what is wrong otherwise raises `DecodeError`.
-
     Args:
-        data: What holds the value.
+        data: What holds the value, which a skipper has found to be sound.
         position: Where it begins.
     """
 
