@@ -23,11 +23,10 @@ from metaprotocol_codecs.thrift.protocols.values import MORE
 from metaprotocol_sdk import DecodeError
 
 if TYPE_CHECKING:
-    from metaprotocol_codecs.thrift.protocols.skip import MatchAny
     from collections.abc import Iterator
 
     from metaprotocol_codecs.thrift.idl import Type
-    from metaprotocol_codecs.thrift.protocols.skip import Skipper
+    from metaprotocol_codecs.thrift.protocols.skip import MatchAny, Skipper
     from metaprotocol_sdk import Limits
 
 TYPE_NAMES = {
