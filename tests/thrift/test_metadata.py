@@ -131,6 +131,8 @@ def test_blanks_between_the_parts_of_a_json_message_change_nothing():
         (b'[1,"m",1,0]', "begins with"),
         (b'[1,"m",1,2147483648,{}]', "no number of 32 bits"),
         (b"[1,m,1,0,{}]", "begins with"),
+        (b'[1,"m",1,0,[]]', "begin with a brace"),
+        (b'[1,"m",2,0,7]', "begin with a brace"),
     ],
 )
 def test_another_head_of_a_json_message_is_an_error(start, what):

@@ -46,7 +46,7 @@ TYPE_NAMES = {
 
 # JSON's blanks may stand between all parts.
 _HEAD = re.compile(
-    rb"\[ *+1 *+, *+(%s) *+, *+([0-9]{1,3}) *+, *+(-?[0-9]{1,10}) *+, *+(?=\{)".replace(rb" ", rb"[ \t\r\n]") % STRING
+    rb"\[ *+1 *+, *+(%s) *+, *+([0-9]{1,3}) *+, *+(-?[0-9]{1,10}) *+, *+".replace(rb" ", rb"[ \t\r\n]") % STRING
 ).match
 _FIRST_FIELD = re.compile(rb'\{[ \t\r\n]*+(?:\}|"(-?[0-9]{1,5})")').match
 _FIELD = re.compile(rb'[{,] *+"(-?[0-9]{1,5})" *+: *+\{ *+"([a-z0-9]{2,3})" *+: *+'.replace(rb" ", rb"[ \t\r\n]")).match
@@ -67,6 +67,8 @@ class _Json(Protocol):
         return ~start
 
     def message_end(self, data: bytes, at: int, start: int, limits: Limits) -> int:
+        if data[start] != _OBJECT_BEGIN:
+            raise DecodeError("the arguments or the result begin with a brace", offset=start, field="struct")
         return skip_whole(JsonSkipper(limits), data, at)
 
     def read_head(self, data: bytes, at: int) -> Head:
@@ -145,14 +147,14 @@ class _Json(Protocol):
         return b'{"1":{"str":%b},"2":{"i32":%d}}' % (self.write_text(text), code)
 
 
-_OBJECT_END = ord("}")
+_OBJECT_BEGIN, _OBJECT_END = b"{}"
 
 
 def _match_head(data: bytes, at: int) -> re.Match[bytes]:
     head = _HEAD(data, at)
     if not head:
         raise DecodeError(
-            'a message in JSON begins with [1,"method",type,id,{ and this one does not', offset=at, field="head"
+            'a message in JSON begins with [1,"method",type,id, and this one does not', offset=at, field="head"
         )
     return head
 
