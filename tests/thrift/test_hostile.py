@@ -200,3 +200,19 @@ def test_many_keys_cost_no_more_than_their_bytes():
     cut = in_header(WRITERS["strict"](CALL, "m", 5, b"\0"), information=run({}) + b"\x01\xff\xff\xff\xff\x07")
     (metadata,) = outcome(cut).messages
     assert isinstance(metadata.error, LimitExceeded)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "struct"),
+    [
+        ("strict", "01 0001 00"),
+        ("strict", "63 0001 00"),
+        ("compact", "10 00"),
+        ("compact", "1e 00"),
+        ("compact", "02" * 99),
+    ],
+)
+@pytest.mark.parametrize("kind", [CALL, REPLY, EXCEPTION])
+@pytest.mark.parametrize("codec", [CODEC, TRUSTING], ids=["safe", "trusting"])
+def test_fields_of_a_type_that_is_none_are_errors_wherever_they_are_read(protocol, struct, kind, codec):
+    outcome(framed(WRITERS[protocol](kind, "m", 5, hx(struct))), codec)

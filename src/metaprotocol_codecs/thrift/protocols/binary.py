@@ -71,6 +71,8 @@ class _Binary(Protocol):
     def fields(self, data: bytes, start: int, limits: Limits) -> Iterator[FieldPlace]:
         while (kind := data[start]) != STOP:
             number = _read_field_id(data, start)[0]
+            if kind not in TYPE_NAMES:
+                raise DecodeError(f"no field has the type {kind}", offset=start, field="type")
             end = skip_whole(BinarySkipper(limits, kind), data, start + 3)
             yield FieldPlace(number, TYPE_NAMES[kind], start, start + 3, end)
             start = end

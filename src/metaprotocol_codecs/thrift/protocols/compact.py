@@ -112,6 +112,8 @@ class _Compact(Protocol):
                 yield FieldPlace(number, "bool", start, start, value)
                 start = value
                 continue
+            if kind not in TYPE_NAMES:
+                raise DecodeError(f"no field has the type {kind}", offset=start, field="type")
             end = skip_whole(CompactSkipper(limits, kind), data, value)
             yield FieldPlace(number, TYPE_NAMES[kind], start, value, end)
             start = end
