@@ -221,7 +221,7 @@ def test_a_list_that_is_gone_is_not_taken_for_a_new_one_in_its_place() -> None:
         {1, 2},
         (1, 2),
         bytearray(b"a"),
-        object(),
+        pytest.param(object(), id="object"),
         1j,
         Instance(None),  # type: ignore[arg-type]
         Instance("a", {1: 2}),  # type: ignore[dict-item]
