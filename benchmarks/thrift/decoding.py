@@ -64,6 +64,7 @@ def _prototype(task: str) -> Callable[[bytes], Any]:
     if task == TRUSTED:
         return lambda message: module.framed(message, 0)
     if task == UNFRAMED:
+        # It cuts and forgets what it has read; whoever wants the method reads the head again.
         feed = module.UnframedDecoder().feed
         return lambda message: module.head(feed(message)[0], 0, 0, -1, None, 0)
 
