@@ -10,6 +10,7 @@ from metaprotocol_proxy.address import Address
 from metaprotocol_proxy.connection import Connection
 from metaprotocol_proxy.recording import RecordingError
 from metaprotocol_proxy.rules import Rules
+from metaprotocol_proxy.streams import listen
 from metaprotocol_proxy.tally import Tally
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from metaprotocol_proxy.recording import Recorder
+    from metaprotocol_proxy.streams import Reader
     from metaprotocol_sdk import Codec
 
 
@@ -60,6 +62,7 @@ class Relay:
         self._connections: dict[asyncio.Task[None], Connection] = {}
         self._ended = Tally()
         self._accepted = 0
+        self._stopping = False
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Raises `RecordingError` when connections can be recorded no longer; the relay has no use then."""
 
@@ -72,7 +75,7 @@ class Relay:
         Raises:
             OSError: The address cannot be listened on.
         """
-        self._server = await asyncio.start_server(self._accept, address.host, address.port)
+        self._server = await listen(self._accept, address)
         return [Address(*socket.getsockname()[:2]) for socket in self._server.sockets]
 
     async def __aenter__(self) -> Self:
@@ -81,6 +84,7 @@ class Relay:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._stopping = True
         if self._server is not None:
             self._server.close()
         for task in self._connections:
@@ -109,7 +113,10 @@ class Relay:
             total.add(connection.tally)
         return total
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _accept(self, reader: Reader, writer: asyncio.StreamWriter) -> None:
+        if self._stopping:  # it was on its way in when the relay stopped
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a connection is served in a task")

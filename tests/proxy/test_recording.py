@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from recordings import Recording as RecordedStream
-from sockets import connected, echo, serving
+from sockets import close, connected, echo, serving, until
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
-from metaprotocol_proxy import Recorder, RecordingError, Relay, Rules, Tally
+from metaprotocol_proxy import Address, Recorder, RecordingError, Relay, Rules, Tally
 from metaprotocol_sdk import Direction, MessageType, Mutation
 
 TO_SERVER, TO_CLIENT = Direction.TO_SERVER, Direction.TO_CLIENT
@@ -73,6 +73,21 @@ def test_a_relay_records_what_each_side_sent_before_it_was_changed(tmp_path: Pat
                 assert await client.ask(call, len(changed)) == changed
         assert (tmp_path / "conn1.c2s.bin").read_bytes() == call
         assert (tmp_path / "conn1.s2c.bin").read_bytes() == changed
+
+    asyncio.run(scenario())
+
+
+def test_the_manifest_writes_a_clients_address_as_it_is_typed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(echo) as server:
+            relay = Relay(server, recorder=Recorder(tmp_path, {}))
+            async with relay:
+                (address,) = await relay.listen(Address("::1", 0))
+                _, writer = await asyncio.open_connection("::1", address.port)
+                port = writer.get_extra_info("sockname")[1]
+                await close(writer)
+                await until(lambda: relay.accepted == 1 and not relay.open_connections)
+        assert manifest(tmp_path)[0]["client"] == f"[::1]:{port}"
 
     asyncio.run(scenario())
 
