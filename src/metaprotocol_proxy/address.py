@@ -40,7 +40,12 @@ class Address:
         port = int(match["port"])
         if port > 0xFFFF:
             raise ValueError(f"{text!r} is no address: the port {port} is over 65535")
-        return cls(match["six"] or match["host"] or host, port)
+        name = match["six"] or match["host"] or host
+        try:
+            name.encode("idna")  # as the system will be asked for it
+        except UnicodeError as error:
+            raise ValueError(f"{text!r} is no address: {name} is no host name") from error
+        return cls(name, port)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

@@ -90,7 +90,7 @@ class Connection:
             reason = reason_of(error) or f"no answer within {CONNECT_TIME:g} seconds"  # a TimeoutError says nothing
             self._end(f"the server {upstream} cannot be reached ({reason})")
             self._report(self._ended)
-            self.tally.broken += 1
+            self.tally.broken = 1
             self._unreachable = True
             if self._exchange is not None:
                 self._exchange.reply = Error(ErrorType.NO_HEALTHY_UPSTREAM, self._ended)
@@ -147,7 +147,7 @@ class Connection:
         except OSError as error:
             return self._lose(direction, receiver, error)
         except ProtocolError as error:
-            self.tally.broken += 1
+            self.tally.broken = 1
             self._break(direction, error)
             return False
         self._leave(direction, f"the {_SENDERS[direction]} closed the connection")
@@ -253,7 +253,7 @@ class Connection:
         if replies:
             client.write(replies)
         if self._server_gone and (number := self.tally.answered - before):
-            self.tally.broken += 1
+            self.tally.broken = 1
             self._report(f"{self._ended} and left {number:,} of the client's requests without an answer")
 
     def _report(self, text: str) -> None:

@@ -108,7 +108,7 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - whatever a codec may raise ends this connection, not the relay
             broken = error
         if broken is not None:
-            self.tally.broken += 1
+            self.tally.broken = 1
         return Passage(b"".join(forward), b"".join(back), broken)
 
     def eof(self, direction: Direction) -> None:

@@ -20,7 +20,8 @@ class Tally:
         unreadable: Messages that could not be read.
         unchanged: Messages that could not carry what was to be changed, and were passed on as they were.
         answered: Requests that were answered in the server's place.
-        broken: Connections that ended because a stream could not be followed.
+        broken: Connections that failed: the server could not be reached or left requests unanswered, or a stream
+            could not be followed.
         size: Bytes received, by direction.
     """
 

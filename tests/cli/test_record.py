@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from relay import running_relay
+from sockets import free_address
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "awesomerpc"
 ENVIRONMENT = {**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1", "TERM": "xterm", "COLUMNS": "200"}
@@ -89,7 +90,39 @@ def test_what_could_not_be_changed_is_told_and_gives_status_1(server_port: int, 
     assert "4 could not be changed and were passed on as they were\n" in relay.summary
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_that_cannot_be_reached_is_told_and_gives_status_1(tmp_path: Path) -> None:
+    port = free_address().port
+    with running_relay(tmp_path / "out", port, codec="awesomerpc", status=1) as relay:
+        assert call(relay.port)[0].startswith(f"1: error, status 2: the server 127.0.0.1:{port} cannot be reached (")
+    assert "1 of the connections failed\n" in relay.summary
+
+
+def test_a_server_that_is_not_contacted_is_not_named_as_the_one_to_relay_to(tmp_path: Path) -> None:
+    with running_relay(tmp_path / "out", 1, codec="awesomerpc", reply_error="over_limit") as relay:
+        pass
+    assert relay.summary.startswith("answering every request; stop with Ctrl-C\n")
+
+
+def test_a_relay_is_not_its_own_server(tmp_path: Path) -> None:
+    port = str(free_address().port)
+    command = [sys.executable, "-m", "metaprotocol_cli", "record", "--listen", port, "--upstream", port]
+    done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"127.0.0.1:{port} is where the relay itself listens: it cannot be its own upstream" in done.stderr
+
+
+def test_it_goes_on_when_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    command = [*COMMAND, "--upstream", str(free_address().port), "--codec", "awesomerpc", "--json", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
+        port = json.loads(process.stdout.readline())["port"]
+        process.stdout.close()
+        assert len(call(port)) == len(call(port)) == 4
+        process.send_signal(signal.SIGINT)
+        assert (process.stderr.read(), process.wait(30)) == (b"", 1)
+    assert len((tmp_path / "manifest.jsonl").read_text("utf-8").splitlines()) == 2
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_json_lines_tell_a_program_when_to_begin_and_what_came_through(stop, server_port: int, tmp_path: Path) -> None:
     command = [*COMMAND, "--upstream", str(server_port), "--codec", "awesomerpc", "--json", str(tmp_path / "out")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:

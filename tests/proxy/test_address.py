@@ -12,6 +12,7 @@ from metaprotocol_proxy import Address
         (":20880", "127.0.0.1", 20880),
         ("0.0.0.0:0", "0.0.0.0", 0),
         ("provider.example:65535", "provider.example", 65535),
+        ("zürich.example:1", "zürich.example", 1),
         ("[::1]:20880", "::1", 20880),
         ("[fe80::1%eth0]:20880", "fe80::1%eth0", 20880),
     ],
@@ -34,3 +35,9 @@ def test_anything_else_is_refused(text: str) -> None:
 def test_a_port_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="the port 65536 is over 65535"):
         Address.parse("127.0.0.1:65536")
+
+
+@pytest.mark.parametrize("name", ["a..example", "a" * 64])
+def test_a_name_that_no_host_can_have_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is no host name"):
+        Address.parse(f"{name}:20880")

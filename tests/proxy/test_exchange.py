@@ -115,6 +115,13 @@ def test_messages_before_bad_bytes_go_on_and_the_stream_is_broken() -> None:
     assert (passage.broken.offset, relay.tally.broken) == (18, 1)
 
 
+def test_a_connection_fails_once_also_when_both_sides_send_bad_bytes() -> None:
+    relay, _ = exchange()
+    relay.feed(b"GET /", TO_SERVER)
+    relay.feed(b"HTTP/1.1 400 Bad Request", TO_CLIENT)
+    assert relay.tally.broken == 1
+
+
 def test_a_stream_that_ends_inside_a_message_is_an_error() -> None:
     relay, _ = exchange()
     relay.feed(build(REQUEST)[:-1], TO_SERVER)

@@ -80,8 +80,8 @@ def command(
     and --remove change requests, --set-response and --remove-response responses. The recording holds what each side
     sent, before it was changed.
 
-    The exit status is 0 if all went well, 1 if a message could not be read or changed or a recording not be written,
-    and 2 if the command line is wrong.
+    The exit status is 0 if all went well, 1 if a message could not be read or changed, a connection failed or the
+    recording could not be written, and 2 if the command line is wrong.
 
     \b
     Examples:

@@ -27,7 +27,7 @@ class Report(Protocol):
     """Seconds between two calls of `progress`; None for no calls."""
 
     def listening(self, addresses: list[Address], upstream: Address | None) -> None:
-        """Say that clients can connect."""
+        """Say that clients can connect, and what happens then: `upstream` is None if every request is answered."""
 
     def problem(self, text: str) -> None:
         """Say what went wrong."""
@@ -57,7 +57,8 @@ class TextReport:
         """Say that clients can connect."""
         for address in addresses:
             click.echo(f"listening on {address}")
-        click.echo("answering every request" if upstream is None else f"relaying to {upstream}; stop with Ctrl-C")
+        does = "answering every request" if upstream is None else f"relaying to {upstream}"
+        click.echo(f"{does}; stop with Ctrl-C")
         sys.stdout.flush()
         if self.interval is not None:
             from rich.console import Console
@@ -95,6 +96,7 @@ class TextReport:
             (tally.answered, "answered here"),
             (tally.unreadable, "could not be read"),
             (tally.unchanged, "could not be changed and were passed on as they were"),
+            (tally.broken, "of the connections failed"),
         ):
             if number:
                 click.echo(f"{number:,} {text}")

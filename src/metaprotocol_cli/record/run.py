@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 async def run(
     listen: Address, upstream: Address | None, codec: Codec | None, rules: Rules, recorder: Recorder, report: Report
 ) -> bool:
-    """Relay until SIGINT or SIGTERM; return whether all went well.
+    """Relay until SIGINT, SIGTERM or SIGHUP; return whether all went well.
 
     Args:
         listen: Where clients connect.
@@ -36,16 +36,24 @@ async def run(
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C then cancels this function
-            loop.add_signal_handler(number, stop.set)
-    relay = Relay(upstream, codec=codec, rules=rules, recorder=recorder, report=report.problem)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        with contextlib.suppress(NotImplementedError, AttributeError):  # Windows: Ctrl-C then cancels this function
+            if name != "SIGHUP" or signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup keeps it running
+                loop.add_signal_handler(getattr(signal, name), stop.set)
+
+    def tell(text: str) -> None:
+        with contextlib.suppress(OSError):  # nobody reads it any more, as after `| head`; the recording goes on
+            report.problem(text)
+
+    relay = Relay(upstream, codec=codec, rules=rules, recorder=recorder, report=tell)
     async with relay:
         try:
             addresses = await relay.listen(listen)
         except OSError as error:
             raise click.UsageError(f"{listen} cannot be listened on: {reason_of(error)}") from error
-        report.listening(addresses, upstream)
+        if rules.reply is None and upstream in addresses:
+            raise click.UsageError(f"{upstream} is where the relay itself listens: it cannot be its own upstream")
+        report.listening(addresses, None if rules.reply else upstream)
         relay.failed.add_done_callback(lambda failed: stop.set())
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
