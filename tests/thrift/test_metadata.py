@@ -18,7 +18,7 @@ from thrift_messages import (
 )
 
 from metaprotocol_codecs.thrift import ThriftCodec
-from metaprotocol_sdk import DecodeError, LimitExceeded, Limits, MessageType, Status
+from metaprotocol_sdk import DecodeError, Error, ErrorType, LimitExceeded, Limits, MessageType, Status
 
 each_form = pytest.mark.parametrize("form", FORMS, ids=" ".join)
 
@@ -53,6 +53,17 @@ def test_a_multiplexed_name_is_a_service_and_a_method(form):
 def test_the_first_colon_separates_as_in_apache(form):
     request = CODEC.decode(message(form, CALL, name="a:b:c"), SERVER)
     assert (request.properties["service"], request.properties["method"]) == ("a", "b:c")
+
+
+@each_form
+@pytest.mark.parametrize("kind", [REPLY, EXCEPTION])
+def test_a_reply_to_a_server_is_an_error_since_most_servers_run_it_as_a_call(form, kind):
+    with pytest.raises(DecodeError, match="goes to a server") as caught:
+        CODEC.decode(message(form, kind, seqid=300), SERVER)
+    request = caught.value.metadata
+    assert (request.message_type, request.expects_reply, request.request_id) == (MessageType.REQUEST, True, 300)
+    reply = CODEC.decode(CODEC.on_error(request, Error(ErrorType.BAD_REQUEST)), CLIENT)
+    assert (reply.request_id, reply.status) == (300, Status.ERROR)
 
 
 @each_form

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from thrift_messages import CALL, CODEC, FORMS, REPLY, TRANSPORTS, WRITERS, framed, hx, in_header, message
+from thrift_messages import CALL, CLIENT, CODEC, FORMS, REPLY, TRANSPORTS, WRITERS, framed, hx, in_header, message
 from toy_protocols import byte_by_byte, cut_anywhere, damaged, outcome, two_pieces
 
 from metaprotocol_codecs.thrift import ThriftCodec
@@ -82,7 +82,7 @@ def test_frames_that_are_trusted_are_not_looked_through(form):
 def test_trusted_frames_still_tell_results_from_exceptions(protocol):
     codec = ThriftCodec(trust_frames=True)
     types = [
-        outcome(codec, [message(("framed", protocol), kind, struct)]).messages[0].message_type
+        codec.decode(message(("framed", protocol), kind, struct), CLIENT).message_type
         for kind, struct in ((2, "result"), (2, "declared"), (3, "failure"))
     ]
     assert types == [MessageType.RESPONSE, MessageType.ERROR, MessageType.ERROR]

@@ -23,7 +23,7 @@ from metaprotocol_codecs.thrift.framing import ThriftFraming
 from metaprotocol_codecs.thrift.idl import Idl
 from metaprotocol_codecs.thrift.mutation import rewrite
 from metaprotocol_codecs.thrift.names import FIELDS, SEPARATOR
-from metaprotocol_codecs.thrift.protocols import CALL, EXCEPTION, ONEWAY, REPLY, Protocol, cut_off
+from metaprotocol_codecs.thrift.protocols import CALL, EXCEPTION, MESSAGE_TYPES, ONEWAY, REPLY, Protocol, cut_off
 from metaprotocol_codecs.thrift.spans import message_spans
 from metaprotocol_codecs.thrift.theader.header import FIXED_SIZE, LENGTH_SIZE, WORD, Header, read_header
 from metaprotocol_codecs.thrift.theader.transforms import payload_of
@@ -50,7 +50,7 @@ State = tuple[Form, Protocol, str, Header | None]
 
 _TYPES = {REPLY: MessageType.RESPONSE, EXCEPTION: MessageType.ERROR, ONEWAY: MessageType.ONEWAY}
 # A member of an enum takes long to look up.
-_REQUEST, _OK = MessageType.REQUEST, Status.OK
+_REQUEST, _OK, _TO_SERVER = MessageType.REQUEST, Status.OK, Direction.TO_SERVER
 _read_length = Struct(">I").unpack_from
 
 
@@ -165,6 +165,8 @@ class ThriftCodec(Codec):
                 end = protocol.message_end(data, at, start, self.limits)
                 if end != len(data):
                     raise _trailing(data, end)
+            if kind != CALL and kind != ONEWAY and direction is _TO_SERVER:
+                raise _reply_to_server(metadata, kind, at)
             if kind == REPLY:
                 if protocol.first_field(data, start):  # the field 0 is the result, any other is an exception
                     metadata.message_type = MessageType.ERROR
@@ -235,6 +237,16 @@ def _keys_of(header: Header) -> dict[str, str]:
 
 def _unknown_type(kind: int, at: int) -> NoReturn:
     raise DecodeError(f"there is no type of message {kind}; there are 1 to 4", offset=at, field="type")
+
+
+def _reply_to_server(metadata: Metadata, kind: int, at: int) -> DecodeError:
+    """Return the error for what is no call on its way to a server, and make a request of it: most servers do."""
+    metadata.message_type, metadata.expects_reply = _REQUEST, True
+    return DecodeError(
+        f"a message of type {kind}, {MESSAGE_TYPES[kind]}, goes to a server, which may run it as a call",
+        offset=at,
+        field="type",
+    )
 
 
 def _trailing(data: bytes, end: int) -> DecodeError:
