@@ -18,6 +18,7 @@ from thrift_messages import (
     non_strict,
     strict,
 )
+from toy_protocols import byte_by_byte, outcome
 
 from metaprotocol_codecs.thrift import ThriftCodec
 from metaprotocol_sdk import CodecLoadError, DecodeError, FramingError, LimitExceeded, Limits, MessageType, load_codec
@@ -141,6 +142,15 @@ def test_an_empty_frame_is_an_event(transport):
     decoded = read(ThriftCodec(transport=transport), bytes(4) + message(("framed", "strict"), CALL))
     assert [metadata.message_type for metadata in decoded.messages] == [MessageType.EVENT, MessageType.REQUEST]
     assert decoded.messages[0].message == bytes(4)
+
+
+def test_an_empty_frame_is_one_whatever_follows_it_and_however_it_is_cut():
+    """What follows would be the type, the sequence id and the struct of a call of the empty name."""
+    stream = bytes(4) + hx("70 00000007 00") + framed(strict(CALL, "echo", 1, b"\0"))
+    whole, cut = outcome(CODEC, [stream]), outcome(CODEC, byte_by_byte(stream))
+    assert whole == cut
+    assert [m.message_type for m in whole.messages] == [MessageType.EVENT]
+    assert (whole.error, whole.offset) == (LimitExceeded, 4)
 
 
 def test_a_frame_too_short_for_any_message_can_be_stepped_over():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, field, frozen
 
-from metaprotocol_codecs.thrift.detection import AUTO, Detection
+from metaprotocol_codecs.thrift.detection import AUTO, EMPTY_FRAME, Detection
 from metaprotocol_codecs.thrift.theader.header import LENGTH_SIZE
 from metaprotocol_sdk import DecodeError, Framing, FramingError, LimitExceeded, Scanner
 
@@ -86,6 +86,8 @@ class ThriftScanner(Scanner):
                     end = 0
                 elif form.at:
                     end = start + LENGTH_SIZE + _read_u32(data, start)[0]
+                elif not data[start] and data.startswith(EMPTY_FRAME, start):
+                    end = 0  # a name of no bytes only where the transport is pinned, which is looked at below
                 else:
                     protocol = form.protocol
                     end = protocol.flat_end(data, protocol.struct_start(data, start))
