@@ -11,7 +11,7 @@ from toy_protocols import byte_by_byte, damaged
 from toy_protocols import outcome as outcome_of
 
 from metaprotocol_codecs.thrift import ThriftCodec
-from metaprotocol_sdk import LimitExceeded, Limits
+from metaprotocol_sdk import FramingError, LimitExceeded, Limits
 
 each_form = pytest.mark.parametrize("form", FORMS, ids=" ".join)
 # Structs of any depth: the protocol, what begins a level, what is in the last one, and what ends a level.
@@ -216,3 +216,33 @@ def test_many_keys_cost_no_more_than_their_bytes():
 @pytest.mark.parametrize("codec", [CODEC, TRUSTING], ids=["safe", "trusting"])
 def test_fields_of_a_type_that_is_none_are_errors_wherever_they_are_read(protocol, struct, kind, codec):
     outcome(framed(WRITERS[protocol](kind, "m", 5, hx(struct))), codec)
+
+
+@pytest.mark.parametrize(
+    "struct",
+    [
+        b'{}null[1,"hidden",4,8,{}]',
+        b'{"1":{"lst":["i32",0null}}',
+        b'{"1":{"lst":["i32",1,-null}}',
+        b'{"1":{"map":["str","i32",0,{null]}}',
+        b'{"1":{"str":"x"null}',
+        b'{"1":{"dbl":Infinitely}}',
+    ],
+)
+def test_a_null_that_go_takes_for_a_closing_bracket_is_an_error(struct):
+    """Behind it, Go's server reads the next call, in what seems to be the same message."""
+    data = WRITERS["json"](CALL, "m", 5, struct)
+    place = next(place for place in range(len(data)) if data[place : place + 4] in (b"null", b"Infi"))
+    for chunks in ([data], byte_by_byte(data)):
+        result = outcome_of(CODEC, chunks)
+        assert (result.error, result.offset) == (FramingError, place)
+    assert outcome(framed(data)).messages[0].error is not None
+
+
+@pytest.mark.parametrize("value", [b"null", b" null", b"nan", b"-inf", b"NaN", b"-Infinity", b"true", b"1.5e-7"])
+def test_a_word_where_a_value_can_begin_is_one(value):
+    """Node.js writes null for a text that is absent, and Python nan."""
+    data = WRITERS["json"](CALL, "m", 5, b'{"1":{"lst":["dbl",2,%b,%b]}}' % (value, value))
+    for chunks in ([data], byte_by_byte(data), [framed(data)]):
+        result = outcome_of(CODEC, chunks)
+        assert (len(result.messages), result.messages[0].error, result.error) == (1, None, None)

@@ -165,7 +165,7 @@ class ThriftCodec(Codec):
                 end = protocol.message_end(data, at, start, self.limits)
                 if end != len(data):
                     raise _trailing(data, end)
-            if kind != CALL and kind != ONEWAY and direction is _TO_SERVER:
+            if direction is _TO_SERVER and kind not in (CALL, ONEWAY):
                 raise _reply_to_server(metadata, kind, at)
             if kind == REPLY:
                 if protocol.first_field(data, start):  # the field 0 is the result, any other is an exception

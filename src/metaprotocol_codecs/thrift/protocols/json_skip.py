@@ -19,13 +19,22 @@ if TYPE_CHECKING:
 _INSIDE = rb'(?:[^"\\]++|\\["\\/bfnrt]|\\u[0-9A-Fa-f]{4})*+'
 STRING = b'"' + _INSIDE + b'"'
 """A pattern of a string with its quotes."""
-# Numbers, some of which are written as letters (nan), commas, colons, blanks and strings; and objects and arrays that
-# hold nothing else.
-_FLAT = rb"(?:[-+.0-9A-Za-z,: \t\r\n]++|" + STRING + rb")"
+# Numbers, commas, colons, blanks and strings; and objects and arrays that hold nothing else.
+_FLAT = rb"(?:[-+.0-9eE,: \t\r\n]++|" + STRING + rb")"
 _RUN = rb"(?:" + _FLAT + rb"|\{" + _FLAT + rb"*+\}|\[" + _FLAT + rb"*+\])*+"
 
 _inside: MatchAny = re.compile(_INSIDE).match  # type: ignore[assignment]
 _run: MatchAny = re.compile(_RUN).match  # type: ignore[assignment]
+# Some libraries write numbers (nan, inf) and absent texts (null) as words, of which Infinity is the longest. Go takes a
+# null where a bracket should close for that bracket, and what follows in the message for the next call: so a word
+# stands only where a value can begin.
+_LONGEST_WORD = 8
+_word = re.compile(rb"[A-Za-z]{1,%d}+" % (_LONGEST_WORD + 1)).match
+_BEFORE_VALUES, _SIGNS = frozenset(b",:["), frozenset(b"+-")
+_INFINITE = frozenset(b"iI")
+_BLANKS = b" \t\r\n"
+_WINDOW = 256
+
 _cut_escape = re.compile(rb"\\(?:u[0-9A-Fa-f]{0,3})?").fullmatch
 
 _QUOTE, _BACKSLASH = b'"\\'
@@ -35,12 +44,13 @@ _BEGINS, _ENDS = frozenset(b"{["), frozenset(b"}]")
 class JsonSkipper(Skipper):
     """Skips one object or array: a message in the JSON protocol is an array."""
 
-    __slots__ = ("_depth", "_in_string")
+    __slots__ = ("_before", "_depth", "_in_string")
 
     def __init__(self, limits: Limits, kind: int = 0) -> None:
         super().__init__(limits, kind)
         self._depth = 0
         self._in_string = False
+        self._before = 0  # the last byte that is no blank before the place where the next run goes on
 
     def run(self, data: bytes, position: int) -> int:
         size = len(data)
@@ -64,10 +74,31 @@ class JsonSkipper(Skipper):
                 self._depth += 1
             elif byte in _ENDS:
                 self._depth -= 1
+            elif word := _word(data, position):
+                if word.end() == size and size - position <= _LONGEST_WORD:
+                    break  # it may go on
+                if word.end() - position > _LONGEST_WORD or not self._word_may_begin(data, position):
+                    raise DecodeError(f"no value of JSON's is {word[0]!r} here", offset=position)
+                position = word.end()
+                continue
             else:
                 raise DecodeError(f"no JSON of Thrift's has {bytes((byte,))!r} here", offset=position)
             position += 1
             if not self._depth:
                 self.done = True
                 break
+        self._before = self._last_before(data, position)
         return position
+
+    def _word_may_begin(self, data: bytes, position: int) -> bool:
+        before = self._last_before(data, position)
+        return before in _BEFORE_VALUES or (before in _SIGNS and data[position] in _INFINITE)
+
+    def _last_before(self, data: bytes, position: int) -> int:
+        """Return the last byte before a position that is no blank."""
+        while position > 0:
+            start = max(position - _WINDOW, 0)
+            if seen := data[start:position].rstrip(_BLANKS):
+                return seen[-1]
+            position = start
+        return self._before
