@@ -50,9 +50,19 @@ def test_a_multiplexed_name_is_a_service_and_a_method(form):
 
 
 @each_form
-def test_the_first_colon_separates_as_in_apache(form):
-    request = CODEC.decode(message(form, CALL, name="a:b:c"), SERVER)
-    assert (request.properties["service"], request.properties["method"]) == ("a", "b:c")
+@pytest.mark.parametrize("name", ["a:b:c", "a::b", ":a:b", "a:b:", ":a", "a:", ":"])
+def test_a_name_that_servers_take_for_different_methods_is_an_error_that_can_be_answered(form, name):
+    """C++ calls b of a::b, :a:b and a:b:, and Node.js calls b of a:b:c, where Python, Go and Java find no method."""
+    with pytest.raises(DecodeError, match="servers differ in which service and method") as caught:
+        CODEC.decode(message(form, CALL, name=name, seqid=300), SERVER)
+    reply = CODEC.decode(CODEC.on_error(caught.value.metadata, Error(ErrorType.BAD_REQUEST)), CLIENT)
+    assert (reply.request_id, reply.status) == (300, Status.ERROR)
+
+
+@each_form
+def test_in_a_reply_such_a_name_is_read_since_servers_of_c_plus_plus_repeat_it(form):
+    reply = CODEC.decode(message(form, EXCEPTION, "failure", name="a:b:c"), CLIENT)
+    assert (reply.properties["service"], reply.properties["method"]) == ("a", "b:c")
 
 
 @each_form

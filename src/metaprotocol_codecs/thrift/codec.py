@@ -22,7 +22,7 @@ from metaprotocol_codecs.thrift.examples import examples
 from metaprotocol_codecs.thrift.framing import ThriftFraming
 from metaprotocol_codecs.thrift.idl import Idl
 from metaprotocol_codecs.thrift.mutation import rewrite
-from metaprotocol_codecs.thrift.names import FIELDS, SEPARATOR
+from metaprotocol_codecs.thrift.names import FIELDS, SEPARATOR, is_clear
 from metaprotocol_codecs.thrift.protocols import CALL, EXCEPTION, MESSAGE_TYPES, ONEWAY, REPLY, Protocol, cut_off
 from metaprotocol_codecs.thrift.spans import message_spans
 from metaprotocol_codecs.thrift.theader.header import FIXED_SIZE, LENGTH_SIZE, WORD, Header, read_header
@@ -165,8 +165,12 @@ class ThriftCodec(Codec):
                 end = protocol.message_end(data, at, start, self.limits)
                 if end != len(data):
                     raise _trailing(data, end)
-            if direction is _TO_SERVER and kind not in (CALL, ONEWAY):
-                raise _reply_to_server(metadata, kind, at)
+            if direction is _TO_SERVER:
+                if kind not in (CALL, ONEWAY):
+                    raise _reply_to_server(metadata, kind, at)
+                # Only a multiplexed name is not the operation itself.
+                if operation is not name and not is_clear(name):
+                    raise _unclear_name(name, at)
             if kind == REPLY:
                 if protocol.first_field(data, start):  # the field 0 is the result, any other is an exception
                     metadata.message_type = MessageType.ERROR
@@ -246,6 +250,14 @@ def _reply_to_server(metadata: Metadata, kind: int, at: int) -> DecodeError:
         f"a message of type {kind}, {MESSAGE_TYPES[kind]}, goes to a server, which may run it as a call",
         offset=at,
         field="type",
+    )
+
+
+def _unclear_name(name: str, at: int) -> DecodeError:
+    return DecodeError(
+        f"servers differ in which service and method the name {name[:80]!r} calls; one colon must separate the two",
+        offset=at,
+        field="name",
     )
 
 

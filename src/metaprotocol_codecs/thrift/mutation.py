@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.thrift.detection import UNFRAMED
-from metaprotocol_codecs.thrift.names import FIELDS, join_name, split_name
+from metaprotocol_codecs.thrift.names import FIELDS, SEPARATOR, join_name, split_name
 from metaprotocol_codecs.thrift.theader import transforms
 from metaprotocol_codecs.thrift.theader.edits import Edit, edit_header
 from metaprotocol_codecs.thrift.theader.header import LENGTH_SIZE, SEQUENCE
@@ -89,10 +89,9 @@ def _new_name(metadata: Metadata, name: str, mutation: Mutation, protocol: Proto
     new_method = changed["method"]
     if not new_method:
         raise UnsupportedMutation("a message has a method, which can be renamed and not removed")
-    new_name = join_name(service, new_method)
-    if split_name(new_name) != (service, new_method):
+    if SEPARATOR in new_method:
         raise UnsupportedMutation(f"the method {new_method!r} would be read as a service and a method")
-    return new_name
+    return join_name(service, new_method)
 
 
 def _edits_of(protocol: Protocol, data: bytes, at: int, name: str | None, request_id: int | None) -> list[Edit]:

@@ -17,3 +17,13 @@ def split_name(name: str) -> tuple[str | None, str]:
 def join_name(service: str | None, method: str) -> str:
     """Return the name of a method, of a service if there is one."""
     return method if service is None else service + SEPARATOR + method
+
+
+def is_clear(name: str) -> bool:
+    """Return whether all servers take a name with a separator for the same service and method.
+
+    Of several separators, or one at an end, Python, Go and Java split at the first. C++ drops what is empty between
+    them, and Node.js drops what is behind the second.
+    """
+    service, _, method = name.partition(SEPARATOR)
+    return bool(service and method) and SEPARATOR not in method
