@@ -1,15 +1,15 @@
 """What a hostile message costs whoever changes it: lines of code and bytes of memory in proportion to its size."""
 
-import sys
 import tracemalloc
 from collections.abc import Callable
-from types import FrameType
-from typing import Any
 
 import pytest
 from dubbo_bytes import request, response, string
 from dubbo_messages import CLIENT, CODEC, MAP, changed, hx, read, sound
+from work import lines_run
 
+import metaprotocol_sdk
+from metaprotocol_codecs import dubbo
 from metaprotocol_codecs.dubbo import DubboCodec
 from metaprotocol_sdk import Error, ErrorType, LimitExceeded, Limits, Mutation, UnsupportedMutation
 
@@ -76,24 +76,6 @@ CASES: dict[str, Case] = {
 SMALL, LARGE = 100, 800
 
 
-def lines_run(action: Callable[[], object]) -> int:
-    """Return how many lines of Python an action runs."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal count
-        count += event == "line"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        action()
-    finally:
-        sys.settrace(before)
-    return count
-
-
 def lines_of(case: Case, size: int) -> int:
     message, mutation = case[0](size), Mutation(case[1](size))
 
@@ -106,7 +88,7 @@ def lines_of(case: Case, size: int) -> int:
         CODEC.encode(found, Mutation(dict.fromkeys(mutation)))
         CODEC.spans(found)
 
-    return lines_run(change)
+    return lines_run(change, dubbo, metaprotocol_sdk)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -118,7 +100,7 @@ def test_the_error_reply_to_a_long_text_is_written_in_proportion():
     metadata = read(request())
 
     def reply(size: int) -> int:
-        return lines_run(lambda: CODEC.on_error(metadata, Error(ErrorType.UNSPECIFIED, "\U0001f600" * size)))
+        return lines_run(lambda: CODEC.on_error(metadata, Error(ErrorType.UNSPECIFIED, "\U0001f600" * size)), dubbo)
 
     assert reply(160_000) <= 1.1 * 8 * reply(20_000)
 

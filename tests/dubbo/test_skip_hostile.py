@@ -1,9 +1,11 @@
 """Bytes that mean to exhaust a reader: deep, declared huge, or made to be looked at again and again."""
 
-import sys
+from contextlib import suppress
 
 import pytest
+from work import lines_run
 
+from metaprotocol_codecs import dubbo
 from metaprotocol_codecs.dubbo.hessian2 import Tables, skip_values
 from metaprotocol_sdk import DecodeError
 
@@ -55,22 +57,12 @@ REPEATED = {
 
 def lines_executed(data, count):
     """Count the lines that skipping executes: the work, whatever the machine."""
-    lines = 0
 
-    def trace(frame, event, argument):
-        nonlocal lines
-        lines += event == "line"
-        return trace
+    def skip():
+        with suppress(DecodeError):
+            skip_values(data, 0, count, Tables())
 
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        skip_values(data, 0, count, Tables())
-    except DecodeError:
-        pass
-    finally:
-        sys.settrace(before)
-    return lines
+    return lines_run(skip, dubbo)
 
 
 @pytest.mark.parametrize("name", REPEATED)

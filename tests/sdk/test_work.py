@@ -3,41 +3,16 @@
 Work is counted, not timed: lines of the SDK that ran, and bytes that were shown to a scanner.
 """
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 from toy_protocols import Lines, Netstrings, byte_by_byte, codec_for, outcome
+from work import lines_run
 
 import metaprotocol_sdk
 from metaprotocol_sdk import Direction, Framing, HeaderLength, LengthField, Limits, Scanner
 
-SDK = str(Path(metaprotocol_sdk.__file__).parent)
 SIZES = [300, 3_000, 120_000]
-
-
-def lines_run(action: Callable[[], object]) -> int:
-    """Count the lines of the SDK that an action runs; a loop counts each turn."""
-    count = 0
-
-    def local(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal count
-        count += event == "line"
-        return local
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        return local if frame.f_code.co_filename.startswith(SDK) else None
-
-    previous = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        action()
-    finally:
-        sys.settrace(previous)
-    return count
 
 
 def length_field(size: int) -> bytes:
@@ -73,7 +48,9 @@ def test_the_cost_of_a_byte_is_flat_when_a_message_comes_byte_by_byte(
     cost = {}
     for size in SIZES:
         chunks = byte_by_byte(make(size))
-        cost[size] = lines_run(lambda chunks=chunks: outcome(codec_for(framing), chunks)) / len(chunks)
+        cost[size] = lines_run(lambda chunks=chunks: outcome(codec_for(framing), chunks), metaprotocol_sdk) / len(
+            chunks
+        )
     assert cost[300] > 1  # the counter counts
     assert cost[120_000] <= cost[3_000] * 1.05 <= cost[300] * 1.1
 
@@ -85,7 +62,7 @@ def test_the_cost_of_a_message_is_flat_when_many_come_in_one_chunk(
     cost = {}
     for count in (30, 3_000):
         stream = make(40) * count
-        cost[count] = lines_run(lambda stream=stream: outcome(codec_for(framing), [stream])) / count
+        cost[count] = lines_run(lambda stream=stream: outcome(codec_for(framing), [stream]), metaprotocol_sdk) / count
     assert cost[30] > 1
     assert cost[3_000] <= cost[30] * 1.05
 
@@ -94,7 +71,7 @@ def test_the_cost_of_a_message_is_flat_when_many_come_in_one_chunk(
 def test_a_message_in_one_piece_costs_the_same_whatever_its_size(
     framing: Framing, make: Callable[[int], bytes]
 ) -> None:
-    cost = [lines_run(lambda size=size: outcome(codec_for(framing), [make(size)])) for size in SIZES]
+    cost = [lines_run(lambda size=size: outcome(codec_for(framing), [make(size)]), metaprotocol_sdk) for size in SIZES]
     assert min(cost) == max(cost)
 
 
