@@ -1,0 +1,1 @@
+"""The sources of cases: which inputs the properties are tried on."""

@@ -1,0 +1,139 @@
+"""Bytes that no friend sent."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+
+from metaprotocol_sdk import Direction
+from metaprotocol_sdk.testing import strategies
+from metaprotocol_sdk.testing._case import Case
+from metaprotocol_sdk.testing._sources import source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from metaprotocol_sdk.testing._sources import Later
+    from metaprotocol_sdk.testing._subject import Subject
+
+_MOST_OFFSETS = 300
+REPEATS = 3_000  # deeper than the interpreter lets a recursion go
+_UNITS = 16  # bytes of the longest unit that is repeated
+
+
+# Numbers at the edges of a field, by its bytes.
+BOUNDARIES = {
+    1: (0, 1, 2, 127, 128, 254, 255),
+    2: (0, 1, 255, 256, 32_767, 32_768, 65_534, 65_535),
+    4: (0, 1, 7, 16, 127, 128, 255, 65_535, 65_536, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 16, (1 << 32) - 1),
+    8: (0, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1),
+}
+# Counts for which a reckless reader allocates.
+_COUNTS = {2: (0xFFFF,), 4: (1 << 20, 1 << 24, (1 << 31) - 1), 8: (1 << 20, (1 << 31) - 1)}
+
+
+def _written(case: Case, values_of: Mapping[int, Iterable[int]]) -> Iterator[Later]:
+    for size, values in values_of.items():
+        for at in range(min(len(case.data), _MOST_OFFSETS) - size + 1):
+            for value in values:
+                yield partial(_write, case, at, value.to_bytes(size))
+                if size > 1:
+                    yield partial(_write, case, at, value.to_bytes(size, "little"))
+
+
+def _write(case: Case, at: int, written: bytes) -> Case:
+    return case.having(data=case.data[:at] + written + case.data[at + len(written) :], request=None)
+
+
+@source()
+def boundaries(subject: Subject) -> Iterable[Later]:
+    """Numbers at the edges, written at every place of every message, in every width and both byte orders."""
+    for case in subject.samples:
+        yield from _written(case, BOUNDARIES)
+
+
+@source(weight=4)
+def large_counts(subject: Subject) -> Iterable[Later]:
+    """Numbers that a reckless reader would allocate, at every place of every message."""
+    for case in subject.samples:
+        yield from _written(case, _COUNTS)
+
+
+@source()
+def flips(subject: Subject) -> Iterable[Later]:
+    """Each byte of each message with each other value, or of long messages with some."""
+    for case in subject.samples:
+        data = case.data
+        for at in range(min(len(data), _MOST_OFFSETS)):
+            for value in range(256):
+                if value != data[at]:
+                    yield partial(_write, case, at, bytes((value,)))
+
+
+@source()
+def shortened(subject: Subject) -> Iterable[Later]:
+    """Each message cut off at every place, with a length that says so: framed soundly, and incomplete."""
+    for case in subject.samples:
+        for end in range(1, min(len(case.data), 4 * _MOST_OFFSETS)):
+            yield partial(_resized, subject, case, case.data[:end])
+
+
+def _resized(subject: Subject, case: Case, data: bytes) -> Case | None:
+    resized = subject.frames.resized(case.data, data, case.direction)
+    return None if resized is None else case.having(data=resized, request=None)
+
+
+def _any_bytes(subject: Subject) -> st.SearchStrategy[Case]:
+    noise = st.builds(Case, st.binary(max_size=200), strategies.directions())
+    if not subject.samples:
+        return noise
+    good = st.sampled_from(subject.samples)
+    return st.one_of(
+        noise,
+        good.flatmap(lambda case: strategies.damaged(case.data).map(lambda data: case.having(data=data, request=None))),
+        good.flatmap(lambda case: st.binary(max_size=60).map(lambda body: _with_body(subject, case, body))),
+    )
+
+
+def _with_body(subject: Subject, case: Case, body: bytes) -> Case:
+    """Return a message that begins as a good one does and ends with any bytes."""
+    metadata = subject.receive(case)[1]
+    head = 0 if metadata is None else metadata.header_size
+    data = subject.frames.resized(case.data, case.data[:head] + body, case.direction)
+    return case.having(data=body if data is None else data, request=None)
+
+
+@source(_any_bytes)
+def noise(subject: Subject) -> Iterable[Case]:
+    """Bytes of no protocol, or of another one."""
+    for direction in Direction:
+        for data in (b"\0", b"\xff", b"GET / HTTP/1.1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", bytes(300)):
+            yield Case(data, direction)
+
+
+def windows(case: Case) -> Iterator[tuple[int, int]]:
+    """Yield where the parts of a message are that may be repeated: offset and size."""
+    for size in range(1, _UNITS + 1):
+        for at in range(min(len(case.data), _MOST_OFFSETS) - size + 1):
+            yield at, size
+
+
+def with_repeated(subject: Subject, case: Case, at: int, unit: bytes, count: int) -> Case | None:
+    """Return a message with a unit repeated behind an offset, framed soundly; None if that can't be."""
+    return _resized(subject, case, case.data[:at] + unit * count + case.data[at:])
+
+
+@source(weight=8)
+def repeated(subject: Subject) -> Iterable[Later]:
+    """Each good message with some bytes of it repeated many times; then with any byte repeated before each field."""
+    for case in subject.samples:
+        for at, size in windows(case):
+            yield partial(with_repeated, subject, case, at, case.data[at : at + size], REPEATS)
+        codec, metadata = subject.receive(case)
+        if metadata is None:
+            continue
+        for start in sorted({span.start for span in codec.spans(metadata)}):
+            for value in range(256):
+                yield partial(with_repeated, subject, case, start, bytes((value,)), REPEATS)

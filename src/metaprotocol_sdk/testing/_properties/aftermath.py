@@ -1,0 +1,131 @@
+"""Whatever comes out of hostile bytes can be shown, forwarded and answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metaprotocol_sdk import Codec, Correlation, EncodeError, Error, ErrorType, Metadata, Mutation
+from metaprotocol_sdk.testing._cases.aftermath import suspicious, with_bad_bodies
+from metaprotocol_sdk.testing._cases.changes import NEW_KEY
+from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
+from metaprotocol_sdk.testing._outcome import outcome
+from metaprotocol_sdk.testing._properties.message import faults, gaps
+from metaprotocol_sdk.testing._properties.replies import read_reply
+from metaprotocol_sdk.testing._violation import Violation, shown
+
+if TYPE_CHECKING:
+    from metaprotocol_sdk.testing._case import Case
+    from metaprotocol_sdk.testing._subject import Subject
+
+
+def _unreadable(subject: Subject, case: Case) -> list[tuple[Codec, Metadata]]:
+    codec = subject.connection(case)
+    found = outcome(codec, [case.data], case.direction)
+    return [(codec, metadata) for metadata in found.messages if metadata.error is not None]
+
+
+@prove(
+    "MP-AFTERMATH-001",
+    Tier.HOSTILE,
+    suspicious,
+    title="What is said of a damaged message is true, and its bytes can be shown",
+    why="Somebody will inspect just this message.",
+    fix="Give ProtocolError.metadata the whole message, and let spans() stop where the bytes cannot be read.",
+)
+def can_be_shown(subject: Subject, case: Case) -> object:
+    codec = subject.connection(case)
+    found = outcome(codec, [case.data], case.direction)
+    at = 0
+    for metadata in found.messages:
+        piece = case.data[at : at + len(metadata.message)]
+        at += len(piece)
+        wrong = faults(metadata, piece, codec) or gaps(codec.spans(metadata), len(piece))
+        if wrong:
+            raise Violation(wrong)
+    return None if found.messages else NOTHING
+
+
+@prove(
+    "MP-AFTERMATH-002",
+    Tier.HOSTILE,
+    suspicious,
+    title="A message whose body cannot be read is forwarded as it came",
+    why="The codec may be older than the protocol. What it cannot read, the server perhaps can.",
+    fix="Return metadata.message from encode when nothing is to be changed, whether there is an error or not.",
+)
+def can_be_forwarded(subject: Subject, case: Case) -> object:
+    unreadable = _unreadable(subject, case)
+    for codec, metadata in unreadable:
+        encoded = codec.encode(metadata, Mutation())
+        if encoded != metadata.message:
+            raise Violation(f"encode returned {shown(encoded)}")
+    return None if unreadable else NOTHING
+
+
+@prove(
+    "MP-AFTERMATH-003",
+    Tier.HOSTILE,
+    suspicious,
+    title="A message whose body cannot be read takes no mutation",
+    why="A header written into bytes that nobody understands lands in the middle of something else.",
+    fix="Raise UnsupportedMutation if metadata.error is set.",
+)
+def cannot_be_changed(subject: Subject, case: Case) -> object:
+    unreadable = _unreadable(subject, case)
+    for codec, metadata in unreadable:
+        try:
+            encoded = codec.encode(metadata, Mutation({NEW_KEY: "1"}))
+        except EncodeError:
+            continue
+        raise Violation(f"the message cannot be read ({metadata.error}), and a key was set in it: {shown(encoded)}")
+    return None if unreadable else NOTHING
+
+
+@prove(
+    "MP-AFTERMATH-004",
+    Tier.HOSTILE,
+    suspicious,
+    title="A damaged message is answered like any other: exactly when it expects a reply",
+    why="The client that sent it waits, too.",
+    fix="Build replies from the fields that are always there, and use properties.get() for the others.",
+)
+def can_be_answered(subject: Subject, case: Case) -> object:
+    codec = subject.connection(case)
+    if type(codec).on_error is Codec.on_error:
+        return NOTHING
+    answered = False
+    for metadata in outcome(codec, [case.data], case.direction).messages:
+        reply = codec.on_error(metadata, Error(ErrorType.BAD_REQUEST, "it cannot be read"))
+        if bool(reply) is not metadata.expects_reply:
+            raise Violation(f"a {metadata.message_type} that {_expects(metadata)} got {shown(reply)}")
+        if reply:
+            answered = True
+            back = read_reply(subject, case.having(data=metadata.message), reply)
+            if subject.codec.correlation is Correlation.ID and back.request_id != metadata.request_id:
+                raise Violation(f"the request has the id {metadata.request_id}, and the reply {back.request_id}")
+    return None if answered else NOTHING
+
+
+@prove(
+    "MP-AFTERMATH-005",
+    Tier.HOSTILE,
+    with_bad_bodies,
+    title="A request with a sound header and a bad body keeps its id, and whether it expects a reply",
+    why="Without them nobody can answer it: the client waits for its timeout.",
+    fix="Make the Metadata before reading the body, and attach it: error.metadata = metadata; raise",
+)
+def keeps_its_id(subject: Subject, case: Case) -> object:
+    good = subject.connection(case).decode(case.other or b"", case.direction)
+    unreadable = _unreadable(subject, case)
+    for _, metadata in unreadable:
+        if metadata.request_id != good.request_id:
+            raise Violation(f"the header has the id {good.request_id}, and the metadata {metadata.request_id}")
+        if metadata.expects_reply is not good.expects_reply:
+            raise Violation(
+                f"with this header a message {_expects(good)}, and the metadata says it {_expects(metadata)}"
+            )
+    return None if unreadable else NOTHING
+
+
+def _expects(metadata: Metadata) -> str:
+    return "expects a reply" if metadata.expects_reply else "expects no reply"

@@ -1,0 +1,206 @@
+"""Twice as many bytes are twice the work."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from metaprotocol_sdk import EncodeError, MessageDecoder, Metadata, Mutation, ProtocolError
+from metaprotocol_sdk.testing._cases.growth import (
+    few_repeated_parts,
+    keys,
+    repeated_parts,
+    whole_messages,
+    with_keys,
+    with_part_repeated,
+)
+from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
+from metaprotocol_sdk.testing._violation import Violation
+from metaprotocol_sdk.testing._work.opcodes import opcodes_of
+from metaprotocol_sdk.testing._work.processor import seconds_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from metaprotocol_sdk.testing._case import Case
+    from metaprotocol_sdk.testing._subject import Subject
+
+_TIMES = 8
+_TOLERANCE = 1.5  # of what linear work would be
+_CONSTANT = 3_000  # opcodes that do not count: one error more or less on the way
+_KIB = 1024
+_SMALL, _MIDDLE, _LARGE = 64 * _KIB, 256 * _KIB, 1024 * _KIB
+_FAR = 4  # how many times slower than linear is far above linear
+_NOTICEABLE = 0.1  # seconds below which nobody cares
+
+
+def check_linear(what: str, work: Callable[[int], Callable[[], object] | None], start: int) -> object:
+    """Check that eight times the size is about eight times the opcodes, twice in a row.
+
+    Args:
+        what: The work, in words.
+        work: Returns what does the work of a size; None if there is no such size.
+        start: The smallest size.
+
+    Raises:
+        Violation: It isn't.
+    """
+    counts: list[int] = []
+    for size in (start, start * _TIMES, start * _TIMES**2):
+        action = work(size)
+        if action is None:
+            return NOTHING
+        allowed = int(_TOLERANCE * _TIMES * counts[-1]) + _CONSTANT if counts else 1 << 40
+        counts.append(opcodes_of(action, allowed))
+        if counts[-1] < allowed and len(counts) > 1:
+            return None  # one step that is linear is enough: below it, the message was perhaps refused at once
+    shown = ", then ".join(f"{count:,}" for count in counts)
+    raise Violation(f"{what} of {start}, {start * _TIMES} and {start * _TIMES**2} parts took {shown} opcodes or more")
+
+
+def _decoding(subject: Subject, make: Callable[[int], Case | None]) -> Callable[[int], Callable[[], object] | None]:
+    def work(size: int) -> Callable[[], object] | None:
+        case = make(size)
+        if case is None:
+            return None
+        codec = subject.connection(case)
+        return lambda: _decoded(lambda: codec.decode(case.data, case.direction))
+
+    return work
+
+
+def _decoded(decode: Callable[[], Metadata]) -> None:
+    with contextlib.suppress(ProtocolError):
+        decode()
+
+
+@prove(
+    "MP-COST-001",
+    Tier.COST,
+    whole_messages,
+    title="A message that comes byte by byte costs a scanner the same for each byte",
+    why="A client that sends slowly must not make the proxy search all that it has sent again with every byte.",
+    fix="Remember how far the search has come.",
+)
+def scans_in_linear_time(subject: Subject, case: Case) -> object:
+    def work(size: int) -> Callable[[], object] | None:
+        data = subject.frames.grown(case.data, len(case.data) + size, case.direction)
+        if data is None:
+            return None
+        decoder = MessageDecoder(subject.connection(case), case.direction)
+        pieces = [data[at : at + 1] for at in range(len(data) - 1)]  # all but the last: nothing is decoded
+        return lambda: [decoder.feed(piece) for piece in pieces]
+
+    return check_linear("scanning", work, 256)
+
+
+@prove(
+    "MP-COST-002",
+    Tier.COST,
+    repeated_parts,
+    title="Reading a message takes work in proportion to its bytes, whatever is repeated in it",
+    why="One message of a megabyte that takes a minute stops every other client of the worker.",
+    fix="Go through the message once, and never back: no search from the start, no copy for each element.",
+)
+def decodes_in_linear_time(subject: Subject, case: Case) -> object:
+    return check_linear("decoding", _decoding(subject, with_part_repeated(subject, case)), 48)
+
+
+@prove(
+    "MP-COST-003",
+    Tier.COST,
+    whole_messages,
+    title="Reading and changing a message takes work in proportion to its keys",
+    why="Headers are what a client can add most easily.",
+    fix="Look keys up in a dict; go through the headers once for the whole mutation.",
+)
+def changes_in_linear_time(subject: Subject, case: Case) -> object:
+    make = with_keys(subject, case)
+    decoding = check_linear("decoding", _decoding(subject, make), 8)
+    one = check_linear("changing one key", _encoding(subject, make, lambda size: Mutation({"x-kit": "1"})), 8)
+    many = check_linear(
+        "changing all keys", _encoding(subject, make, lambda size: Mutation.fromkeys(keys(size), "2")), 8
+    )
+    return NOTHING if NOTHING in (decoding, one, many) else None
+
+
+def _encoding(
+    subject: Subject, make: Callable[[int], Case | None], mutation_of: Callable[[int], Mutation | dict[str, str]]
+) -> Callable[[int], Callable[[], object] | None]:
+    def work(size: int) -> Callable[[], object] | None:
+        case = make(size)
+        if case is None:
+            return None
+        codec, metadata = subject.receive(case)
+        if metadata is None:
+            return None
+        return lambda: _encoded(lambda: codec.encode(metadata, Mutation(mutation_of(size))))
+
+    return work
+
+
+def _encoded(encode: Callable[[], bytes]) -> None:
+    with contextlib.suppress(EncodeError):
+        encode()
+
+
+def check_seconds(what: str, work: Callable[[int], Callable[[], object] | None]) -> object:
+    """Check that the processor time at 1 MiB is not far above 16 times that at 64 KiB.
+
+    Args:
+        what: The work, in words.
+        work: Returns what does the work of a size in bytes; None if there is no such size.
+
+    Raises:
+        Violation: It is.
+    """
+    times: dict[int, float] = {}
+    for size in (_SMALL, _MIDDLE, _LARGE):
+        action = work(size)
+        if action is None:
+            return NOTHING
+        times[size] = seconds_of(action)
+        allowed = max(_FAR * times[_SMALL] * size / _SMALL, _NOTICEABLE)
+        if times[size] > allowed:
+            shown = ", ".join(f"{seconds:.3f} s at {size // _KIB} KiB" for size, seconds in times.items())
+            raise Violation(f"{what} took {shown}, which is far above linear")
+    return None
+
+
+@prove(
+    "MP-COST-004",
+    Tier.COST,
+    few_repeated_parts,
+    title="Reading a large message takes processor time in proportion to its bytes",
+    why="Work inside one call (a copy, a search, a regular expression) is not seen in opcodes, and costs the same.",
+    fix="Pass offsets around instead of slices of the rest, and give regular expressions possessive quantifiers.",
+)
+def decodes_fast_enough(subject: Subject, case: Case) -> object:
+    make, width = with_part_repeated(subject, case), case.cuts[1] - case.cuts[0]
+    decoding = _decoding(subject, make)
+    return check_seconds("decoding", lambda size: decoding(size // width))
+
+
+@prove(
+    "MP-COST-005",
+    Tier.COST,
+    whole_messages,
+    title="A large message that comes in small pieces takes processor time in proportion to its bytes",
+    why="Pieces of a hundred bytes are usual on a slow line; joining them anew each time copies gigabytes.",
+    fix="Keep at most the tail that can still be part of what is searched.",
+)
+def scans_fast_enough(subject: Subject, case: Case) -> object:
+    def work(size: int) -> Callable[[], object] | None:
+        data = subject.frames.grown(case.data, size, case.direction)
+        if data is None or len(data) < size:
+            return None
+        pieces = [data[at : at + 64] for at in range(0, len(data) - 64, 64)]
+
+        def scan() -> None:
+            decoder = MessageDecoder(subject.connection(case), case.direction)
+            for piece in pieces:
+                decoder.feed(piece)
+
+        return scan
+
+    return check_seconds("scanning pieces of 64 bytes", work)

@@ -1,0 +1,97 @@
+"""A codec takes little memory for a message, and none when the message is gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metaprotocol_sdk import EncodeError, Metadata, Mutation, ProtocolError
+from metaprotocol_sdk.testing._cases.growth import whole_messages
+from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
+from metaprotocol_sdk.testing._violation import Violation
+from metaprotocol_sdk.testing._work.memory import kept_by, peak_of
+
+if TYPE_CHECKING:
+    from metaprotocol_sdk import Codec
+    from metaprotocol_sdk.testing._case import Case
+    from metaprotocol_sdk.testing._subject import Subject
+
+_MIB = 1 << 20
+_TIMES = 16
+_FIRST, _MORE = 3_000, 1_000
+_BYTES_EACH = 40
+
+
+@prove(
+    "MP-COST-006",
+    Tier.COST,
+    whole_messages,
+    title="Decoding a large message allocates a small multiple of it",
+    why="What a message becomes in memory, times the connections, is what the machine needs.",
+    fix="Skip what rules do not need, instead of building it.",
+)
+def allocates_in_proportion(subject: Subject, case: Case) -> object:
+    data = subject.frames.grown(case.data, _MIB, case.direction)
+    if data is None:
+        return NOTHING
+    codec = subject.connection(case)
+    peak = peak_of(lambda: _decode(codec, case.having(data=data)))
+    if peak > _TIMES * len(data):
+        raise Violation(f"a message of {len(data):,} bytes made decode allocate {peak:,}")
+    return None
+
+
+def _decode(codec: Codec, case: Case) -> Metadata | None:
+    try:
+        return codec.decode(case.data, case.direction)
+    except ProtocolError:
+        return None
+
+
+@prove(
+    "MP-COST-007",
+    Tier.COST,
+    whole_messages,
+    title="Nothing is kept of messages that are gone",
+    why="A cache keyed by what peers send grows until the process is killed, and the peer decides when.",
+    fix="Keep nothing on the codec or in the module; bound what must be cached.",
+)
+def keeps_nothing(subject: Subject, case: Case) -> object:
+    codec = subject.make()
+    if subject.keeps_state:
+        return NOTHING
+    variants = _variants(subject, case)
+    if variants < 2:
+        return NOTHING
+    kept = kept_by(
+        lambda: _pass_through(codec, subject, case, range(_FIRST)),
+        lambda: _pass_through(codec, subject, case, range(_FIRST, _FIRST + _MORE)),
+    )
+    if kept > _BYTES_EACH * _MORE:
+        raise Violation(f"after {_MORE:,} different messages {kept:,} bytes more are in use than before")
+    return None
+
+
+def _variants(subject: Subject, case: Case) -> int:
+    return len({_variant(subject.make(), case, number) for number in range(3)})
+
+
+def _pass_through(codec: Codec, subject: Subject, case: Case, numbers: range) -> None:
+    for number in numbers:
+        data = _variant(codec, case, number)
+        metadata = _decode(codec, case.having(data=data))
+        if metadata is not None:
+            codec.encode(metadata, Mutation())
+
+
+def _variant(codec: Codec, case: Case, number: int) -> bytes:
+    """Return the message with an id and a value of its own, as far as the codec can write them."""
+    data = case.data
+    for mutation, request_id in ((Mutation(), number), (Mutation({"x-kit": f"value {number}"}), None)):
+        metadata = _decode(codec, case.having(data=data))
+        if metadata is None:
+            break
+        try:
+            data = codec.encode(metadata, mutation, request_id)
+        except EncodeError:
+            continue
+    return data

@@ -1,0 +1,191 @@
+"""A good message decodes, and what is said of it is true."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metaprotocol_sdk import Capability, MessageType, Metadata, ProtocolError, Span, Status
+from metaprotocol_sdk.testing._cases.messages import declared, messages, once
+from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
+from metaprotocol_sdk.testing._outcome import difference, facts
+from metaprotocol_sdk.testing._violation import Violation, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from metaprotocol_sdk import Codec
+    from metaprotocol_sdk.testing._case import Case
+    from metaprotocol_sdk.testing._subject import Subject
+
+_ANSWERED = (MessageType.REQUEST, MessageType.HEARTBEAT)
+_STREAM_TYPES = {
+    MessageType.STREAM_INIT,
+    MessageType.STREAM_DATA,
+    MessageType.STREAM_CLOSE_ONE_WAY,
+    MessageType.STREAM_CLOSE_TWO_WAY,
+}
+
+
+@prove(
+    "MP-MESSAGE-001",
+    Tier.MESSAGE,
+    declared,
+    title="A valid message decodes",
+    why="A message that its own peers understand would be refused in the mesh.",
+    fix="Read the field at the offset of the error as the protocol's own peers do.",
+)
+def decodes(subject: Subject, case: Case) -> None:
+    codec = subject.connection(case)
+    try:
+        metadata = codec.decode(case.data, case.direction)
+    except ProtocolError as error:
+        raise Violation(f"it is refused with {type(error).__name__}: {error}") from error
+    if not isinstance(metadata, Metadata):
+        raise Violation(f"decode returned {shown(metadata)}, which is no Metadata")
+    if metadata.error is not None:
+        raise Violation(f"decode returned metadata with an error instead of raising it: {metadata.error}")
+
+
+@prove(
+    "MP-MESSAGE-002",
+    Tier.MESSAGE,
+    messages,
+    title="The metadata is about the message that was given, and of the right types",
+    why="Rules, statistics and traces read these fields without asking; a None among the properties breaks a rule.",
+    fix="Pass the message on as it came, and leave properties out rather than setting them to None.",
+)
+def describes_the_message(subject: Subject, case: Case) -> object:
+    metadata = subject.receive(case)[1]
+    if metadata is None:
+        return NOTHING
+    if wrong := faults(metadata, case.data, subject.codec):
+        raise Violation(wrong)
+    return None
+
+
+def faults(metadata: Metadata, message: bytes, codec: Codec) -> str:
+    """Return what of some metadata cannot be true of a message; "" if nothing."""
+    if metadata.message != message:
+        return f"metadata.message is {shown(metadata.message)}"
+    for name, sound in _SOUND.items():
+        if not sound(getattr(metadata, name)):
+            return f"{name} is {shown(getattr(metadata, name))}"
+    if metadata.request_id > codec.max_request_id:
+        return f"request_id is {metadata.request_id}, over the codec's max_request_id of {codec.max_request_id}"
+    if metadata.header_size > len(message):
+        return f"header_size is {metadata.header_size}, and the message has {len(message)} bytes"
+    return ""
+
+
+_SOUND: dict[str, Callable[[Any], bool]] = {
+    "message_type": lambda value: isinstance(value, MessageType),
+    "request_id": lambda value: isinstance(value, int) and value >= 0,
+    "operation": lambda value: isinstance(value, str),
+    "status": lambda value: isinstance(value, Status),
+    "properties": lambda value: (
+        isinstance(value, dict) and all(isinstance(key, str) and isinstance(text, str) for key, text in value.items())
+    ),
+    "header_size": lambda value: isinstance(value, int) and value >= 0,
+    "status_code": lambda value: value is None or isinstance(value, int),
+    "expects_reply": lambda value: isinstance(value, bool),
+    "stream_id": lambda value: value is None or isinstance(value, int),
+}
+
+
+@prove(
+    "MP-MESSAGE-003",
+    Tier.MESSAGE,
+    messages,
+    title="Whether a message expects a reply agrees with its type",
+    why="A one-way request that seems to expect a reply waits in the proxy's table until it times out; an answer that "
+    "seems to expect one is answered, and the peers talk for ever.",
+    fix="Set expects_reply on requests and heartbeat questions only, and a status other than OK on answers only.",
+)
+def agrees_with_its_type(subject: Subject, case: Case) -> object:
+    metadata = subject.receive(case)[1]
+    if metadata is None:
+        return NOTHING
+    kind = metadata.message_type
+    if metadata.expects_reply and kind not in _ANSWERED and kind not in _STREAM_TYPES:
+        raise Violation(f"a message of type {kind} expects a reply")
+    if kind is MessageType.REQUEST and not metadata.expects_reply:
+        raise Violation("a message of type request expects no reply; such a request is a oneway")
+    if metadata.status is not Status.OK and kind in (MessageType.REQUEST, MessageType.ONEWAY):
+        raise Violation(f"a {kind} has the status {metadata.status}")
+    return None
+
+
+@prove(
+    "MP-MESSAGE-004",
+    Tier.MESSAGE,
+    messages,
+    title="The same bytes decode to the same metadata, and to one of its own",
+    why="Retries and mirrors decode again; what one of them changes in its metadata must not show in the other.",
+    fix="Make a new Metadata with a new dict of properties in every call, and keep nothing on the codec.",
+)
+def decodes_again(subject: Subject, case: Case) -> object:
+    codec, first = subject.receive(case)
+    if first is None:
+        return NOTHING
+    before = facts(first)
+    first.properties["x-kit-changed"] = "by a rule"
+    if subject.keeps_state:
+        codec = subject.connection(case)
+    second = codec.decode(case.data, case.direction)
+    if different := difference(before, facts(second)):
+        raise Violation(f"the second time it has another {different}")
+    return None
+
+
+@prove(
+    "MP-MESSAGE-005",
+    Tier.MESSAGE,
+    messages,
+    title="The spans are in order, do not overlap, and cover the message",
+    why="`metaprotocol inspect` and the kit show a person which bytes are which field.",
+    fix="Begin each span where the one before it ends, and give what is left a span of its own.",
+)
+def explains_every_byte(subject: Subject, case: Case) -> object:
+    codec, metadata = subject.receive(case)
+    if metadata is None:
+        return NOTHING
+    if wrong := gaps(codec.spans(metadata), len(case.data)):
+        raise Violation(wrong)
+    return None
+
+
+def gaps(spans: Sequence[Span], size: int) -> str:
+    """Return where spans don't cover a message; "" if they do."""
+    at = 0
+    for span in spans:
+        if span.start != at or span.end <= span.start:
+            return f"the span {span.name} is from {span.start} to {span.end}; it should begin at {at}"
+        at = span.end
+    return "" if at == size else f"the spans end at {at}, and the message at {size}"
+
+
+@prove(
+    "MP-MESSAGE-006",
+    Tier.MESSAGE,
+    once,
+    title="Each kind of message that the codec claims is among the good ones",
+    why="A capability that was never tried is a promise, not a fact.",
+    fix="Give examples() a one-way message, a heartbeat or the messages of a stream; or claim less.",
+)
+def shows_what_it_claims(subject: Subject, case: Case) -> object:
+    claimed = subject.codec.capabilities & _KINDS.keys()
+    if not claimed or not subject.samples:
+        return NOTHING
+    decoded = [subject.receive(sample)[1] for sample in subject.samples]
+    seen = {metadata.message_type for metadata in decoded if metadata is not None}
+    missing = sorted(capability for capability in claimed if not seen & _KINDS[capability])
+    if missing:
+        raise Violation(f"the codec claims {', '.join(missing)}, and none of its messages is such")
+    return None
+
+
+_KINDS = {
+    Capability.ONEWAY: {MessageType.ONEWAY},
+    Capability.HEARTBEAT: {MessageType.HEARTBEAT},
+    Capability.STREAMS: _STREAM_TYPES,
+}

@@ -1,0 +1,193 @@
+"""The engine behind all doors: tries properties on a codec."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from metaprotocol_sdk.testing._catalogue import NOTHING, Property, Tier, catalogue, properties
+from metaprotocol_sdk.testing._effort import DEFAULT
+from metaprotocol_sdk.testing._result import Report, Result, Verdict
+from metaprotocol_sdk.testing._search import search
+from metaprotocol_sdk.testing._sources import chosen
+from metaprotocol_sdk.testing._subject import Subject
+from metaprotocol_sdk.testing._violation import Violation, escaped
+from metaprotocol_sdk.testing._work.memory import limited_memory
+from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from metaprotocol_sdk import Codec
+    from metaprotocol_sdk.testing._case import Case
+
+
+def check(
+    subject: Subject,
+    only: Iterable[str] = (),
+    *,
+    deviations: Mapping[str, str] | None = None,
+    stop: bool = True,
+    progress: Callable[[Property], None] = lambda found: None,
+) -> Report:
+    """Hold a codec to the properties.
+
+    Args:
+        subject: The codec under test.
+        only: Patterns of ids, such as "MP-STREAM-*"; none means all properties.
+        deviations: By id, why a property does not hold and need not.
+        stop: Whether to leave out what builds on a required property that failed.
+        progress: Called before each property.
+
+    Raises:
+        ValueError: A pattern or a deviation names no property.
+    """
+    declared = checked_deviations(deviations or {})
+    results: list[Result] = []
+    for found in properties(only):
+        broken = broken_tier(results) if stop else None
+        if broken is not None and broken < found.tier:
+            results.append(not_run(found, broken))
+            continue
+        progress(found)
+        results.append(check_property(subject, found, declared.get(found.id)))
+    return Report(subject, results)
+
+
+def checked_deviations(deviations: Mapping[str, str]) -> dict[str, str]:
+    """Return the deviations.
+
+    Raises:
+        ValueError: One names no property, or gives no reason.
+    """
+    known = {found.id for found in catalogue()}
+    for name, reason in deviations.items():
+        if name not in known:
+            raise ValueError(f"the deviation {name!r} is of no property; `metaprotocol check --list` shows them all")
+        if not reason.strip():
+            raise ValueError(f"the deviation {name} gives no reason")
+    return dict(deviations)
+
+
+def broken_tier(results: Iterable[Result]) -> Tier | None:
+    """Return the first tier in which a required property fails, or None."""
+    broken = [result.property.tier for result in results if result.verdict is Verdict.FAILS and result.is_bad()]
+    return min(broken, default=None)
+
+
+def not_run(found: Property, broken: Tier) -> Result:
+    """Return the result of a property that builds on what failed."""
+    return Result(found, Verdict.NOT_RUN, diagnosis=f"a property of the tier {broken.name.lower()} fails")
+
+
+def check_property(subject: Subject, found: Property, deviation: str | None = None) -> Result:
+    """Hold a codec to one property.
+
+    Args:
+        subject: The codec under test.
+        found: The property.
+        deviation: Why it does not hold and need not, or None.
+    """
+    tally = _Tally(subject, found)
+    try:
+        if found.claim is not None and found.claim not in subject.codec.capabilities:
+            return Result(found, Verdict.UNCLAIMED, diagnosis=f"the codec does not claim {found.claim}")
+        tally.run()
+    except Violation as violation:
+        verdict, diagnosis = Verdict.FAILS, violation.diagnosis
+        if deviation is not None:
+            verdict, diagnosis = Verdict.DEVIATES, f"{deviation} ({diagnosis})"
+        return Result(found, verdict, tally.cases, tally.telling, diagnosis, violation.case, violation.__cause__)
+    except Exception as error:  # noqa: BLE001 - the codec cannot even be made
+        diagnosis = escaped(error).diagnosis
+        return Result(found, Verdict.FAILS, tally.cases, tally.telling, diagnosis, None, error)
+    if deviation is not None:
+        diagnosis = f"a deviation is declared ({deviation}), and the property holds; take the declaration back"
+        return Result(found, Verdict.HOLDS_AGAIN, tally.cases, tally.telling, diagnosis)
+    if not tally.telling:
+        return Result(found, Verdict.NOTHING, tally.cases, 0, "no message says anything about it")
+    return Result(found, Verdict.HOLDS, tally.cases, tally.telling)
+
+
+def replay(id: str, codec: type[Codec] | Callable[[], Codec], case: Case) -> None:  # noqa: A002 - the word for it
+    """Try one property on one case: what a regression test does.
+
+    Args:
+        id: The property's id.
+        codec: A codec's class, or a function that returns a new codec.
+        case: The case.
+
+    Raises:
+        Violation: The property does not hold of it.
+        ValueError: There is no such property.
+    """
+    __tracebackhide__ = True
+    (found,) = properties([id])
+    _Tally(Subject(codec, effort=DEFAULT), found).replay(case)
+
+
+class _Tally:
+    """Counts the cases that a property is tried on."""
+
+    def __init__(self, subject: Subject, found: Property) -> None:
+        self._subject = subject
+        self._found = found
+        self.cases = 0
+        self.telling = 0
+
+    def run(self) -> None:
+        """Try the property on all its cases.
+
+        Raises:
+            Violation: It does not hold of one; the violation has the case.
+        """
+        subject, found = self._subject, self._found
+        guard = limited_memory() if found.tier is Tier.HOSTILE else nullcontext()
+        with guard, watchdog(subject.effort.cpu_seconds) as limit:
+            subject.limit = limit
+            try:
+                for case in chosen(found.source, subject):
+                    self._try(case)
+                cases = found.source.strategy(subject)
+                if cases is not None:
+                    search(cases, self._try, subject.effort, found.id)
+            except _Stuck as stuck:
+                raise stuck.violation from None
+            finally:
+                subject.limit = nullcontext
+
+    def replay(self, case: Case) -> None:
+        """Try the property on one case.
+
+        Raises:
+            Violation: It does not hold of it.
+        """
+        with watchdog(self._subject.effort.cpu_seconds) as limit:
+            self._subject.limit = limit
+            try:
+                self._try(case)
+            except _Stuck as stuck:
+                raise stuck.violation from None
+
+    def _try(self, case: Case) -> None:
+        self.cases += 1
+        try:
+            with self._subject.limit():
+                said = self._found.check(self._subject, case)
+        except Violation as violation:
+            violation.case = violation.case or case
+            raise
+        except Endless:
+            seconds = self._subject.effort.cpu_seconds
+            raise _Stuck(Violation(f"it had not ended after {seconds:g} seconds of processor time", case)) from None
+        except Exception as error:
+            raise escaped(error, case=case) from error
+        self.telling += said is not NOTHING
+
+
+class _Stuck(BaseException):
+    """An endless case: hypothesis must not shrink it, which would take as long again and again."""
+
+    def __init__(self, violation: Violation) -> None:
+        super().__init__(violation.diagnosis)
+        self.violation = violation

@@ -1,0 +1,91 @@
+"""Hypothesis, as the kit uses it: the same cases in every run, no database, nothing printed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis.errors import Flaky, Unsatisfiable
+
+from metaprotocol_sdk.testing._violation import Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hypothesis.strategies import SearchStrategy
+
+    from metaprotocol_sdk import Direction
+    from metaprotocol_sdk.testing._case import Case
+    from metaprotocol_sdk.testing._effort import Effort
+    from metaprotocol_sdk.testing._subject import Subject
+
+
+def _settings(effort: Effort) -> settings:
+    return settings(
+        max_examples=effort.examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink],
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        print_blob=False,
+    )
+
+
+def search(cases: SearchStrategy[Case], check: Callable[[Case], None], effort: Effort, seed: str) -> None:
+    """Look for a case that fails a check, and shrink it.
+
+    Args:
+        cases: Generates cases.
+        check: Raises `Violation` with its case.
+        effort: How many cases to try.
+        seed: What tells this search from others: two searches with different seeds try different cases.
+
+    Raises:
+        Violation: The smallest that was found.
+    """
+
+    @_settings(effort)
+    @given(cases)
+    def holds(case: Case) -> None:
+        check(case)
+
+    with contextlib.suppress(AttributeError):  # hypothesis' own, and only an improvement
+        holds.hypothesis.inner_test._hypothesis_internal_add_digest = hashlib.sha256(seed.encode()).digest()  # type: ignore[attr-defined]  # noqa: SLF001
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            holds()
+    except Flaky as error:
+        raise _flaky(error) from error
+    except Unsatisfiable:
+        return
+
+
+def run_machine(subject: Subject, pool: list[tuple[Direction, bytes]]) -> None:
+    """Look for a history of connections that fails, and shorten it.
+
+    Raises:
+        Violation: The shortest that was found.
+    """
+    from hypothesis.stateful import run_state_machine_as_test
+
+    from metaprotocol_sdk.testing._machine import machine
+
+    options = settings(_settings(subject.effort), stateful_step_count=20)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            run_state_machine_as_test(machine(subject, pool), settings=options)
+    except Flaky as error:
+        raise _flaky(error) from error
+
+
+def _flaky(error: Flaky) -> Violation:
+    causes = [cause for cause in getattr(error, "exceptions", ()) if isinstance(cause, Violation)]
+    case = causes[0].case if causes else None
+    diagnosis = f": {causes[0].diagnosis}" if causes else ""
+    return Violation(f"it does not always happen, so the codec remembers something{diagnosis}", case)

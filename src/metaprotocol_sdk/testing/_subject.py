@@ -1,0 +1,194 @@
+"""The codec under test, and the messages that are known to be good."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from metaprotocol_sdk import Codec, Correlation, Direction, MessageDecoder, MessageType, Metadata, ProtocolError
+from metaprotocol_sdk.testing._case import Case
+from metaprotocol_sdk.testing._effort import DEFAULT, Effort
+from metaprotocol_sdk.testing._frames import Frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from hypothesis.strategies import SearchStrategy
+
+    Message = tuple[Direction, bytes]
+
+_DRAWN = 20  # messages of the author's strategy that the sweeps use too
+_ANSWERS = (MessageType.RESPONSE, MessageType.ERROR)
+
+
+class Subject:
+    """A codec under test.
+
+    Args:
+        make: Returns a new codec object: a codec's class, or a function without arguments.
+        messages: Generates valid messages, or None.
+        vectors: Valid messages, besides the codec's own examples; of each connection a sequence, in order.
+        effort: How hard to try.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Codec],
+        *,
+        messages: SearchStrategy[Message] | None = None,
+        vectors: Iterable[Sequence[Message]] = (),
+        effort: Effort = DEFAULT,
+    ) -> None:
+        self.make = make
+        self.messages = messages
+        self.vectors = tuple(tuple(conversation) for conversation in vectors)
+        self.effort = effort
+        self.limit: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Entered around what must end; whoever checks puts a watchdog here."""
+
+    @cached_property
+    def codec(self) -> Codec:
+        """One codec object, for what its class says; cases are decoded by others."""
+        return self.make()
+
+    @cached_property
+    def keeps_state(self) -> bool:
+        """Whether the meaning of a message depends on those before it."""
+        return type(self.codec).for_connection is not Codec.for_connection
+
+    @cached_property
+    def samples(self) -> tuple[Case, ...]:
+        """The messages that are known to be good, the shortest first: examples, vectors, and some drawn ones."""
+        found: dict[tuple[Direction, bytes], Case] = {}
+        try:
+            examples = list(self.codec.examples())
+        except Exception:  # noqa: BLE001 - a property of its own says what is wrong
+            examples = []
+        for conversation in (examples, *self.vectors):
+            for case in self._cases_of(conversation):
+                found.setdefault((case.direction, case.data), case)
+        if self.messages is not None:
+            for direction, data in _drawn(self.messages, _DRAWN):
+                found.setdefault((direction, data), self.case(direction, data, list(found.values())))
+        return tuple(sorted(found.values(), key=lambda case: len(case.data)))
+
+    @cached_property
+    def requests(self) -> list[bytes]:
+        """The good messages that an answer may belong to."""
+        return [case.data for case in self.samples if case.direction is Direction.TO_SERVER and self._is_question(case)]
+
+    @cached_property
+    def frames(self) -> Frames:
+        """Makes messages of other sizes."""
+        return Frames(self.codec)
+
+    @cached_property
+    def runs(self) -> tuple[tuple[Case, ...], ...]:
+        """Good messages that may follow each other on a connection in one direction."""
+        if not self.keeps_state:
+            both = ([case for case in self.samples if case.direction is direction] for direction in Direction)
+            return tuple(tuple(run) for run in both if run)
+        return tuple((case,) for case in self.samples)
+
+    def case(self, direction: Direction, data: bytes, known: Iterable[Case] | None = None) -> Case:
+        """Return the case of one message; an answer gets a request that it may belong to."""
+        case = Case(data, direction)
+        if direction is Direction.TO_SERVER:
+            return case
+        if known is None:
+            questions = self.requests
+        else:
+            questions = [other.data for other in known if other.direction is Direction.TO_SERVER]
+            questions = [data for data in questions if self._is_question(Case(data))]
+        return self._answering(case, questions)
+
+    def connection(self, case: Case) -> Codec:
+        """Return the codec of a new connection, on which came what came before the case."""
+        codec = self.make().for_connection()
+        for direction, data in case.before:
+            codec.decode(data, direction)
+        return codec
+
+    def receive(self, case: Case) -> tuple[Codec, Metadata | None]:
+        """Decode a case's message on a new connection and pair it; None if it is refused."""
+        codec = self.connection(case)
+        return codec, receive(codec, case)
+
+    def decoder(self, case: Case) -> MessageDecoder:
+        """Return a decoder of a new connection."""
+        return MessageDecoder(self.connection(case), case.direction)
+
+    def _cases_of(self, conversation: Sequence[Message]) -> list[Case]:
+        cases: list[Case] = []
+        questions: list[bytes] = []
+        for number, (direction, data) in enumerate(conversation):
+            before = tuple(conversation[:number]) if self.keeps_state else ()
+            case = Case(data, direction, before=before)
+            if direction is Direction.TO_CLIENT:
+                case = self._answering(case, questions)
+                if case.request is not None and self.codec.correlation is not Correlation.ID:
+                    questions.remove(case.request)  # each question has one answer, in order
+            elif self._is_question(case):
+                questions.append(data)
+            cases.append(case)
+        return cases
+
+    def _answering(self, case: Case, questions: Sequence[bytes]) -> Case:
+        metadata = self._decoded(case)
+        if metadata is None or metadata.message_type not in _ANSWERS or not questions:
+            return case
+        for question in questions:
+            asked = self._decoded(Case(question, before=case.before))
+            if asked is not None and asked.request_id == metadata.request_id:
+                return case.having(request=question)
+        return case.having(request=questions[0])
+
+    def _is_question(self, case: Case) -> bool:
+        metadata = self._decoded(case)
+        return metadata is not None and metadata.message_type is MessageType.REQUEST
+
+    def _decoded(self, case: Case) -> Metadata | None:
+        try:
+            return self.connection(case).decode(case.data, case.direction)
+        except Exception:  # noqa: BLE001 - whether it may be raised is for the properties to say
+            return None
+
+
+def receive(codec: Codec, case: Case) -> Metadata | None:
+    """Decode a case's message and pair it with its request, as a proxy does; None if it is refused."""
+    try:
+        metadata = codec.decode(case.data, case.direction)
+        if case.request is not None and metadata.message_type in _ANSWERS:
+            metadata.request = codec.decode(case.request, opposite(case.direction))
+            codec.complete(metadata)
+    except ProtocolError:
+        return None
+    return metadata
+
+
+def opposite(direction: Direction) -> Direction:
+    """Return the other direction."""
+    return Direction.TO_CLIENT if direction is Direction.TO_SERVER else Direction.TO_SERVER
+
+
+def _drawn(strategy: SearchStrategy[Message], count: int) -> list[Message]:
+    """Return some values of a strategy, the same ones in every run."""
+    from hypothesis import HealthCheck, Phase, given, settings
+
+    found: list[Message] = []
+
+    @settings(
+        max_examples=count,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def collect(message: Message) -> None:
+        found.append(message)
+
+    collect()
+    return found

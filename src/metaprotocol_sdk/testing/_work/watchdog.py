@@ -1,0 +1,73 @@
+"""Ends what never ends: raises an exception in a thread that has used too much processor time."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_INTERVAL = 0.1
+
+
+class Endless(BaseException):
+    """What was run took more processor time than it may; no codec catches this."""
+
+
+class _Watch:
+    """What one thread is allowed."""
+
+    def __init__(self, seconds: float) -> None:
+        self.thread = threading.get_ident()
+        self.clock = _clock_of(self.thread)
+        self.seconds = seconds
+        self.started: float | None = None
+        self.lock = threading.Lock()
+
+
+@contextmanager
+def watchdog(seconds: float) -> Iterator[Callable[[], _Limit]]:
+    """Watch this thread; what it gives is to be entered around each thing that must end.
+
+    Args:
+        seconds: Processor seconds that each of them may take.
+    """
+    watch, ended = _Watch(seconds), threading.Event()
+    thread = threading.Thread(target=_run, args=(watch, ended), daemon=True, name="metaprotocol-watchdog")
+    thread.start()
+    try:
+        yield lambda: _Limit(watch)
+    finally:
+        ended.set()
+        thread.join()
+
+
+class _Limit:
+    def __init__(self, watch: _Watch) -> None:
+        self._watch = watch
+
+    def __enter__(self) -> None:
+        self._watch.started = self._watch.clock()
+
+    def __exit__(self, *exception: object) -> None:
+        with self._watch.lock:
+            self._watch.started = None
+
+
+def _run(watch: _Watch, ended: threading.Event) -> None:
+    while not ended.wait(_INTERVAL):
+        with watch.lock:
+            if watch.started is not None and watch.clock() - watch.started > watch.seconds:
+                watch.started = None
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watch.thread), ctypes.py_object(Endless))
+
+
+def _clock_of(thread: int) -> Callable[[], float]:
+    if hasattr(time, "pthread_getcpuclockid"):
+        clock = time.pthread_getcpuclockid(thread)
+        return lambda: time.clock_gettime(clock)
+    return time.process_time
