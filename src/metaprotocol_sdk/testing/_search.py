@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis.errors import Flaky, Unsatisfiable
@@ -23,18 +23,41 @@ if TYPE_CHECKING:
     from metaprotocol_sdk.testing._subject import Subject
 
 
-def _settings(effort: Effort) -> settings:
+T = TypeVar("T")
+
+_CHECKS = [
+    HealthCheck.data_too_large,
+    HealthCheck.filter_too_much,
+    HealthCheck.large_base_example,
+    HealthCheck.too_slow,
+]
+
+
+def _settings(examples: int, *phases: Phase) -> settings:
     return settings(
-        max_examples=effort.examples,
+        max_examples=examples,
         derandomize=True,
         database=None,
         deadline=None,
-        phases=[Phase.generate, Phase.shrink],
+        phases=phases,
         report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=_CHECKS,
         verbosity=Verbosity.quiet,
         print_blob=False,
     )
+
+
+def some(values: SearchStrategy[T], count: int) -> list[T]:
+    """Return some values of a strategy, the same ones in every run."""
+    found: list[T] = []
+
+    @_settings(count, Phase.generate)
+    @given(values)
+    def collect(value: T) -> None:
+        found.append(value)
+
+    collect()
+    return found
 
 
 def search(cases: SearchStrategy[Case], check: Callable[[Case], None], effort: Effort, seed: str) -> None:
@@ -50,7 +73,7 @@ def search(cases: SearchStrategy[Case], check: Callable[[Case], None], effort: E
         Violation: The smallest that was found.
     """
 
-    @_settings(effort)
+    @_settings(effort.examples, Phase.generate, Phase.shrink)
     @given(cases)
     def holds(case: Case) -> None:
         check(case)
@@ -76,7 +99,7 @@ def run_machine(subject: Subject, pool: list[tuple[Direction, bytes]]) -> None:
 
     from metaprotocol_sdk.testing._machine import machine
 
-    options = settings(_settings(subject.effort), stateful_step_count=20)
+    options = settings(_settings(subject.effort.examples, Phase.generate, Phase.shrink), stateful_step_count=20)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             run_state_machine_as_test(machine(subject, pool), settings=options)

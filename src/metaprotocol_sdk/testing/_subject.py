@@ -10,6 +10,7 @@ from metaprotocol_sdk import Codec, Correlation, Direction, MessageDecoder, Mess
 from metaprotocol_sdk.testing._case import Case
 from metaprotocol_sdk.testing._effort import DEFAULT, Effort
 from metaprotocol_sdk.testing._frames import Frames
+from metaprotocol_sdk.testing._search import some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -69,7 +70,7 @@ class Subject:
             for case in self._cases_of(conversation):
                 found.setdefault((case.direction, case.data), case)
         if self.messages is not None:
-            for direction, data in _drawn(self.messages, _DRAWN):
+            for direction, data in some(self.messages, _DRAWN):
                 found.setdefault((direction, data), self.case(direction, data, list(found.values())))
         return tuple(sorted(found.values(), key=lambda case: len(case.data)))
 
@@ -170,25 +171,3 @@ def receive(codec: Codec, case: Case) -> Metadata | None:
 def opposite(direction: Direction) -> Direction:
     """Return the other direction."""
     return Direction.TO_CLIENT if direction is Direction.TO_SERVER else Direction.TO_SERVER
-
-
-def _drawn(strategy: SearchStrategy[Message], count: int) -> list[Message]:
-    """Return some values of a strategy, the same ones in every run."""
-    from hypothesis import HealthCheck, Phase, given, settings
-
-    found: list[Message] = []
-
-    @settings(
-        max_examples=count,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def collect(message: Message) -> None:
-        found.append(message)
-
-    collect()
-    return found

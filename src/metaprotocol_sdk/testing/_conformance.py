@@ -1,0 +1,117 @@
+"""The test class that a codec's author inherits from."""
+
+from __future__ import annotations
+
+import unittest
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from metaprotocol_sdk.testing._catalogue import catalogue
+from metaprotocol_sdk.testing._effort import EFFORTS
+from metaprotocol_sdk.testing._report.text import explain
+from metaprotocol_sdk.testing._result import Result, Verdict
+from metaprotocol_sdk.testing._runner import broken_tier, check_property, checked_deviations, not_run
+from metaprotocol_sdk.testing._subject import Subject
+from metaprotocol_sdk.testing._vectors import read_vectors
+from metaprotocol_sdk.testing._violation import Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from hypothesis.strategies import SearchStrategy
+
+    from metaprotocol_sdk import Codec, Direction
+    from metaprotocol_sdk.testing._catalogue import Property
+
+
+class CodecConformance:
+    """A test for each property of the catalogue, for pytest to collect.
+
+    Subclass it and name the codec::
+
+        class TestMyCodec(CodecConformance):
+            codec = MyCodec
+
+    A subclass must not define a test of the catalogue's own: what a codec does not do is declared in `deviations`.
+    """
+
+    codec: ClassVar[Callable[[], Codec]]
+    """The codec's class, or a function without arguments that returns a new codec."""
+
+    vectors: ClassVar[str | Path | Iterable[Sequence[tuple[Direction, bytes]]]] = ()
+    """Messages that must decode, besides the codec's examples: a folder or a pattern of recorded streams
+    (`NAME.c2s.bin`, `NAME.s2c.bin`), or connections as sequences of messages."""
+
+    deviations: ClassVar[Mapping[str, str]] = {}
+    """By id, why the codec has not a property. One that it has after all is a failure."""
+
+    effort: ClassVar[str] = "default"
+    """How hard to try: "quick", "default" or "thorough"."""
+
+    strict: ClassVar[bool] = False
+    """Whether recommended properties are required too."""
+
+    _results: ClassVar[dict[str, Result]]
+    _subject: ClassVar[Subject | None]
+
+    @classmethod
+    def messages(cls) -> SearchStrategy[tuple[Direction, bytes]] | None:
+        """Return a strategy for valid messages, or None to do with the examples."""
+        return None
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        for found in catalogue():
+            if found.test_name in vars(cls):
+                raise TypeError(
+                    f"{cls.__name__} overrides {found.test_name}; if the codec has not the property {found.id}, say why: "
+                    f'deviations = {{"{found.id}": "the reason"}}'
+                )
+        cls._results, cls._subject = {}, None
+        if hasattr(cls, "codec"):
+            checked_deviations(cls.deviations)
+            for found in catalogue():
+                # Each class has functions of its own: hypothesis, and marks, tell tests apart by them.
+                setattr(cls, found.test_name, _test_of(found))
+
+    def test_every_property_is_tried(self) -> None:
+        """No test of the catalogue has been deleted or replaced."""
+        lost = [found.id for found in catalogue() if not hasattr(getattr(self, found.test_name, None), "is_of_the_kit")]
+        if lost:
+            raise AssertionError(f"{', '.join(lost)} cannot be tried: the tests were deleted or replaced")
+
+    @classmethod
+    def _result(cls, found: Property) -> Result:
+        if found.id not in cls._results:
+            broken = broken_tier(cls._results.values())
+            if broken is not None and broken < found.tier:
+                return not_run(found, broken)
+            cls._results[found.id] = check_property(cls._made(), found, cls.deviations.get(found.id))
+        return cls._results[found.id]
+
+    @classmethod
+    def _made(cls) -> Subject:
+        if cls._subject is None:
+            vectors = cls.vectors
+            if isinstance(vectors, str | Path):
+                vectors = read_vectors(cls.codec, vectors)
+            cls._subject = Subject(cls.codec, messages=cls.messages(), vectors=vectors, effort=EFFORTS[cls.effort])
+        return cls._subject
+
+
+def _test_of(found: Property) -> Callable[[CodecConformance], None]:
+    def test(self: CodecConformance) -> None:
+        __tracebackhide__ = True
+        result = self._result(found)  # noqa: SLF001 - a method, in all but place
+        if result.is_bad(strict=self.strict):
+            raise Violation(explain(self._made(), result), result.case) from result.cause  # noqa: SLF001
+        if result.verdict is Verdict.FAILS:
+            raise unittest.SkipTest(f"recommended, and it does not hold: {result.diagnosis}")
+        if result.verdict is not Verdict.HOLDS:
+            raise unittest.SkipTest(f"{result.verdict}: {result.diagnosis}")
+
+    test.__name__ = found.test_name
+    test.__qualname__ = f"CodecConformance.{found.test_name}"
+    test.__doc__ = f"{found.title}."
+    test.is_of_the_kit = True  # type: ignore[attr-defined]
+    return test
