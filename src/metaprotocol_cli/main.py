@@ -16,6 +16,7 @@ class Commands(click.Group):
     """Subcommands by name, each in a module of its own."""
 
     modules: ClassVar[dict[str, str]] = {
+        "check": "metaprotocol_cli.check",
         "codecs": "metaprotocol_cli.codecs",
         "inspect": "metaprotocol_cli.inspect",
         "record": "metaprotocol_cli.record",

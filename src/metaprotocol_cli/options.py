@@ -1,4 +1,4 @@
-"""`--codec NAME` and `--option KEY=VALUE`, which every command about a codec takes."""
+"""`--codec NAME` and `--option KEY=VALUE`, which commands about a codec take."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _LIMITS = frozenset(field.name for field in attrs.fields(Limits))
 
 
+<<<<<<< HEAD
 def codec_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that adds `--codec` and `--option` to a command.
 
@@ -39,6 +40,27 @@ def codec_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[
         )(function)
 
     return add
+=======
+option_option = click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the codec, or a limit such as max_message_size=8388608. Repeatable.",
+)
+
+
+def codec_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--codec` and `--option` to a command."""
+    function = option_option(function)
+    return click.option(
+        "--codec",
+        "codec_name",
+        required=True,
+        metavar="NAME",
+        help="A codec that `metaprotocol codecs` lists, or package.module:Class.",
+    )(function)
+>>>>>>> 9217d4a (Check a codec from the command line and from pytest)
 
 
 def codec_from(name: str, options: tuple[str, ...], **more: object) -> Codec:
@@ -53,7 +75,21 @@ def codec_from(name: str, options: tuple[str, ...], **more: object) -> Codec:
         RegistryError: There is none, or it does not take these options.
         click.BadParameter: An option is no KEY=VALUE, or a limit has no whole number.
     """
+<<<<<<< HEAD
     given: dict[str, Any] = dict(more)
+=======
+    return load_codec(name, **arguments_from(name, options))
+
+
+def arguments_from(name: str, options: tuple[str, ...]) -> dict[str, Any]:
+    """Return the arguments of the codec's class that the command line asks for.
+
+    Raises:
+        RegistryError: There is no such codec.
+        click.BadParameter: An option is no KEY=VALUE, or a limit has no whole number.
+    """
+    given: dict[str, Any] = {}
+>>>>>>> 9217d4a (Check a codec from the command line and from pytest)
     limits: dict[str, Any] = {}
     for option in options:
         key, equals, value = option.partition("=")
@@ -65,7 +101,7 @@ def codec_from(name: str, options: tuple[str, ...], **more: object) -> Codec:
             given["limits"] = attrs.evolve(load_codec_class(name).default_limits, **limits)
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--option") from error
-    return load_codec(name, **given)
+    return given
 
 
 def _value(text: str) -> bool | int | str:

@@ -11,7 +11,12 @@ import pytest
 from required import require
 
 ROOT = Path(__file__).parents[2]
+<<<<<<< HEAD
 PACKAGES = ("metaprotocol_cli", "metaprotocol_codecs", "metaprotocol_proxy", "metaprotocol_sdk")
+=======
+PACKAGES = ("metaprotocol_cli", "metaprotocol_codecs", "metaprotocol_sdk")
+PYTEST_PLUGIN = "_metaprotocol_pytest.py"
+>>>>>>> 9217d4a (Check a codec from the command line and from pytest)
 VECTOR = ROOT / "tests" / "vectors" / "dubbo" / "java27-heartbeat.c2s.bin"
 
 
@@ -49,7 +54,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_our_packages_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == set(PACKAGES)
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {PYTEST_PLUGIN, *PACKAGES}
     assert {f"{package}/py.typed" for package in PACKAGES} <= set(names)
 
 
@@ -59,6 +64,7 @@ def test_the_wheel_announces_its_codecs_and_its_command(wheel: Path) -> None:
     lines = archive.read(name).decode().splitlines()
     assert "dubbo = metaprotocol_codecs.dubbo:DubboCodec" in lines
     assert "metaprotocol = metaprotocol_cli:main" in lines
+    assert "metaprotocol = _metaprotocol_pytest" in lines[lines.index("[pytest11]") :]
 
 
 def test_the_source_distribution_holds_the_tests_and_the_docs(built: Path) -> None:

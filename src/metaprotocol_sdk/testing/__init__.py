@@ -12,7 +12,7 @@ from metaprotocol_sdk.testing._provided import STRATEGY_GROUP, provided_messages
 from metaprotocol_sdk.testing._report.machine import as_json, as_junit
 from metaprotocol_sdk.testing._report.text import explain
 from metaprotocol_sdk.testing._result import Report, Result, Verdict
-from metaprotocol_sdk.testing._runner import check, check_property, replay
+from metaprotocol_sdk.testing._runner import check, check_property, checked_deviations, replay, try_property
 from metaprotocol_sdk.testing._subject import Subject
 from metaprotocol_sdk.testing._vectors import read_vectors
 from metaprotocol_sdk.testing._violation import Violation
@@ -36,10 +36,12 @@ __all__ = [
     "catalogue",
     "check",
     "check_property",
+    "checked_deviations",
     "explain",
     "properties",
     "provided_messages",
     "read_vectors",
     "replay",
     "strategy_at",
+    "try_property",
 ]

@@ -10,7 +10,7 @@ from metaprotocol_sdk.testing._catalogue import catalogue
 from metaprotocol_sdk.testing._effort import EFFORTS
 from metaprotocol_sdk.testing._report.text import explain
 from metaprotocol_sdk.testing._result import Result, Verdict
-from metaprotocol_sdk.testing._runner import broken_tier, check_property, checked_deviations, not_run
+from metaprotocol_sdk.testing._runner import checked_deviations, try_property
 from metaprotocol_sdk.testing._subject import Subject
 from metaprotocol_sdk.testing._vectors import read_vectors
 from metaprotocol_sdk.testing._violation import Violation
@@ -35,8 +35,8 @@ class CodecConformance:
     A subclass must not define a test of the catalogue's own: what a codec does not do is declared in `deviations`.
     """
 
-    codec: ClassVar[Callable[[], Codec]]
-    """The codec's class, or a function without arguments that returns a new codec."""
+    codec: ClassVar[type[Codec] | staticmethod[[], Codec]]
+    """The codec's class, or a `staticmethod` without arguments that returns a new codec."""
 
     vectors: ClassVar[str | Path | Iterable[Sequence[tuple[Direction, bytes]]]] = ()
     """Messages that must decode, besides the codec's examples: a folder or a pattern of recorded streams
@@ -52,7 +52,7 @@ class CodecConformance:
     """Whether recommended properties are required too."""
 
     _results: ClassVar[dict[str, Result]]
-    _subject: ClassVar[Subject | None]
+    _made: ClassVar[Subject | None]
 
     @classmethod
     def messages(cls) -> SearchStrategy[tuple[Direction, bytes]] | None:
@@ -64,10 +64,10 @@ class CodecConformance:
         for found in catalogue():
             if found.test_name in vars(cls):
                 raise TypeError(
-                    f"{cls.__name__} overrides {found.test_name}; if the codec has not the property {found.id}, say why: "
+                    f"{cls.__name__} overrides {found.test_name}; if the codec has not this property, say why: "
                     f'deviations = {{"{found.id}": "the reason"}}'
                 )
-        cls._results, cls._subject = {}, None
+        cls._results, cls._made = {}, None
         if hasattr(cls, "codec"):
             checked_deviations(cls.deviations)
             for found in catalogue():
@@ -83,28 +83,25 @@ class CodecConformance:
     @classmethod
     def _result(cls, found: Property) -> Result:
         if found.id not in cls._results:
-            broken = broken_tier(cls._results.values())
-            if broken is not None and broken < found.tier:
-                return not_run(found, broken)
-            cls._results[found.id] = check_property(cls._made(), found, cls.deviations.get(found.id))
+            cls._results[found.id] = try_property(cls._subject(), found, cls._results.values(), cls.deviations)
         return cls._results[found.id]
 
     @classmethod
-    def _made(cls) -> Subject:
-        if cls._subject is None:
+    def _subject(cls) -> Subject:
+        if cls._made is None:
             vectors = cls.vectors
             if isinstance(vectors, str | Path):
                 vectors = read_vectors(cls.codec, vectors)
-            cls._subject = Subject(cls.codec, messages=cls.messages(), vectors=vectors, effort=EFFORTS[cls.effort])
-        return cls._subject
+            cls._made = Subject(cls.codec, messages=cls.messages(), vectors=vectors, effort=EFFORTS[cls.effort])
+        return cls._made
 
 
 def _test_of(found: Property) -> Callable[[CodecConformance], None]:
     def test(self: CodecConformance) -> None:
         __tracebackhide__ = True
-        result = self._result(found)  # noqa: SLF001 - a method, in all but place
+        result = self._result(found)
         if result.is_bad(strict=self.strict):
-            raise Violation(explain(self._made(), result), result.case) from result.cause  # noqa: SLF001
+            raise Violation(explain(self._subject(), result), result.case) from result.cause
         if result.verdict is Verdict.FAILS:
             raise unittest.SkipTest(f"recommended, and it does not hold: {result.diagnosis}")
         if result.verdict is not Verdict.HOLDS:

@@ -28,7 +28,8 @@ def check(
     *,
     deviations: Mapping[str, str] | None = None,
     stop: bool = True,
-    progress: Callable[[Property], None] = lambda found: None,
+    begin: Callable[[Property], None] = lambda found: None,
+    done: Callable[[Result], None] = lambda result: None,
 ) -> Report:
     """Hold a codec to the properties.
 
@@ -37,7 +38,8 @@ def check(
         only: Patterns of ids, such as "MP-STREAM-*"; none means all properties.
         deviations: By id, why a property does not hold and need not.
         stop: Whether to leave out what builds on a required property that failed.
-        progress: Called before each property.
+        begin: Called before each property.
+        done: Called with each result.
 
     Raises:
         ValueError: A pattern or a deviation names no property.
@@ -45,12 +47,9 @@ def check(
     declared = checked_deviations(deviations or {})
     results: list[Result] = []
     for found in properties(only):
-        broken = broken_tier(results) if stop else None
-        if broken is not None and broken < found.tier:
-            results.append(not_run(found, broken))
-            continue
-        progress(found)
-        results.append(check_property(subject, found, declared.get(found.id)))
+        begin(found)
+        results.append(try_property(subject, found, results if stop else (), declared))
+        done(results[-1])
     return Report(subject, results)
 
 
@@ -69,15 +68,20 @@ def checked_deviations(deviations: Mapping[str, str]) -> dict[str, str]:
     return dict(deviations)
 
 
-def broken_tier(results: Iterable[Result]) -> Tier | None:
-    """Return the first tier in which a required property fails, or None."""
-    broken = [result.property.tier for result in results if result.verdict is Verdict.FAILS and result.is_bad()]
-    return min(broken, default=None)
+def try_property(subject: Subject, found: Property, before: Iterable[Result], deviations: Mapping[str, str]) -> Result:
+    """Hold a codec to one property, unless one fails that it builds on.
 
-
-def not_run(found: Property, broken: Tier) -> Result:
-    """Return the result of a property that builds on what failed."""
-    return Result(found, Verdict.NOT_RUN, diagnosis=f"a property of the tier {broken.name.lower()} fails")
+    Args:
+        subject: The codec under test.
+        found: The property.
+        before: What was found of others.
+        deviations: By id, why a property does not hold and need not.
+    """
+    broken = [result.property for result in before if result.verdict is Verdict.FAILS and result.is_bad()]
+    first = min(broken, key=lambda other: (other.tier, other.id), default=None)
+    if first is not None and first.tier < found.tier:
+        return Result(found, Verdict.NOT_RUN, diagnosis=f"{first.id} fails, which this builds on")
+    return check_property(subject, found, deviations.get(found.id))
 
 
 def check_property(subject: Subject, found: Property, deviation: str | None = None) -> Result:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Message = tuple[Direction, bytes]
 
 _DRAWN = 20  # messages of the author's strategy that the sweeps use too
+_BRIEF = 8 * 1024
 _ANSWERS = (MessageType.RESPONSE, MessageType.ERROR)
 
 
@@ -73,6 +74,21 @@ class Subject:
             for direction, data in some(self.messages, _DRAWN):
                 found.setdefault((direction, data), self.case(direction, data, list(found.values())))
         return tuple(sorted(found.values(), key=lambda case: len(case.data)))
+
+    @cached_property
+    def brief(self) -> tuple[Case, ...]:
+        """The shortest good messages, some KiB of them and one of each kind: what sweeps go through byte by byte."""
+        found: list[Case] = []
+        kinds: set[tuple[Direction, str]] = set()
+        size = 0
+        for case in self.samples:
+            metadata = self._decoded(case)
+            kind = (case.direction, metadata.message_type if metadata else "")
+            size += len(case.data)
+            if size <= _BRIEF or kind not in kinds:
+                found.append(case)
+                kinds.add(kind)
+        return tuple(found)
 
     @cached_property
     def requests(self) -> list[bytes]:

@@ -22,7 +22,7 @@ suspicious = Source(flips.sweep, any_message, weight=4)
 @source()
 def with_bad_bodies(subject: Subject) -> Iterable[Case]:
     """Each good message with its header, and a body that it is unlikely to have."""
-    for case in subject.samples:
+    for case in subject.brief:
         metadata = subject.receive(case)[1]
         if metadata is None or not metadata.header_size:
             continue

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def _windows(subject: Subject) -> Iterable[Later]:
     """Each part of each message as what is to be repeated: `cuts` says where it is."""
-    for case in subject.samples:
+    for case in subject.brief:
         for at, size in windows(case):
             yield partial(case.having, cuts=(at, at + size), request=None)
 

@@ -50,21 +50,21 @@ def _write(case: Case, at: int, written: bytes) -> Case:
 @source()
 def boundaries(subject: Subject) -> Iterable[Later]:
     """Numbers at the edges, written at every place of every message, in every width and both byte orders."""
-    for case in subject.samples:
+    for case in subject.brief:
         yield from _written(case, BOUNDARIES)
 
 
 @source(weight=4)
 def large_counts(subject: Subject) -> Iterable[Later]:
     """Numbers that a reckless reader would allocate, at every place of every message."""
-    for case in subject.samples:
+    for case in subject.brief:
         yield from _written(case, _COUNTS)
 
 
 @source()
 def flips(subject: Subject) -> Iterable[Later]:
     """Each byte of each message with each other value, or of long messages with some."""
-    for case in subject.samples:
+    for case in subject.brief:
         data = case.data
         for at in range(min(len(data), _MOST_OFFSETS)):
             for value in range(256):
@@ -75,7 +75,7 @@ def flips(subject: Subject) -> Iterable[Later]:
 @source()
 def shortened(subject: Subject) -> Iterable[Later]:
     """Each message cut off at every place, with a length that says so: framed soundly, and incomplete."""
-    for case in subject.samples:
+    for case in subject.brief:
         for end in range(1, min(len(case.data), 4 * _MOST_OFFSETS)):
             yield partial(_resized, subject, case, case.data[:end])
 
@@ -128,7 +128,7 @@ def with_repeated(subject: Subject, case: Case, at: int, unit: bytes, count: int
 @source(weight=8)
 def repeated(subject: Subject) -> Iterable[Later]:
     """Each good message with some bytes of it repeated many times; then with any byte repeated before each field."""
-    for case in subject.samples:
+    for case in subject.brief:
         for at, size in windows(case):
             yield partial(with_repeated, subject, case, at, case.data[at : at + size], REPEATS)
         codec, metadata = subject.receive(case)

@@ -63,6 +63,8 @@ def cut(subject: Subject) -> Iterable[Case]:
     """Each message cut in two at every place, then into single bytes; then all of them in single bytes."""
     for run in subject.runs:
         for case in run:
+            if case not in subject.brief:
+                continue
             size = len(case.data)
             for at in range(1, min(size, _LONGEST)):
                 yield case.having(cuts=(at,), request=None)
@@ -87,7 +89,7 @@ def damaged(subject: Subject) -> Iterable[Case]:
 @source()
 def truncated(subject: Subject) -> Iterable[Case]:
     """Each beginning of each message; `other` is the whole."""
-    for case in subject.samples:
+    for case in subject.brief:
         for end in range(1, min(len(case.data), _LONGEST)):
             yield case.having(data=case.data[:end], other=case.data, request=None)
 

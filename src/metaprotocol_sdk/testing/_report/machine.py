@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from metaprotocol_sdk.testing._report.regression import regression_test
 from metaprotocol_sdk.testing._report.text import explain
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from metaprotocol_sdk.testing._result import Report, Result
 
 # XML 1.0 has no place for these, not even escaped.
-_FORBIDDEN = {number: None for number in [*range(9), 11, 12, *range(14, 32), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF]}
+_FORBIDDEN = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF])
 
 
 def as_json(report: Report, name: str, version: str, *, strict: bool) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def as_junit(report: Report, name: str, *, strict: bool) -> str:
     """
     bad = report.bad(strict=strict)
     skipped = [result for result in report.results if result not in bad and result.verdict is not Verdict.HOLDS]
-    suite = ElementTree.Element(
+    suite = ET.Element(
         "testsuite",
         name=f"metaprotocol check {name}",
         tests=str(len(report.results)),
@@ -72,13 +72,13 @@ def as_junit(report: Report, name: str, *, strict: bool) -> str:
     )
     for result in report.results:
         found = result.property
-        test = ElementTree.SubElement(suite, "testcase", classname=f"metaprotocol.{name}", name=_title(result))
+        test = ET.SubElement(suite, "testcase", classname=f"metaprotocol.{name}", name=_title(result))
         if result in bad:
-            failure = ElementTree.SubElement(test, "failure", message=_legal(result.diagnosis), type=found.id)
+            failure = ET.SubElement(test, "failure", message=_legal(result.diagnosis), type=found.id)
             failure.text = _legal(explain(report.subject, result))
         elif result in skipped:
-            ElementTree.SubElement(test, "skipped", message=_legal(f"{result.verdict}: {result.diagnosis}"))
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+            ET.SubElement(test, "skipped", message=_legal(f"{result.verdict}: {result.diagnosis}"))
+    return ET.tostring(suite, encoding="unicode", xml_declaration=True)
 
 
 def _title(result: Result) -> str:

@@ -1,0 +1,5 @@
+"""`metaprotocol check`: holds a codec to the properties of the conformance kit."""
+
+from metaprotocol_cli.check.command import command
+
+__all__ = ["command"]

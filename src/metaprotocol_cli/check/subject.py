@@ -1,0 +1,64 @@
+"""What is to be checked, as the command line says it."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from metaprotocol_cli.options import arguments_from
+from metaprotocol_sdk import load_codec, load_codec_class
+
+if TYPE_CHECKING:
+    from metaprotocol_sdk.testing import Subject
+
+
+def subject_from(
+    name: str, options: tuple[str, ...], messages: str | None, vectors: tuple[str, ...], effort: str
+) -> Subject:
+    """Return the codec under test, with the messages to try it on.
+
+    Args:
+        name: The codec, as `load_codec` takes it.
+        options: Its options, each as KEY=VALUE.
+        messages: Where a strategy for its messages is, as "package.module:function"; None takes the one that its
+            distribution provides, if it does.
+        vectors: Folders, or patterns, of recorded streams.
+        effort: How hard to try.
+
+    Raises:
+        RegistryError: There is no such codec, or it does not take these options.
+        click.UsageError: Options, messages or vectors cannot be had.
+    """
+    from metaprotocol_sdk.testing import EFFORTS, Subject, provided_messages, read_vectors, strategy_at
+
+    # A codec that is being written is where its author stands, and not installed.
+    sys.path.insert(0, str(Path.cwd()))
+    arguments = arguments_from(name, options)
+    load_codec(name, **arguments)  # says what is wrong with them
+    codec = load_codec_class(name)
+    make = partial(codec, **arguments) if arguments else codec
+    try:
+        strategy = strategy_at(messages) if messages else provided_messages(name)
+        recorded = [connection for pattern in vectors for connection in read_vectors(make, pattern)]
+    except (OSError, ValueError) as error:
+        raise click.UsageError(str(error)) from error
+    return Subject(make, messages=strategy, vectors=recorded, effort=EFFORTS[effort])
+
+
+def deviations_from(deviations: tuple[str, ...]) -> dict[str, str]:
+    """Return the deviations that a command line declares, each as ID=REASON.
+
+    Raises:
+        click.BadParameter: One is no ID=REASON.
+    """
+    declared: dict[str, str] = {}
+    for deviation in deviations:
+        name, equals, reason = deviation.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{deviation!r} is not ID=REASON", param_hint="--deviation")
+        declared[name.strip().upper()] = reason.strip()
+    return declared

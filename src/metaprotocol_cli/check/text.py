@@ -1,0 +1,83 @@
+"""The table, as the properties are tried."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from metaprotocol_sdk import printable
+from metaprotocol_sdk.testing import Level, Verdict, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from metaprotocol_sdk.testing import Property, Report, Result, Subject
+
+_COLORS = {Verdict.HOLDS: "green", Verdict.FAILS: "red", Verdict.HOLDS_AGAIN: "red", Verdict.DEVIATES: "yellow"}
+
+
+class Table:
+    """Prints a line for each property when it has been tried.
+
+    Args:
+        strict: Whether recommended properties are required too.
+    """
+
+    def __init__(self, *, strict: bool) -> None:
+        self._strict = strict
+        self._shows = sys.stderr.isatty()
+
+    def heading(self, name: str, subject: Subject) -> None:
+        """Print what is tried, on what."""
+        codec = subject.codec
+        able = ", ".join(sorted(codec.capabilities)) or "nothing beyond decoding"
+        more = ", and those that a strategy draws" if subject.messages is not None else ""
+        click.echo(f"{click.style(name, bold=True)}  {type(codec).__module__}:{type(codec).__qualname__}")
+        click.echo(f"claims: {able}")
+        click.echo(f"tried on {len(subject.samples)} good messages{more}; effort: {subject.effort.name}")
+        click.echo(click.style(f"\n{'property':<19} {'verdict':<17} {'cases':>7}  title", bold=True))
+
+    def begin(self, found: Property) -> None:
+        """Show which property is being tried."""
+        if self._shows:
+            click.echo(f"\r{found.id} …", nl=False, err=True)
+
+    def done(self, result: Result) -> None:
+        """Print what was found."""
+        if self._shows:
+            click.echo("\r\x1b[K", nl=False, err=True)
+        found = result.property
+        verdict = str(result.verdict)
+        if result.verdict is Verdict.FAILS and not result.is_bad(strict=self._strict):
+            verdict = "not recommended"
+        color = "yellow" if verdict == "not recommended" else _COLORS.get(result.verdict)
+        cases = f"{result.telling:,}" if result.cases else ""
+        click.echo(f"{found.id:<19} {click.style(f'{verdict:<17}', fg=color)} {cases:>7}  {found.title}")
+        if result.verdict in (Verdict.FAILS, Verdict.DEVIATES, Verdict.HOLDS_AGAIN):
+            click.echo(click.style(f"{'':<19} {printable(result.diagnosis, 300)}", fg=color))
+
+    def end(self, report: Report) -> None:
+        """Print each failure in full, and what was found in all."""
+        for result in report.results:
+            if result.verdict in (Verdict.FAILS, Verdict.HOLDS_AGAIN):
+                click.echo(f"\n{explain(report.subject, result)}")
+        counts = Counter(result.verdict for result in report.results)
+        summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+        bad = report.bad(strict=self._strict)
+        outcome = click.style("not good", fg="red") if bad else click.style("good", fg="green")
+        click.echo(f"\n{outcome}: {summary}", err=True)
+
+
+def print_catalogue(found: Iterable[Property]) -> None:
+    """Print the properties."""
+    tier = None
+    for one in found:
+        if one.tier is not tier:
+            tier = one.tier
+            click.echo(click.style(f"{tier.name.lower()}", bold=True))
+        note = " (recommended)" if one.level is Level.RECOMMENDED else ""
+        note += f" (claim: {one.claim})" if one.claim else ""
+        click.echo(f"  {one.id:<19} {one.title}{note}")
