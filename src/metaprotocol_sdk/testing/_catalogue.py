@@ -89,6 +89,7 @@ _MODULES = (
     "threads",
     "framing",
     "stream",
+    "ends",
     "connections",
     "mutation",
     "texts",
@@ -128,10 +129,10 @@ def prove(
 
 @cache
 def catalogue() -> tuple[Property, ...]:
-    """Return every property, by tier and id."""
+    """Return every property: tier by tier, and in a tier what others build on first."""
     for name in _MODULES:
         importlib.import_module(f"metaprotocol_sdk.testing._properties.{name}")
-    return tuple(sorted(_found.values(), key=lambda found: (found.tier, found.id)))
+    return tuple(sorted(_found.values(), key=lambda found: found.tier))
 
 
 def properties(only: Iterable[str] = ()) -> tuple[Property, ...]:

@@ -78,7 +78,7 @@ def try_property(subject: Subject, found: Property, before: Iterable[Result], de
         deviations: By id, why a property does not hold and need not.
     """
     broken = [result.property for result in before if result.verdict is Verdict.FAILS and result.is_bad()]
-    first = min(broken, key=lambda other: (other.tier, other.id), default=None)
+    first = min(broken, key=lambda other: other.tier, default=None)
     if first is not None and first.tier < found.tier:
         return Result(found, Verdict.NOT_RUN, diagnosis=f"{first.id} fails, which this builds on")
     return check_property(subject, found, deviations.get(found.id))
@@ -93,6 +93,8 @@ def check_property(subject: Subject, found: Property, deviation: str | None = No
         deviation: Why it does not hold and need not, or None.
     """
     tally = _Tally(subject, found)
+    if not subject.can_be_made and found.tier is not Tier.REGISTRY:
+        return Result(found, Verdict.NOT_RUN, diagnosis="the codec cannot be made")
     try:
         if found.claim is not None and found.claim not in subject.codec.capabilities:
             return Result(found, Verdict.UNCLAIMED, diagnosis=f"the codec does not claim {found.claim}")

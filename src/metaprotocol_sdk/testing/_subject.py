@@ -6,10 +6,12 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from metaprotocol_sdk import Codec, Correlation, Direction, MessageDecoder, MessageType, Metadata, ProtocolError
+from metaprotocol_sdk import Codec, Correlation, Direction, MessageDecoder, MessageType, Metadata
 from metaprotocol_sdk.testing._case import Case
 from metaprotocol_sdk.testing._effort import DEFAULT, Effort
+from metaprotocol_sdk.testing._faults import faults
 from metaprotocol_sdk.testing._frames import Frames
+from metaprotocol_sdk.testing._outcome import Outcome, outcome
 from metaprotocol_sdk.testing._search import some
 
 if TYPE_CHECKING:
@@ -55,6 +57,14 @@ class Subject:
         return self.make()
 
     @cached_property
+    def can_be_made(self) -> bool:
+        """Whether there is a codec to try anything on."""
+        try:
+            return isinstance(self.codec, Codec)
+        except Exception:  # noqa: BLE001 - a property of its own says what is wrong
+            return False
+
+    @cached_property
     def keeps_state(self) -> bool:
         """Whether the meaning of a message depends on those before it."""
         return type(self.codec).for_connection is not Codec.for_connection
@@ -64,7 +74,7 @@ class Subject:
         """The messages that are known to be good, the shortest first: examples, vectors, and some drawn ones."""
         found: dict[tuple[Direction, bytes], Case] = {}
         try:
-            examples = list(self.codec.examples())
+            examples = [example for example in self.codec.examples() if is_message(example)]
         except Exception:  # noqa: BLE001 - a property of its own says what is wrong
             examples = []
         for conversation in (examples, *self.vectors):
@@ -167,21 +177,54 @@ class Subject:
 
     def _decoded(self, case: Case) -> Metadata | None:
         try:
-            return self.connection(case).decode(case.data, case.direction)
-        except Exception:  # noqa: BLE001 - whether it may be raised is for the properties to say
+            return decoded(self.connection(case), case.data, case.direction)
+        except Exception:  # noqa: BLE001 - the codec cannot be made, or what came before does not decode
             return None
 
 
 def receive(codec: Codec, case: Case) -> Metadata | None:
-    """Decode a case's message and pair it with its request, as a proxy does; None if it is refused."""
-    try:
-        metadata = codec.decode(case.data, case.direction)
-        if case.request is not None and metadata.message_type in _ANSWERS:
-            metadata.request = codec.decode(case.request, opposite(case.direction))
-            codec.complete(metadata)
-    except ProtocolError:
+    """Decode a case's message and pair it with its request, as a proxy does.
+
+    Returns:
+        The metadata; None if the message is refused, and also if decoding it fails otherwise or what is said of it
+        cannot be true: that is for properties of their own to find, and says nothing about the others.
+    """
+    metadata = decoded(codec, case.data, case.direction)
+    if metadata is None or faults(metadata, case.data, codec):
         return None
+    if case.request is not None and metadata.message_type in _ANSWERS:
+        metadata.request = decoded(codec, case.request, opposite(case.direction))
+        if metadata.request is not None:
+            codec.complete(metadata)
     return metadata
+
+
+def decoded(codec: Codec, data: bytes, direction: Direction) -> Metadata | None:
+    """Decode a message; None if that fails, for whatever reason."""
+    try:
+        return codec.decode(data, direction)
+    except Exception:  # noqa: BLE001 - which exceptions it may raise is for a property of its own
+        return None
+
+
+def tried(subject: Subject, case: Case) -> Outcome | None:
+    """Return what comes out of a stream in one piece; None if the codec raises what it must not.
+
+    That is for properties of their own to find, and says nothing about the others.
+    """
+    try:
+        return outcome(subject.connection(case), [case.data], case.direction)
+    except Exception:  # noqa: BLE001 - as it says above
+        return None
+
+
+def is_message(value: object) -> bool:
+    """Whether a value is a pair of a direction and some bytes."""
+    match value:
+        case (Direction(), bytes()):
+            return True
+        case _:
+            return False
 
 
 def opposite(direction: Direction) -> Direction:

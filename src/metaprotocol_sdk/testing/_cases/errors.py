@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from metaprotocol_sdk.testing._case import Case
     from metaprotocol_sdk.testing._subject import Subject
 
+_TEXT = "no host answers"
 _CODES = (-1, 0, 1, 2, 3, 20, 31, 127, 128, 200, 255, 256, 32_767, 65_535, 65_536, 2**31 - 1, 2**31, 2**32, 2**64)
 
 
 def _any_error(subject: Subject) -> st.SearchStrategy[Case] | None:
     found = any_message(subject)
-    errors = st.builds(Error, strategies.error_types(), strategies.texts())
+    errors = st.builds(Error, strategies.error_types(), st.just(_TEXT))
     return None if found is None else st.builds(lambda case, error: case.having(error=error), found, errors)
 
 
@@ -32,10 +33,16 @@ def errors(subject: Subject) -> Iterable[Case]:
     """Each good message with each reason."""
     for case in subject.samples:
         for reason in ErrorType:
-            yield case.having(error=Error(reason, "no host answers"))
+            yield case.having(error=Error(reason, _TEXT))
 
 
-@source()
+def _any_text(subject: Subject) -> st.SearchStrategy[Case] | None:
+    found = any_message(subject)
+    errors = st.builds(Error, strategies.error_types(), strategies.texts())
+    return None if found is None else st.builds(lambda case, error: case.having(error=error), found, errors)
+
+
+@source(_any_text)
 def awkward_errors(subject: Subject) -> Iterable[Case]:
     """Each good message with awkward texts to report."""
     for case in subject.samples:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from metaprotocol_sdk import Direction
 from metaprotocol_sdk.testing import strategies
 from metaprotocol_sdk.testing._case import Case
-from metaprotocol_sdk.testing._sources import source
+from metaprotocol_sdk.testing._cases.messages import any_message
+from metaprotocol_sdk.testing._sources import Source, source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _MOST_OFFSETS = 300
 REPEATS = 3_000  # deeper than the interpreter lets a recursion go
-_UNITS = 16  # bytes of the longest unit that is repeated
+_UNITS = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16)  # bytes of what is repeated
 
 
 # Numbers at the edges of a field, by its bytes.
@@ -87,11 +88,15 @@ def _resized(subject: Subject, case: Case, data: bytes) -> Case | None:
 
 def _any_bytes(subject: Subject) -> st.SearchStrategy[Case]:
     noise = st.builds(Case, st.binary(max_size=200), strategies.directions())
-    if not subject.samples:
+    framed = any_message(subject)
+    if framed is None:
         return noise
+    if not subject.samples:
+        return st.one_of(noise, framed)
     good = st.sampled_from(subject.samples)
     return st.one_of(
         noise,
+        framed,
         good.flatmap(lambda case: strategies.damaged(case.data).map(lambda data: case.having(data=data, request=None))),
         good.flatmap(lambda case: st.binary(max_size=60).map(lambda body: _with_body(subject, case, body))),
     )
@@ -115,7 +120,7 @@ def noise(subject: Subject) -> Iterable[Case]:
 
 def windows(case: Case) -> Iterator[tuple[int, int]]:
     """Yield where the parts of a message are that may be repeated: offset and size."""
-    for size in range(1, _UNITS + 1):
+    for size in _UNITS:
         for at in range(min(len(case.data), _MOST_OFFSETS) - size + 1):
             yield at, size
 
@@ -125,7 +130,7 @@ def with_repeated(subject: Subject, case: Case, at: int, unit: bytes, count: int
     return _resized(subject, case, case.data[:at] + unit * count + case.data[at:])
 
 
-@source(weight=8)
+@source(weight=4)
 def repeated(subject: Subject) -> Iterable[Later]:
     """Each good message with some bytes of it repeated many times; then with any byte repeated before each field."""
     for case in subject.brief:
@@ -137,3 +142,6 @@ def repeated(subject: Subject) -> Iterable[Later]:
         for start in sorted({span.start for span in codec.spans(metadata)}):
             for value in range(256):
                 yield partial(with_repeated, subject, case, start, bytes((value,)), REPEATS)
+
+
+some_repeated = Source(repeated.sweep, weight=12)

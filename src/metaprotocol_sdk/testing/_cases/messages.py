@@ -60,14 +60,20 @@ def edited(draw: st.DrawFn, subject: Subject) -> Case:
     return case if resized is None else case.having(data=resized)
 
 
-@source(any_message)
+def _unpaired(subject: Subject) -> st.SearchStrategy[Case] | None:
+    found = any_message(subject)
+    return None if found is None else found.map(lambda case: case.having(request=None))
+
+
+@source(_unpaired)
 def messages(subject: Subject) -> Iterable[Case]:
-    """The good messages, and random ones that need not be good."""
-    yield from subject.samples
+    """The good messages, and random ones that need not be good; none is paired with its request."""
+    for case in subject.samples:
+        yield case.having(request=None)
 
 
 def _with_any_id(subject: Subject) -> st.SearchStrategy[Case] | None:
-    found = any_message(subject)
+    found = _unpaired(subject)
     ids = st.integers(0, subject.codec.max_request_id)
     return None if found is None else st.builds(lambda case, number: case.having(request_id=number), found, ids)
 
@@ -78,7 +84,7 @@ def with_ids(subject: Subject) -> Iterable[Case]:
     most = subject.codec.max_request_id
     for case in subject.samples:
         for number in sorted({most, *(edge for edge in _EDGES if edge <= most)}):
-            yield case.having(request_id=number)
+            yield case.having(request_id=number, request=None)
 
 
 @source()
@@ -87,4 +93,4 @@ def with_impossible_ids(subject: Subject) -> Iterable[Case]:
     most = subject.codec.max_request_id
     for case in subject.samples:
         for number in (-1, most + 1, 2 * most + 2, 2**64 + 1, 2**200):
-            yield case.having(request_id=number)
+            yield case.having(request_id=number, request=None)

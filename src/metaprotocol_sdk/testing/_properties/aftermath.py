@@ -8,9 +8,9 @@ from metaprotocol_sdk import Codec, Correlation, EncodeError, Error, ErrorType, 
 from metaprotocol_sdk.testing._cases.aftermath import suspicious, with_bad_bodies
 from metaprotocol_sdk.testing._cases.changes import NEW_KEY
 from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
-from metaprotocol_sdk.testing._outcome import outcome
-from metaprotocol_sdk.testing._properties.message import faults, gaps
-from metaprotocol_sdk.testing._properties.replies import read_reply
+from metaprotocol_sdk.testing._faults import faults
+from metaprotocol_sdk.testing._properties.message import gaps
+from metaprotocol_sdk.testing._subject import opposite, receive, tried
 from metaprotocol_sdk.testing._violation import Violation, shown
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def _unreadable(subject: Subject, case: Case) -> list[tuple[Codec, Metadata]]:
+    found = tried(subject, case)
     codec = subject.connection(case)
-    found = outcome(codec, [case.data], case.direction)
-    return [(codec, metadata) for metadata in found.messages if metadata.error is not None]
+    return [] if found is None else [(codec, metadata) for metadata in found.messages if metadata.error is not None]
 
 
 @prove(
@@ -33,8 +33,9 @@ def _unreadable(subject: Subject, case: Case) -> list[tuple[Codec, Metadata]]:
     fix="Give ProtocolError.metadata the whole message, and let spans() stop where the bytes cannot be read.",
 )
 def can_be_shown(subject: Subject, case: Case) -> object:
-    codec = subject.connection(case)
-    found = outcome(codec, [case.data], case.direction)
+    codec, found = subject.connection(case), tried(subject, case)
+    if found is None:
+        return NOTHING
     at = 0
     for metadata in found.messages:
         piece = case.data[at : at + len(metadata.message)]
@@ -90,17 +91,19 @@ def cannot_be_changed(subject: Subject, case: Case) -> object:
     fix="Build replies from the fields that are always there, and use properties.get() for the others.",
 )
 def can_be_answered(subject: Subject, case: Case) -> object:
-    codec = subject.connection(case)
-    if type(codec).on_error is Codec.on_error:
+    codec, found = subject.connection(case), tried(subject, case)
+    if found is None or type(codec).on_error is Codec.on_error:
         return NOTHING
     answered = False
-    for metadata in outcome(codec, [case.data], case.direction).messages:
+    for metadata in found.messages:
         reply = codec.on_error(metadata, Error(ErrorType.BAD_REQUEST, "it cannot be read"))
         if bool(reply) is not metadata.expects_reply:
             raise Violation(f"a {metadata.message_type} that {_expects(metadata)} got {shown(reply)}")
         if reply:
             answered = True
-            back = read_reply(subject, case.having(data=metadata.message), reply)
+            back = receive(subject.connection(case), case.having(data=reply, direction=opposite(case.direction)))
+            if back is None:
+                raise Violation(f"the reply does not decode: {shown(reply)}")
             if subject.codec.correlation is Correlation.ID and back.request_id != metadata.request_id:
                 raise Violation(f"the request has the id {metadata.request_id}, and the reply {back.request_id}")
     return None if answered else NOTHING

@@ -97,7 +97,7 @@ def answers_heartbeats(subject: Subject, case: Case) -> None:
     fix="Add the capability that the diagnosis names to `capabilities`.",
 )
 def claims_what_it_can(subject: Subject, case: Case) -> object:
-    claimed, able = subject.codec.capabilities, set()
+    claimed, able = set(subject.codec.capabilities), set()
     for _, codec, metadata in _decoded(subject):
         kind = metadata.message_type
         if kind in _REQUESTS and _can_set(codec, metadata):

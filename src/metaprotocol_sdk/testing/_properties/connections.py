@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metaprotocol_sdk import Codec, MessageDecoder
-from metaprotocol_sdk.testing._cases.messages import once
+from metaprotocol_sdk import Codec, Correlation, EncodeError, MessageDecoder, Mutation
+from metaprotocol_sdk.testing._case import Case
+from metaprotocol_sdk.testing._cases.messages import declared, once
 from metaprotocol_sdk.testing._cases.streams import pairs
 from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
-from metaprotocol_sdk.testing._outcome import Outcome, outcome
+from metaprotocol_sdk.testing._outcome import Outcome, difference, facts, outcome
 from metaprotocol_sdk.testing._search import run_machine
+from metaprotocol_sdk.testing._subject import opposite
 from metaprotocol_sdk.testing._violation import Violation
 from metaprotocol_sdk.testing._world import replay_steps
 
 if TYPE_CHECKING:
-    from metaprotocol_sdk.testing._case import Case
     from metaprotocol_sdk.testing._subject import Subject
 
 
@@ -48,6 +49,42 @@ def share_nothing(subject: Subject, case: Case) -> None:
     ):
         if different := expected.differs_from(got):
             raise Violation(f"{what}: {different}")
+
+
+@prove(
+    "MP-CONNECTION-003",
+    Tier.STREAM,
+    declared,
+    title="A connection does not know what was asked on another one",
+    why="Each client counts its ids for itself. Two ask with the same id, and one is told about the other's request.",
+    fix="Keep what for_connection's object remembers in an attribute that __init__ makes, not in a default or a class.",
+)
+def forgets_other_connections(subject: Subject, case: Case) -> object:
+    """Decode a response with an id that was asked for on another connection, and one with an id that nobody used."""
+    if case.request is None or subject.codec.correlation is not Correlation.ID:
+        return NOTHING
+    numbers = iter(range(subject.codec.max_request_id, 0, -1))
+    asked, unused = next(numbers), next(numbers, 0)
+    responses = [_renumbered(subject, case, number) for number in (asked, unused)]
+    request = _renumbered(subject, Case(case.request, opposite(case.direction), before=case.before), asked)
+    if request is None or None in responses:
+        return NOTHING
+    codec = subject.make()
+    codec.for_connection().decode(request, opposite(case.direction))
+    told, fresh = (facts(codec.for_connection().decode(response or b"", case.direction)) for response in responses)
+    for name in ("message", "request_id"):
+        del told[name], fresh[name]
+    if different := difference(fresh, told):
+        raise Violation(f"when its id was asked for on another connection, the response has another {different}")
+    return None
+
+
+def _renumbered(subject: Subject, case: Case, number: int) -> bytes | None:
+    codec, metadata = subject.receive(case)
+    try:
+        return None if metadata is None else codec.encode(metadata, Mutation(), number)
+    except EncodeError:
+        return None
 
 
 def _open(codec: Codec, case: Case) -> Codec:

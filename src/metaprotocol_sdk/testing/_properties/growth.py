@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from metaprotocol_sdk import EncodeError, MessageDecoder, Metadata, Mutation, ProtocolError
+from metaprotocol_sdk import EncodeError, MessageDecoder, Mutation
 from metaprotocol_sdk.testing._cases.growth import (
     few_repeated_parts,
     keys,
@@ -15,6 +15,7 @@ from metaprotocol_sdk.testing._cases.growth import (
     with_part_repeated,
 )
 from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
+from metaprotocol_sdk.testing._subject import decoded
 from metaprotocol_sdk.testing._violation import Violation
 from metaprotocol_sdk.testing._work.opcodes import opcodes_of
 from metaprotocol_sdk.testing._work.processor import seconds_of
@@ -64,14 +65,9 @@ def _decoding(subject: Subject, make: Callable[[int], Case | None]) -> Callable[
         if case is None:
             return None
         codec = subject.connection(case)
-        return lambda: _decoded(lambda: codec.decode(case.data, case.direction))
+        return lambda: decoded(codec, case.data, case.direction)
 
     return work
-
-
-def _decoded(decode: Callable[[], Metadata]) -> None:
-    with contextlib.suppress(ProtocolError):
-        decode()
 
 
 @prove(
@@ -87,9 +83,8 @@ def scans_in_linear_time(subject: Subject, case: Case) -> object:
         data = subject.frames.grown(case.data, len(case.data) + size, case.direction)
         if data is None:
             return None
-        decoder = MessageDecoder(subject.connection(case), case.direction)
         pieces = [data[at : at + 1] for at in range(len(data) - 1)]  # all but the last: nothing is decoded
-        return lambda: [decoder.feed(piece) for piece in pieces]
+        return _feeding(subject, case, pieces)
 
     return check_linear("scanning", work, 256)
 
@@ -122,6 +117,17 @@ def changes_in_linear_time(subject: Subject, case: Case) -> object:
         "changing all keys", _encoding(subject, make, lambda size: Mutation.fromkeys(keys(size), "2")), 8
     )
     return NOTHING if NOTHING in (decoding, one, many) else None
+
+
+def _feeding(subject: Subject, case: Case, pieces: list[bytes]) -> Callable[[], object]:
+    def feed() -> None:
+        decoder = MessageDecoder(subject.connection(case), case.direction)
+        for piece in pieces:
+            decoder.feed(piece)
+            if decoder.error is not None:
+                return  # that it fails when it is cut is for a property of its own to find
+
+    return feed
 
 
 def _encoding(
@@ -194,13 +200,6 @@ def scans_fast_enough(subject: Subject, case: Case) -> object:
         data = subject.frames.grown(case.data, size, case.direction)
         if data is None or len(data) < size:
             return None
-        pieces = [data[at : at + 64] for at in range(0, len(data) - 64, 64)]
-
-        def scan() -> None:
-            decoder = MessageDecoder(subject.connection(case), case.direction)
-            for piece in pieces:
-                decoder.feed(piece)
-
-        return scan
+        return _feeding(subject, case, [data[at : at + 64] for at in range(0, len(data) - 64, 64)])
 
     return check_seconds("scanning pieces of 64 bytes", work)

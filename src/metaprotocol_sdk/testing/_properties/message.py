@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metaprotocol_sdk import Capability, MessageType, Metadata, ProtocolError, Span, Status
 from metaprotocol_sdk.testing._cases.messages import declared, messages, once
 from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
+from metaprotocol_sdk.testing._faults import faults
 from metaprotocol_sdk.testing._outcome import difference, facts
+from metaprotocol_sdk.testing._subject import decoded
 from metaprotocol_sdk.testing._violation import Violation, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from metaprotocol_sdk import Codec
     from metaprotocol_sdk.testing._case import Case
     from metaprotocol_sdk.testing._subject import Subject
 
@@ -55,41 +56,12 @@ def decodes(subject: Subject, case: Case) -> None:
     fix="Pass the message on as it came, and leave properties out rather than setting them to None.",
 )
 def describes_the_message(subject: Subject, case: Case) -> object:
-    metadata = subject.receive(case)[1]
+    metadata = decoded(subject.connection(case), case.data, case.direction)
     if metadata is None:
         return NOTHING
     if wrong := faults(metadata, case.data, subject.codec):
         raise Violation(wrong)
     return None
-
-
-def faults(metadata: Metadata, message: bytes, codec: Codec) -> str:
-    """Return what of some metadata cannot be true of a message; "" if nothing."""
-    if metadata.message != message:
-        return f"metadata.message is {shown(metadata.message)}"
-    for name, sound in _SOUND.items():
-        if not sound(getattr(metadata, name)):
-            return f"{name} is {shown(getattr(metadata, name))}"
-    if metadata.request_id > codec.max_request_id:
-        return f"request_id is {metadata.request_id}, over the codec's max_request_id of {codec.max_request_id}"
-    if metadata.header_size > len(message):
-        return f"header_size is {metadata.header_size}, and the message has {len(message)} bytes"
-    return ""
-
-
-_SOUND: dict[str, Callable[[Any], bool]] = {
-    "message_type": lambda value: isinstance(value, MessageType),
-    "request_id": lambda value: isinstance(value, int) and value >= 0,
-    "operation": lambda value: isinstance(value, str),
-    "status": lambda value: isinstance(value, Status),
-    "properties": lambda value: (
-        isinstance(value, dict) and all(isinstance(key, str) and isinstance(text, str) for key, text in value.items())
-    ),
-    "header_size": lambda value: isinstance(value, int) and value >= 0,
-    "status_code": lambda value: value is None or isinstance(value, int),
-    "expects_reply": lambda value: isinstance(value, bool),
-    "stream_id": lambda value: value is None or isinstance(value, int),
-}
 
 
 @prove(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from metaprotocol_sdk import Capability, Codec, Correlation, Direction, Layout, Limits, Scanner
 from metaprotocol_sdk.testing._cases.messages import once
 from metaprotocol_sdk.testing._catalogue import NOTHING, Level, Tier, prove
+from metaprotocol_sdk.testing._subject import is_message
 from metaprotocol_sdk.testing._violation import Violation, escaped, shown
 
 if TYPE_CHECKING:
@@ -73,11 +74,8 @@ _SOUND: dict[str, Callable[[Any], bool]] = {
 def gives_messages(subject: Subject, case: Case) -> None:
     examples = list(subject.make().examples())
     for example in examples:
-        match example:
-            case (Direction(), bytes()):
-                pass
-            case _:
-                raise Violation(f"examples() yields {shown(example)}, which is no pair of Direction and bytes")
+        if not is_message(example):
+            raise Violation(f"examples() yields {shown(example)}, which is no pair of Direction and bytes")
     if not (examples or subject.vectors or subject.messages):
         raise Violation("examples() yields no message, and there are neither vectors nor a strategy")
 
@@ -93,8 +91,9 @@ def gives_messages(subject: Subject, case: Case) -> None:
 )
 def has_a_repr(subject: Subject, case: Case) -> None:
     codec = subject.make()
-    if type(codec).__name__ not in repr(codec):
-        raise Violation(f"the repr is {shown(repr(codec))}, without {type(codec).__name__}")
+    text = repr(codec)
+    if type(codec).__name__ not in text or " object at 0x" in text:
+        raise Violation(f"the repr is {shown(text)}; {type(codec).__name__}(...) is expected")
 
 
 @prove(

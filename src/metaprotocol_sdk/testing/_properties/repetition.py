@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metaprotocol_sdk import ProtocolError
-from metaprotocol_sdk.testing._cases.hostile import large_counts, repeated
+from metaprotocol_sdk.testing._cases.hostile import large_counts, repeated, some_repeated
 from metaprotocol_sdk.testing._catalogue import NOTHING, Level, Tier, prove
-from metaprotocol_sdk.testing._outcome import outcome
+from metaprotocol_sdk.testing._subject import tried
 from metaprotocol_sdk.testing._violation import Violation, escaped
 from metaprotocol_sdk.testing._work.memory import peak_of
 
@@ -28,8 +28,7 @@ _LONGEST_ERROR = 1_000
     fix="Append what was read, as it is read; check a count against the bytes that are left before using it.",
 )
 def allocates_what_is_there(subject: Subject, case: Case) -> None:
-    connection = subject.connection(case)
-    peak = peak_of(lambda: outcome(connection, [case.data], case.direction))
+    peak = peak_of(lambda: tried(subject, case))
     most = 256 * _KIB + 200 * len(case.data)
     if peak > most:
         raise Violation(f"{len(case.data)} bytes made the codec allocate {peak:,}; {most:,} would be a lot")
@@ -60,14 +59,16 @@ def does_not_recurse(subject: Subject, case: Case) -> None:
 @prove(
     "MP-HOSTILE-007",
     Tier.HOSTILE,
-    repeated,
+    some_repeated,
     level=Level.RECOMMENDED,
     title="An error says what is wrong in a few words, whatever the size of the message",
     why="Errors go into logs. One that quotes the message fills a disk with what the peer chose, secrets included.",
     fix="Quote at most some dozen characters of what came off the wire: value[:80].",
 )
 def keeps_errors_short(subject: Subject, case: Case) -> object:
-    found = outcome(subject.connection(case), [case.data], case.direction)
+    found = tried(subject, case)
+    if found is None:
+        return NOTHING
     errors = [metadata.error for metadata in found.messages] + [found.error]
     texts = [str(error) for error in errors if error is not None]
     if any(len(text) > _LONGEST_ERROR for text in texts):

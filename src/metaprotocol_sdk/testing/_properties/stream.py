@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metaprotocol_sdk.testing._cases.streams import cut, damaged
-from metaprotocol_sdk.testing._catalogue import Tier, prove
+from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
 from metaprotocol_sdk.testing._outcome import outcome
+from metaprotocol_sdk.testing._subject import tried
 from metaprotocol_sdk.testing._violation import Violation
 
 if TYPE_CHECKING:
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
     "under load, which is the best-known bug of codecs in meshes.",
     fix="Let the scanner keep what it has seen of an incomplete message, and go on from there.",
 )
-def means_the_same_however_it_is_cut(subject: Subject, case: Case) -> None:
-    whole = outcome(subject.connection(case), [case.data], case.direction)
+def means_the_same_however_it_is_cut(subject: Subject, case: Case) -> object:
+    whole = tried(subject, case)
+    if whole is None:
+        return NOTHING
     found = outcome(subject.connection(case), case.pieces, case.direction)
     if different := whole.differs_from(found):
         raise Violation(f"cut at {_places(case)}: {different}")
+    return None
 
 
 @prove(
@@ -38,8 +42,10 @@ def means_the_same_however_it_is_cut(subject: Subject, case: Case) -> None:
     why="An error that depends on the network's mood cannot be reproduced, and good messages before it are lost.",
     fix="Raise for the first wrong byte, with its offset in the message, not for the piece that it came in.",
 )
-def fails_the_same_however_it_is_cut(subject: Subject, case: Case) -> None:
-    whole = outcome(subject.connection(case), [case.data], case.direction)
+def fails_the_same_however_it_is_cut(subject: Subject, case: Case) -> object:
+    whole = tried(subject, case)
+    if whole is None:
+        return NOTHING
     found = outcome(subject.connection(case), case.pieces, case.direction)
     if different := whole.differs_from(found):
         raise Violation(f"cut at {_places(case)}: {different}")
@@ -48,6 +54,7 @@ def fails_the_same_however_it_is_cut(subject: Subject, case: Case) -> None:
     error = found.error
     if error is not None and error.offset is not None and not 0 <= error.offset <= len(case.data):
         raise Violation(f"the error names the offset {error.offset}, and the stream has {len(case.data)} bytes")
+    return None
 
 
 def _places(case: Case) -> str:

@@ -1,0 +1,37 @@
+"""What a mutant is: a codec with one fault, and the properties that must fail for it."""
+
+from collections.abc import Callable
+
+from attrs import field, frozen
+
+from metaprotocol_sdk import Codec
+
+
+@frozen
+class Mutant:
+    """A deliberately wrong codec.
+
+    Args:
+        name: What is wrong with it.
+        make: Makes the codec.
+        first: The first property that is reported where later tiers are left out: it must name the fault.
+        fails: The ids of all properties that fail where none is left out.
+    """
+
+    name: str
+    make: Callable[[], Codec] = field(repr=False)
+    first: str
+    fails: frozenset[str]
+
+
+def collect(mutants: list[Mutant]) -> Callable[..., Callable[[type[Codec]], type[Codec]]]:
+    """Return a decorator that puts a class into a list, with the ids that it must fail, the first one first."""
+
+    def fails(first: str, *others: str) -> Callable[[type[Codec]], type[Codec]]:
+        def add(codec: type[Codec]) -> type[Codec]:
+            mutants.append(Mutant(codec.__name__, codec, first, frozenset((first, *others))))
+            return codec
+
+        return add
+
+    return fails

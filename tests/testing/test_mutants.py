@@ -1,0 +1,25 @@
+"""The kit finds what it must find: each mutant fails just the properties that are listed beside it."""
+
+import pytest
+from mutants.framings import FRAMINGS, SoundScanner
+from mutants.mutant import Mutant
+
+from metaprotocol_sdk.testing import Effort, Subject, catalogue, check
+
+MUTANTS = [*FRAMINGS]
+# Few cases, so that what is found is found by every run.
+FEW = Effort("few", examples=10, sweep=6_000, cpu_seconds=2.0)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_fails_the_properties_that_its_fault_breaks_and_no_others(mutant: Mutant) -> None:
+    report = check(Subject(mutant.make, effort=FEW), stop=False)
+    diagnoses = {result.property.id: result.diagnosis for result in report.results if result.diagnosis}
+    assert report.failing() == mutant.fails, {key: diagnoses.get(key) for key in report.failing() ^ mutant.fails}
+    first = next(result.property.id for result in report.results if result.property.id in mutant.fails)
+    assert first == mutant.first
+
+
+@pytest.mark.parametrize("good", [SoundScanner])
+def test_a_codec_without_a_fault_fails_nothing(good) -> None:
+    assert check(Subject(good, effort=FEW), stop=False).failing() == set()
