@@ -1,12 +1,16 @@
 """The kit finds what it must find: each mutant fails just the properties that are listed beside it."""
 
 import pytest
+from mutants.changes import CHANGES
 from mutants.framings import FRAMINGS, SoundScanner
+from mutants.hostile import HOSTILE, Blobs
+from mutants.messages import MESSAGES
 from mutants.mutant import Mutant
+from mutants.replies import REPLIES
 
 from metaprotocol_sdk.testing import Effort, Subject, catalogue, check
 
-MUTANTS = [*FRAMINGS]
+MUTANTS = [*FRAMINGS, *MESSAGES, *CHANGES, *REPLIES, *HOSTILE]
 # Few cases, so that what is found is found by every run.
 FEW = Effort("few", examples=10, sweep=6_000, cpu_seconds=2.0)
 
@@ -20,6 +24,12 @@ def test_a_mutant_fails_the_properties_that_its_fault_breaks_and_no_others(mutan
     assert first == mutant.first
 
 
-@pytest.mark.parametrize("good", [SoundScanner])
+@pytest.mark.parametrize("good", [SoundScanner, Blobs])
 def test_a_codec_without_a_fault_fails_nothing(good) -> None:
     assert check(Subject(good, effort=FEW), stop=False).failing() == set()
+
+
+def test_there_is_a_mutant_for_every_property() -> None:
+    """A property that nothing fails would be no check."""
+    failed = {name for mutant in MUTANTS for name in mutant.fails}
+    assert {found.id for found in catalogue()} - failed == set()

@@ -246,5 +246,3 @@ class SearchesAllHeadersForEachHeader(AwesomeRpcCodec):
             keys = list(metadata.properties)
             sum(one == other for one in keys for other in keys)
         return message
-
-

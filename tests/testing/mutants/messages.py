@@ -21,7 +21,7 @@ class NeedsAnOption(AwesomeRpcCodec):
 
 @fails("MP-REGISTRY-002")
 class ClaimsInAList(AwesomeRpcCodec):
-    capabilities = list(AwesomeRpcCodec.capabilities)
+    capabilities = list(AwesomeRpcCodec.capabilities)  # noqa: RUF012 - the fault
 
 
 @fails("MP-REGISTRY-003", "MP-CLAIM-001", "MP-CLAIM-002", "MP-CLAIM-003")
@@ -51,7 +51,27 @@ class HoldsALock(AwesomeRpcCodec):
         return "HoldsALock()"
 
 
-@fails("MP-REGISTRY-006", "MP-IDENTITY-002", "MP-ID-001", "MP-ID-002", "MP-ID-003", "MP-THREAD-001", "MP-CONNECTION-003", "MP-MUTATION-001", "MP-MUTATION-002", "MP-MUTATION-003", "MP-MUTATION-004", "MP-MUTATION-005", "MP-MUTATION-006", "MP-MUTATION-007", "MP-MUTATION-008", "MP-MUTATION-009", "MP-MUTATION-010", "MP-TEXT-001", "MP-COST-007")
+@fails(
+    "MP-REGISTRY-006",
+    "MP-IDENTITY-002",
+    "MP-ID-001",
+    "MP-ID-002",
+    "MP-ID-003",
+    "MP-THREAD-001",
+    "MP-CONNECTION-003",
+    "MP-MUTATION-001",
+    "MP-MUTATION-002",
+    "MP-MUTATION-003",
+    "MP-MUTATION-004",
+    "MP-MUTATION-005",
+    "MP-MUTATION-006",
+    "MP-MUTATION-007",
+    "MP-MUTATION-008",
+    "MP-MUTATION-009",
+    "MP-MUTATION-010",
+    "MP-TEXT-001",
+    "MP-COST-007",
+)
 class ForgetsTheIdArgument(AwesomeRpcCodec):
     def encode(self, metadata: Metadata, mutation: Mutation) -> bytes:
         return super().encode(metadata, mutation)
@@ -65,7 +85,20 @@ class RefusesAMessageOfItsOwnProtocol(AwesomeRpcCodec):
         return super().decode(message, direction)
 
 
-@fails("MP-MESSAGE-002", "MP-MESSAGE-006", "MP-THREAD-001", "MP-FRAMING-001", "MP-FRAMING-002", "MP-STREAM-002", "MP-CLAIM-001", "MP-CLAIM-002", "MP-CLAIM-003", "MP-COMPLETE-001", "MP-AFTERMATH-001", "MP-AFTERMATH-004")
+@fails(
+    "MP-MESSAGE-002",
+    "MP-MESSAGE-006",
+    "MP-THREAD-001",
+    "MP-FRAMING-001",
+    "MP-FRAMING-002",
+    "MP-STREAM-002",
+    "MP-CLAIM-001",
+    "MP-CLAIM-002",
+    "MP-CLAIM-003",
+    "MP-COMPLETE-001",
+    "MP-AFTERMATH-001",
+    "MP-AFTERMATH-004",
+)
 class PassesOnTheBodyOnly(AwesomeRpcCodec):
     def decode(self, message: bytes, direction: Direction) -> Metadata:
         metadata = super().decode(message, direction)
@@ -73,7 +106,15 @@ class PassesOnTheBodyOnly(AwesomeRpcCodec):
         return metadata
 
 
-@fails("MP-MESSAGE-002", "MP-MESSAGE-006", "MP-CLAIM-001", "MP-CLAIM-002", "MP-CLAIM-003", "MP-AFTERMATH-001", "MP-AFTERMATH-004")
+@fails(
+    "MP-MESSAGE-002",
+    "MP-MESSAGE-006",
+    "MP-CLAIM-001",
+    "MP-CLAIM-002",
+    "MP-CLAIM-003",
+    "MP-AFTERMATH-001",
+    "MP-AFTERMATH-004",
+)
 class HasPropertiesThatAreNoText(AwesomeRpcCodec):
     def decode(self, message: bytes, direction: Direction) -> Metadata:
         metadata = super().decode(message, direction)
@@ -81,7 +122,17 @@ class HasPropertiesThatAreNoText(AwesomeRpcCodec):
         return metadata
 
 
-@fails("MP-MESSAGE-002", "MP-MESSAGE-006", "MP-THREAD-001", "MP-CLAIM-001", "MP-CLAIM-002", "MP-CLAIM-003", "MP-AFTERMATH-001", "MP-AFTERMATH-004", "MP-COST-007")
+@fails(
+    "MP-MESSAGE-002",
+    "MP-MESSAGE-006",
+    "MP-THREAD-001",
+    "MP-CLAIM-001",
+    "MP-CLAIM-002",
+    "MP-CLAIM-003",
+    "MP-AFTERMATH-001",
+    "MP-AFTERMATH-004",
+    "MP-COST-007",
+)
 class CountsTheHeaderTwice(AwesomeRpcCodec):
     def decode(self, message: bytes, direction: Direction) -> Metadata:
         metadata = super().decode(message, direction)
@@ -97,9 +148,17 @@ class ExpectsRepliesToOnewayRequests(AwesomeRpcCodec):
         return metadata
 
 
-@fails("MP-MESSAGE-004", "MP-THREAD-001", "MP-MUTATION-001", "MP-MUTATION-006", "MP-TEXT-001", "MP-CLAIM-001", "MP-CLAIM-002")
+@fails(
+    "MP-MESSAGE-004",
+    "MP-THREAD-001",
+    "MP-MUTATION-001",
+    "MP-MUTATION-006",
+    "MP-TEXT-001",
+    "MP-CLAIM-001",
+    "MP-CLAIM-002",
+)
 class SharesADefault(AwesomeRpcCodec):
-    def decode(self, message: bytes, direction: Direction, properties: dict = {}) -> Metadata:
+    def decode(self, message, direction, properties: dict = {}):  # noqa: B006 - the fault
         metadata = super().decode(message, direction)
         properties.update(metadata.properties)
         metadata.properties = properties
@@ -136,7 +195,7 @@ class KeepsTheMessageOnTheCodec(AwesomeRpcCodec):
 class SharesStateAmongConnections(AwesomeRpcCodec):
     """What it remembers of a connection is in the default of an argument."""
 
-    def __init__(self, operations: dict[int, str] = {}) -> None:
+    def __init__(self, operations: dict[int, str] = {}) -> None:  # noqa: B006 - the fault
         super().__init__()
         self.operations = operations
 

@@ -157,5 +157,3 @@ class ChangesTheRequestOfWhatIsComplete(AwesomeRpcCodec):
 class CannotAnswerWhatItCannotRead(AwesomeRpcCodec):
     def on_error(self, request, error):
         return b"" if request.error else super().on_error(request, error)
-
-
