@@ -15,32 +15,6 @@ if TYPE_CHECKING:
 _LIMITS = frozenset(field.name for field in attrs.fields(Limits))
 
 
-<<<<<<< HEAD
-def codec_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that adds `--codec` and `--option` to a command.
-
-    Args:
-        required: Whether the command can do nothing without a codec.
-    """
-
-    def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        function = click.option(
-            "--option",
-            "options",
-            multiple=True,
-            metavar="KEY=VALUE",
-            help="An option of the codec, or a limit such as max_message_size=8388608. Repeatable.",
-        )(function)
-        return click.option(
-            "--codec",
-            "codec_name",
-            required=required,
-            metavar="NAME",
-            help="A codec that `metaprotocol codecs` lists, or package.module:Class.",
-        )(function)
-
-    return add
-=======
 option_option = click.option(
     "--option",
     "options",
@@ -50,17 +24,23 @@ option_option = click.option(
 )
 
 
-def codec_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--codec` and `--option` to a command."""
-    function = option_option(function)
-    return click.option(
-        "--codec",
-        "codec_name",
-        required=True,
-        metavar="NAME",
-        help="A codec that `metaprotocol codecs` lists, or package.module:Class.",
-    )(function)
->>>>>>> 9217d4a (Check a codec from the command line and from pytest)
+def codec_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds `--codec` and `--option` to a command.
+
+    Args:
+        required: Whether the command can do nothing without a codec.
+    """
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        return click.option(
+            "--codec",
+            "codec_name",
+            required=required,
+            metavar="NAME",
+            help="A codec that `metaprotocol codecs` lists, or package.module:Class.",
+        )(option_option(function))
+
+    return add
 
 
 def codec_from(name: str, options: tuple[str, ...], **more: object) -> Codec:
@@ -75,10 +55,7 @@ def codec_from(name: str, options: tuple[str, ...], **more: object) -> Codec:
         RegistryError: There is none, or it does not take these options.
         click.BadParameter: An option is no KEY=VALUE, or a limit has no whole number.
     """
-<<<<<<< HEAD
-    given: dict[str, Any] = dict(more)
-=======
-    return load_codec(name, **arguments_from(name, options))
+    return load_codec(name, **{**more, **arguments_from(name, options)})
 
 
 def arguments_from(name: str, options: tuple[str, ...]) -> dict[str, Any]:
@@ -89,7 +66,6 @@ def arguments_from(name: str, options: tuple[str, ...]) -> dict[str, Any]:
         click.BadParameter: An option is no KEY=VALUE, or a limit has no whole number.
     """
     given: dict[str, Any] = {}
->>>>>>> 9217d4a (Check a codec from the command line and from pytest)
     limits: dict[str, Any] = {}
     for option in options:
         key, equals, value = option.partition("=")

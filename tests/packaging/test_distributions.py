@@ -11,12 +11,8 @@ import pytest
 from required import require
 
 ROOT = Path(__file__).parents[2]
-<<<<<<< HEAD
 PACKAGES = ("metaprotocol_cli", "metaprotocol_codecs", "metaprotocol_proxy", "metaprotocol_sdk")
-=======
-PACKAGES = ("metaprotocol_cli", "metaprotocol_codecs", "metaprotocol_sdk")
 PYTEST_PLUGIN = "_metaprotocol_pytest.py"
->>>>>>> 9217d4a (Check a codec from the command line and from pytest)
 VECTOR = ROOT / "tests" / "vectors" / "dubbo" / "java27-heartbeat.c2s.bin"
 
 
