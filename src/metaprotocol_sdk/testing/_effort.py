@@ -23,7 +23,7 @@ class Effort:
 
 
 QUICK = Effort("quick", 20, 3_000)
-DEFAULT = Effort("default", 60, 12_000)
+DEFAULT = Effort("default", 60, 8_000)
 THOROUGH = Effort("thorough", 1_500, None)
 
 EFFORTS = {effort.name: effort for effort in (QUICK, DEFAULT, THOROUGH)}

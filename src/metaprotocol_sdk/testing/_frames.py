@@ -46,6 +46,11 @@ class Frames:
         resized = _with_added(changed, field, added)
         return resized if resized is not None and self._is_one(resized, direction) else None
 
+    def are_told_by_header(self, message: bytes, header_size: int, direction: Direction) -> bool:
+        """Whether the end of a message is told by its header, so that any body of its size is framed as it is."""
+        head, size = message[:header_size], len(message) - header_size
+        return header_size > 0 and all(self._is_one(head + byte * size, direction) for byte in (b"\0", b"\xff"))
+
     def grown(self, original: bytes, size: int, direction: Direction) -> bytes | None:
         """Return a message of about so many bytes whose end the framing finds, or None if it can't be.
 

@@ -159,6 +159,8 @@ class _Tally:
                     search(cases, self._try, subject.effort, found.id)
             except _Stuck as stuck:
                 raise stuck.violation from None
+            except Endless:
+                raise Violation(f"{self._endless} while messages to try it on were made") from None
             finally:
                 subject.limit = nullcontext
 
@@ -175,6 +177,10 @@ class _Tally:
             except _Stuck as stuck:
                 raise stuck.violation from None
 
+    @property
+    def _endless(self) -> str:
+        return f"it had not ended after {self._subject.effort.cpu_seconds:g} seconds of processor time"
+
     def _try(self, case: Case) -> None:
         self.cases += 1
         try:
@@ -184,8 +190,7 @@ class _Tally:
             violation.case = violation.case or case
             raise
         except Endless:
-            seconds = self._subject.effort.cpu_seconds
-            raise _Stuck(Violation(f"it had not ended after {seconds:g} seconds of processor time", case)) from None
+            raise _Stuck(Violation(self._endless, case)) from None
         except Exception as error:
             raise escaped(error, case=case) from error
         self.telling += said is not NOTHING

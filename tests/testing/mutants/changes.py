@@ -36,7 +36,7 @@ class BuildsEveryMessageAnew(AwesomeRpcCodec):
         return with_block(metadata, write_headers(dict(reversed(headers_of(metadata).items()))), body_of(metadata))
 
 
-@fails("MP-IDENTITY-002")
+@fails("MP-IDENTITY-002", "MP-ID-001")
 class ResetsTheStatusWithTheId(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         message = super().encode(metadata, mutation, request_id)
@@ -59,13 +59,13 @@ class ChangesTheMetadata(AwesomeRpcCodec):
         return message
 
 
-@fails("MP-ID-001")
+@fails("MP-ID-001", "MP-ID-002")
 class LosesTheId(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         return super().encode(metadata, mutation)
 
 
-@fails("MP-ID-001")
+@fails("MP-IDENTITY-002", "MP-ID-001")
 class WritesTheIdBackwards(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         message = super().encode(metadata, mutation, request_id)
@@ -86,13 +86,13 @@ class CannotChangeIds(AwesomeRpcCodec):
         return super().encode(metadata, mutation)
 
 
-@fails("MP-MUTATION-001")
+@fails("MP-MUTATION-001", "MP-TEXT-001", "MP-CLAIM-001", "MP-CLAIM-002", "MP-AFTERMATH-003")
 class DropsTheMutation(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         return super().encode(metadata, Mutation(), request_id)
 
 
-@fails("MP-MUTATION-001")
+@fails("MP-MUTATION-001", "MP-TEXT-001")
 class PretendsToChangeAField(AwesomeRpcCodec):
     """It writes a header `cmd`, which decode rightly ignores."""
 
@@ -100,27 +100,27 @@ class PretendsToChangeAField(AwesomeRpcCodec):
         return super().encode(metadata, Mutation({k: v for k, v in mutation.items() if k != "cmd"}), request_id)
 
 
-@fails("MP-MUTATION-001")
+@fails("MP-MUTATION-001", "MP-MUTATION-006", "MP-MUTATION-007", "MP-MUTATION-008", "MP-CLAIM-001", "MP-CLAIM-002")
 class EmptiesWhatItShouldRemove(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         return super().encode(metadata, Mutation({key: value or "" for key, value in mutation.items()}), request_id)
 
 
-@fails("MP-MUTATION-002")
+@fails("MP-MUTATION-002", "MP-MUTATION-006", "MP-MUTATION-007", "MP-MUTATION-008")
 class MakesChangedRequestsOneway(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         message = super().encode(metadata, mutation, request_id)
         return message[:3] + b"\x02" + message[4:] if mutation and message[3] == 0 else message
 
 
-@fails("MP-MUTATION-003")
+@fails("MP-MUTATION-003", "MP-MUTATION-006", "MP-MUTATION-007", "MP-MUTATION-008")
 class LosesTheOtherHeaders(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         rest = dict.fromkeys(metadata.properties.keys() - mutation.keys() - {"cmd", "service"})
         return super().encode(metadata, Mutation({**rest, **mutation}) if mutation else mutation, request_id)
 
 
-@fails("MP-MUTATION-004")
+@fails("MP-MUTATION-004", "MP-MUTATION-008", "MP-MUTATION-009")
 class LosesThePayload(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         message = super().encode(metadata, mutation, request_id)
@@ -130,7 +130,7 @@ class LosesThePayload(AwesomeRpcCodec):
         return message[:8] + size.to_bytes(4) + message[12:size]
 
 
-@fails("MP-MUTATION-004")
+@fails("MP-MUTATION-004", "MP-MUTATION-008")
 class PadsThePayload(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         message = super().encode(metadata, mutation, request_id)
@@ -139,7 +139,7 @@ class PadsThePayload(AwesomeRpcCodec):
         return message[:8] + (len(message) + 1).to_bytes(4) + message[12:] + b"\0"
 
 
-@fails("MP-MUTATION-005")
+@fails("MP-MUTATION-003", "MP-MUTATION-005", "MP-MUTATION-006", "MP-MUTATION-007", "MP-MUTATION-008")
 class AddsTheValueAgain(AwesomeRpcCodec):
     """It marks a message that it has changed, each time anew."""
 
@@ -162,7 +162,7 @@ class RewritesWhatIsSo(AwesomeRpcCodec):
         return with_block(again, write_headers({**headers, **last}), body_of(again))
 
 
-@fails("MP-MUTATION-007")
+@fails("MP-MUTATION-007", "MP-MUTATION-008")
 class LeavesAMarkBehind(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         removes = mutation and any(value is None and key in metadata.properties for key, value in mutation.items())
@@ -185,7 +185,7 @@ class ForgetsTheIdWhenItChangesHeaders(AwesomeRpcCodec):
         return super().encode(metadata, mutation, None if mutation else request_id)
 
 
-@fails("MP-MUTATION-010")
+@fails("MP-MUTATION-010", "MP-TEXT-001")
 class KeepsTheOldLength(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         message = super().encode(metadata, mutation, request_id)
@@ -230,7 +230,7 @@ class ChangesWhatItCannotRead(AwesomeRpcCodec):
         return super().encode(metadata, mutation, request_id)
 
 
-@fails("MP-AFTERMATH-002")
+@fails("MP-AFTERMATH-002", "MP-AFTERMATH-003")
 class RefusesToForwardWhatItCannotRead(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         if metadata.error:

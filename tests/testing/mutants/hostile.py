@@ -128,8 +128,8 @@ class ForgetsTheIdOfWhatItCannotRead(Blobs):
 @fails("MP-COST-002", "MP-COST-004")
 class LooksBackAtEveryByte(AwesomeRpcCodec):
     def decode(self, message, direction):
-        for at in range(18, len(message), 128):
-            for before in range(18, at, 128):
+        for at in range(18, len(message), 64):
+            for before in range(18, at, 64):
                 message[before]
         return super().decode(message, direction)
 

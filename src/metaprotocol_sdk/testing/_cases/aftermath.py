@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _BODIES = (b"", b"\0", b"\xff", b"\xff" * 8, bytes(8), b"\x01" * 40, b"S\xff\xff", b"\x7f\xff\xff\xff")
 
-suspicious = Source(flips.sweep, any_message, weight=4)
+suspicious = Source(flips.sweep, any_message, weight=6)
 
 
 @source()
@@ -24,7 +24,7 @@ def with_bad_bodies(subject: Subject) -> Iterable[Case]:
     """Each good message with its header, and a body that it is unlikely to have."""
     for case in subject.brief:
         metadata = subject.receive(case)[1]
-        if metadata is None or not metadata.header_size:
+        if metadata is None or not subject.frames.are_told_by_header(case.data, metadata.header_size, case.direction):
             continue
         for body in (*_BODIES, case.data[metadata.header_size : -1]):
             changed = case.data[: metadata.header_size] + body

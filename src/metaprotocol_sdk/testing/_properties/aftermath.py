@@ -118,7 +118,10 @@ def can_be_answered(subject: Subject, case: Case) -> object:
     fix="Make the Metadata before reading the body, and attach it: error.metadata = metadata; raise",
 )
 def keeps_its_id(subject: Subject, case: Case) -> object:
-    good = subject.connection(case).decode(case.other or b"", case.direction)
+    codec = subject.connection(case)
+    good = codec.decode(case.other or b"", case.direction)
+    if not _has_its_id_in_the_header(codec, good):
+        return NOTHING
     unreadable = _unreadable(subject, case)
     for _, metadata in unreadable:
         if metadata.request_id != good.request_id:
@@ -128,6 +131,15 @@ def keeps_its_id(subject: Subject, case: Case) -> object:
                 f"with this header a message {_expects(good)}, and the metadata says it {_expects(metadata)}"
             )
     return None if unreadable else NOTHING
+
+
+def _has_its_id_in_the_header(codec: Codec, metadata: Metadata) -> bool:
+    """Whether a new id leaves the body as it is; it would not where the message is packed with its id in it."""
+    try:
+        renumbered = codec.encode(metadata, Mutation(), 0 if metadata.request_id else 1)
+    except EncodeError:
+        return True
+    return renumbered[metadata.header_size :] == metadata.message[metadata.header_size :]
 
 
 def _expects(metadata: Metadata) -> str:

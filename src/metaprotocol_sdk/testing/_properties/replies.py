@@ -200,11 +200,13 @@ def reports_any_text(subject: Subject, case: Case) -> object:
     fix="Raise EncodeError for a code that does not fit its field, and for the one that means success.",
 )
 def carries_the_code(subject: Subject, case: Case) -> object:
-    pair = reply_to(subject, case)
-    if pair is None or case.error is None:
+    pair = asked(subject, case)
+    reply = None if pair is None else given(*pair, case)
+    if not reply or case.error is None:
         return NOTHING
-    check_failure(pair[1])
-    found = pair[1].status_code
+    metadata = read_reply(subject, case, reply)
+    check_failure(metadata)
+    found = metadata.status_code
     if found is not None and found != case.error.code:
         raise Violation(f"the code {case.error.code} was asked for, and the reply has {found}")
     return None

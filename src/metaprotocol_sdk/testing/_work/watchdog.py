@@ -26,7 +26,24 @@ class _Watch:
         self.clock = _clock_of(self.thread)
         self.seconds = seconds
         self.started: float | None = None
-        self.lock = threading.Lock()
+        self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        """Begin to count anew."""
+        with self._lock:
+            self.started = self.clock()
+
+    def end(self) -> None:
+        """Count no more."""
+        with self._lock:
+            self.started = None
+
+    def stop_if_due(self) -> None:
+        """Raise an exception in the thread if its time is up."""
+        with self._lock:
+            if self.started is not None and self.clock() - self.started > self.seconds:
+                self.started = None
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread), ctypes.py_object(Endless))
 
 
 @contextmanager
@@ -34,14 +51,16 @@ def watchdog(seconds: float) -> Iterator[Callable[[], _Limit]]:
     """Watch this thread; what it gives is to be entered around each thing that must end.
 
     Args:
-        seconds: Processor seconds that each of them may take.
+        seconds: Processor seconds that each of them may take, and also what is done between two of them.
     """
     watch, ended = _Watch(seconds), threading.Event()
     thread = threading.Thread(target=_run, args=(watch, ended), daemon=True, name="metaprotocol-watchdog")
     thread.start()
+    watch.begin()
     try:
         yield lambda: _Limit(watch)
     finally:
+        watch.end()
         ended.set()
         thread.join()
 
@@ -51,19 +70,15 @@ class _Limit:
         self._watch = watch
 
     def __enter__(self) -> None:
-        self._watch.started = self._watch.clock()
+        self._watch.begin()
 
     def __exit__(self, *exception: object) -> None:
-        with self._watch.lock:
-            self._watch.started = None
+        self._watch.begin()
 
 
 def _run(watch: _Watch, ended: threading.Event) -> None:
     while not ended.wait(_INTERVAL):
-        with watch.lock:
-            if watch.started is not None and watch.clock() - watch.started > watch.seconds:
-                watch.started = None
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(watch.thread), ctypes.py_object(Endless))
+        watch.stop_if_due()
 
 
 def _clock_of(thread: int) -> Callable[[], float]:

@@ -1,0 +1,141 @@
+"""Our own codecs with one line changed: faults that somebody could really make."""
+
+import importlib
+import shutil
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import metaprotocol_codecs
+from metaprotocol_sdk import Codec
+from mutants.mutant import Mutant
+
+LINES: list[Mutant] = []
+_SOURCE = Path(metaprotocol_codecs.__file__).parent
+_CLASSES = {"dubbo": "DubboCodec", "thrift": "ThriftCodec"}
+
+
+@cache
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="mutants-"))
+    sys.path.insert(0, str(folder))
+    return folder
+
+
+def changed(package: str, module: str, line: str, replacement: str) -> type[Codec]:
+    """Return the codec of a copy of a package in which one line of a module is another.
+
+    Args:
+        package: The package, "dubbo" or "thrift".
+        module: Where the line is, such as "mutation.py".
+        line: The line, without its indentation; it must be there once.
+        replacement: What stands there instead.
+    """
+    name = f"mutated_{package}_{abs(hash((module, line, replacement)))}"
+    target = _folder() / name
+    shutil.copytree(_SOURCE / package, target, ignore=shutil.ignore_patterns("__pycache__", "strategies"))
+    for path in target.rglob("*.py"):
+        path.write_text(path.read_text("utf-8").replace(f"metaprotocol_codecs.{package}", name), "utf-8")
+    path = target / module
+    lines = path.read_text("utf-8").splitlines()
+    places = [number for number, text in enumerate(lines) if text.strip() == line]
+    if len(places) != 1:
+        raise LookupError(f"the line {line!r} is {len(places)} times in {package}/{module}")
+    indentation = lines[places[0]][: -len(lines[places[0]].lstrip())]
+    lines[places[0]] = indentation + replacement
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    codec: type[Codec] = getattr(importlib.import_module(name), _CLASSES[package])
+    return codec
+
+
+def mutant(package: str, module: str, line: str, replacement: str, *fails: str) -> None:
+    """Add a mutant with the ids that it must fail, the first one first."""
+    LINES.append(
+        Mutant(
+            f"{package}/{module}: {line}",
+            lambda: _made(package, module, line, replacement)(),
+            fails[0] if fails else "",
+            frozenset(fails),
+        )
+    )
+
+
+_made = cache(changed)
+
+mutant(
+    "dubbo",
+    "codec.py",
+    "message_type = MessageType.REQUEST if two_way else MessageType.ONEWAY",
+    "message_type = MessageType.REQUEST",
+    "MP-MESSAGE-003",
+)
+mutant(
+    "dubbo",
+    "response.py",
+    "values = 0 if kind in (NULL_VALUE, NULL_WITH_ATTACHMENTS) else 1",
+    "values = 1",
+    "MP-MESSAGE-001",
+)
+mutant(
+    "dubbo",
+    "encoding.py",
+    "parts[0] = message[:4] + identity + (size - header.LAYOUT.size).to_bytes(4)",
+    "parts[0] = message[:4] + identity + (len(message) - header.LAYOUT.size).to_bytes(4)",
+    "MP-MUTATION-010",
+)
+mutant("dubbo", "encoding.py", "if key in fields:", "if key in ():", "MP-MUTATION-001")
+mutant("dubbo", "mutation.py", 'edits.append((start, end, b""))', 'edits.append((value_start, end, b""))', "MP-MUTATION-001")
+mutant("dubbo", "mutation.py", "if mark and not added:", "if False:", "MP-MUTATION-008")
+mutant(
+    "dubbo",
+    "replies.py",
+    "return _write_header(0xDABB, header.HESSIAN2, status, request_id, len(body)) + body",
+    "return _write_header(0xDABB, header.HESSIAN2, status, 0, len(body)) + body",
+    "MP-REPLY-003",
+)
+mutant(
+    "dubbo",
+    "replies.py",
+    "if not 0 <= status <= 0xFF or status == header.OK:",
+    "if not 0 <= status <= 0xFF:",
+    "MP-REPLY-006",
+)
+mutant(
+    "thrift",
+    "mutation.py",
+    "edits.append((places.id_start, places.id_end, protocol.write_id(request_id)))",
+    "pass",
+    "MP-ID-001",
+)
+mutant(
+    "thrift",
+    "mutation.py",
+    "if request_id is not None and not 0 <= request_id <= _LARGEST_ID:",
+    "if request_id is not None and request_id < 0:",
+    "MP-ID-002",
+)
+mutant("thrift", "mutation.py", "if form.transport != UNFRAMED:", "if False:", "MP-MUTATION-010")
+mutant("thrift", "replies.py", "method = split_name(name)[1]", 'method = "x"', "MP-REPLY-008")
+mutant(
+    "thrift",
+    "replies.py",
+    'text = error.message.encode("utf-8", "backslashreplace").decode("utf-8")',
+    "text = error.message",
+    "MP-REPLY-005",
+)
+mutant(
+    "thrift",
+    "framing.py",
+    "self.needed = end - seen if end else max(self._at - seen, 0) + 1",
+    "self.needed = end - seen if end else max(self._at - seen, 0) + 2",
+    "MP-FRAMING-004",
+)
+mutant(
+    "thrift",
+    "framing.py",
+    "look, first = self._tail + data[start:], self._seen - len(self._tail)",
+    "look, first = data[start:], self._seen",
+    "MP-STREAM-001",
+)
+mutant("thrift", "theader/header.py", "if middle > size:", "if middle > 2 * size:", "MP-HOSTILE-002")
