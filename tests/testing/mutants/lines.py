@@ -85,7 +85,13 @@ mutant(
     "MP-MUTATION-010",
 )
 mutant("dubbo", "encoding.py", "if key in fields:", "if key in ():", "MP-MUTATION-001")
-mutant("dubbo", "mutation.py", 'edits.append((start, end, b""))', 'edits.append((value_start, end, b""))', "MP-MUTATION-001")
+mutant(
+    "dubbo",
+    "mutation.py",
+    'edits.append((start, end, b""))',
+    'edits.append((value_start, end, b""))',
+    "MP-MUTATION-001",
+)
 mutant("dubbo", "mutation.py", "if mark and not added:", "if False:", "MP-MUTATION-008")
 mutant(
     "dubbo",

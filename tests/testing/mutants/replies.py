@@ -31,14 +31,14 @@ class HasNoNumberForSomeErrors(AwesomeRpcCodec):
         return super().on_error(request, Error(error.type, error.message, error.code or numbers[error.type]))
 
 
-@fails("MP-REPLY-001", "MP-REPLY-002", "MP-REPLY-006", "MP-REPLY-007", "MP-AFTERMATH-004")
+@fails("MP-REPLY-002", "MP-REPLY-006", "MP-REPLY-007")
 class AnswersWithASuccess(AwesomeRpcCodec):
     def on_error(self, request, error):
         reply = super().on_error(request, error)
         return reply[:14] + bytes(2) + reply[16:] if reply else reply
 
 
-@fails("MP-REPLY-002")
+@fails("MP-REPLY-002", "MP-REPLY-006")
 class AnswersWithHalfAMessage(AwesomeRpcCodec):
     def on_error(self, request, error):
         reply = super().on_error(request, error)
