@@ -9,7 +9,6 @@ from attrs import evolve
 from dubbo_bytes import request, response, string
 from dubbo_generated import MESSAGES, MUTATIONS
 from dubbo_messages import CLIENT, CODEC, hx, read, sound
-from hessian2_grammar import hessian2_values
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from metaprotocol_codecs.dubbo.hessian2 import Tables, runs, skip_simple_values,
 from metaprotocol_codecs.dubbo.plain import read_plain_map
 from metaprotocol_codecs.dubbo.plain_request import read_plain_request
 from metaprotocol_codecs.dubbo.request import read_request
+from metaprotocol_codecs.dubbo.strategies.hessian2 import hessian2_values
 from metaprotocol_sdk import DecodeError, LimitExceeded, Limits, Metadata, Mutation, UnsupportedMutation
 
 LIMITS = Limits()

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from hessian2_grammar import hessian2_values
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from metaprotocol_codecs.dubbo.hessian2 import Tables, skip_values
+from metaprotocol_codecs.dubbo.strategies.hessian2 import hessian2_values
 from metaprotocol_sdk import DecodeError
 
 ENCODERS = ["hessianjs-2.11", "java-lite3", "java-lite4"]

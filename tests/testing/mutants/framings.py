@@ -72,22 +72,68 @@ class SoundScanner(AwesomeRpcCodec):
     framing = By(Sound)
 
 
-@fails("MP-FRAMING-001", "MP-FRAMING-002", "MP-STREAM-002", "MP-FRAMING-003", "MP-FRAMING-004", "MP-FRAMING-005", "MP-MUTATION-010", "MP-TEXT-001", "MP-REPLY-002", "MP-REPLY-006", "MP-HEARTBEAT-001")
+@fails(
+    "MP-FRAMING-001",
+    "MP-FRAMING-002",
+    "MP-STREAM-002",
+    "MP-FRAMING-003",
+    "MP-FRAMING-004",
+    "MP-FRAMING-005",
+    "MP-MUTATION-010",
+    "MP-TEXT-001",
+    "MP-REPLY-002",
+    "MP-REPLY-006",
+    "MP-HEARTBEAT-001",
+)
 class LengthReadAsTwoBytes(AwesomeRpcCodec):
     framing = LengthField(offset=8, length=2, adjustment=-10, magic=b"AR")
 
 
-@fails("MP-FRAMING-001", "MP-FRAMING-002", "MP-STREAM-002", "MP-FRAMING-003", "MP-FRAMING-004", "MP-FRAMING-005", "MP-MUTATION-010", "MP-TEXT-001", "MP-REPLY-002", "MP-REPLY-006", "MP-HEARTBEAT-001")
+@fails(
+    "MP-FRAMING-001",
+    "MP-FRAMING-002",
+    "MP-STREAM-002",
+    "MP-FRAMING-003",
+    "MP-FRAMING-004",
+    "MP-FRAMING-005",
+    "MP-MUTATION-010",
+    "MP-TEXT-001",
+    "MP-REPLY-002",
+    "MP-REPLY-006",
+    "MP-HEARTBEAT-001",
+)
 class LengthInTheWrongByteOrder(AwesomeRpcCodec):
     framing = LengthField(offset=8, length=4, adjustment=-12, byte_order="little", magic=b"AR")
 
 
-@fails("MP-FRAMING-001", "MP-FRAMING-002", "MP-STREAM-002", "MP-FRAMING-004", "MP-CONNECTION-001", "MP-MUTATION-010", "MP-TEXT-001", "MP-REPLY-002", "MP-REPLY-006", "MP-HEARTBEAT-001")
+@fails(
+    "MP-FRAMING-001",
+    "MP-FRAMING-002",
+    "MP-STREAM-002",
+    "MP-FRAMING-004",
+    "MP-CONNECTION-001",
+    "MP-MUTATION-010",
+    "MP-TEXT-001",
+    "MP-REPLY-002",
+    "MP-REPLY-006",
+    "MP-HEARTBEAT-001",
+)
 class LengthThatCountsTheHeaderTwice(AwesomeRpcCodec):
     framing = LengthField(offset=8, length=4, magic=b"AR")
 
 
-@fails("MP-FRAMING-001", "MP-FRAMING-002", "MP-STREAM-001", "MP-STREAM-002", "MP-CONNECTION-001", "MP-MUTATION-010", "MP-TEXT-001", "MP-REPLY-002", "MP-REPLY-006", "MP-HEARTBEAT-001")
+@fails(
+    "MP-FRAMING-001",
+    "MP-FRAMING-002",
+    "MP-STREAM-001",
+    "MP-STREAM-002",
+    "MP-CONNECTION-001",
+    "MP-MUTATION-010",
+    "MP-TEXT-001",
+    "MP-REPLY-002",
+    "MP-REPLY-006",
+    "MP-HEARTBEAT-001",
+)
 class UsesNoByte(AwesomeRpcCodec):
     class Broken(Sound):
         def scan(self, data: bytes, start: int) -> int:
@@ -96,7 +142,17 @@ class UsesNoByte(AwesomeRpcCodec):
     framing = By(Broken)
 
 
-@fails("MP-FRAMING-001", "MP-FRAMING-002", "MP-FRAMING-004", "MP-CONNECTION-001", "MP-MUTATION-010", "MP-TEXT-001", "MP-REPLY-002", "MP-REPLY-006", "MP-HEARTBEAT-001")
+@fails(
+    "MP-FRAMING-001",
+    "MP-FRAMING-002",
+    "MP-FRAMING-004",
+    "MP-CONNECTION-001",
+    "MP-MUTATION-010",
+    "MP-TEXT-001",
+    "MP-REPLY-002",
+    "MP-REPLY-006",
+    "MP-HEARTBEAT-001",
+)
 class ReadsOneByteTooMany(AwesomeRpcCodec):
     class Broken(Sound):
         def total(self, header: bytes) -> int:
@@ -105,7 +161,17 @@ class ReadsOneByteTooMany(AwesomeRpcCodec):
     framing = By(Broken)
 
 
-@fails("MP-FRAMING-001", "MP-FRAMING-002", "MP-STREAM-002", "MP-FRAMING-003", "MP-MUTATION-010", "MP-TEXT-001", "MP-REPLY-002", "MP-REPLY-006", "MP-HEARTBEAT-001")
+@fails(
+    "MP-FRAMING-001",
+    "MP-FRAMING-002",
+    "MP-STREAM-002",
+    "MP-FRAMING-003",
+    "MP-MUTATION-010",
+    "MP-TEXT-001",
+    "MP-REPLY-002",
+    "MP-REPLY-006",
+    "MP-HEARTBEAT-001",
+)
 class StopsOneByteEarly(AwesomeRpcCodec):
     class Broken(Sound):
         def total(self, header: bytes) -> int:

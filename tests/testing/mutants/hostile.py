@@ -146,7 +146,7 @@ class CopiesTheRestForEachByte(AwesomeRpcCodec):
 @fails("MP-COST-004", "MP-COST-006")
 class BuildsAListOfThePayload(AwesomeRpcCodec):
     def decode(self, message, direction):
-        [[byte] for byte in message]
+        list(message) * 4
         return super().decode(message, direction)
 
 

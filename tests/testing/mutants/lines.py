@@ -7,13 +7,16 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from mutants.mutant import Mutant
+
 import metaprotocol_codecs
 from metaprotocol_sdk import Codec
-from mutants.mutant import Mutant
 
 LINES: list[Mutant] = []
 _SOURCE = Path(metaprotocol_codecs.__file__).parent
 _CLASSES = {"dubbo": "DubboCodec", "thrift": "ThriftCodec"}
+# Of Thrift's many forms one that has keys, so that there are fewer messages to try.
+_OPTIONS = {"dubbo": {}, "thrift": {"transport": "header", "protocol": "compact"}}
 
 
 @cache
@@ -51,23 +54,26 @@ def changed(package: str, module: str, line: str, replacement: str) -> type[Code
 
 def mutant(package: str, module: str, line: str, replacement: str, *fails: str) -> None:
     """Add a mutant with the ids that it must fail, the first one first."""
+
+
+    @cache
+    def codec() -> type[Codec]:
+        return changed(package, module, line, replacement)
+
     LINES.append(
         Mutant(
             f"{package}/{module}: {line}",
-            lambda: _made(package, module, line, replacement)(),
-            fails[0] if fails else "",
+            lambda: codec()(**_OPTIONS[package]),
+            fails[0],
             frozenset(fails),
         )
     )
 
-
-_made = cache(changed)
-
 mutant(
     "dubbo",
     "codec.py",
-    "message_type = MessageType.REQUEST if two_way else MessageType.ONEWAY",
-    "message_type = MessageType.REQUEST",
+    "message_type = _REQUEST if two_way else _ONEWAY",
+    "message_type = _REQUEST",
     "MP-MESSAGE-003",
 )
 mutant(
@@ -144,4 +150,11 @@ mutant(
     "look, first = data[start:], self._seen",
     "MP-STREAM-001",
 )
-mutant("thrift", "theader/header.py", "if middle > size:", "if middle > 2 * size:", "MP-HOSTILE-002")
+mutant(
+    "dubbo",
+    "mutation.py",
+    'edits += ((start, end, b"") for start, _, end in at)',
+    'edits += ((value_start, end, b"") for _, value_start, end in at)',
+    "MP-MUTATION-001",
+)
+mutant("dubbo", "codec.py", "if flags & EVENT:", "if flags & EVENT and two_way:", "MP-MESSAGE-001")

@@ -51,7 +51,28 @@ class HoldsALock(AwesomeRpcCodec):
         return "HoldsALock()"
 
 
-@fails("MP-REGISTRY-006", "MP-IDENTITY-002", "MP-ID-001", "MP-ID-002", "MP-ID-003", "MP-THREAD-001", "MP-CONNECTION-003", "MP-MUTATION-001", "MP-MUTATION-002", "MP-MUTATION-003", "MP-MUTATION-004", "MP-MUTATION-005", "MP-MUTATION-006", "MP-MUTATION-007", "MP-MUTATION-008", "MP-MUTATION-009", "MP-MUTATION-010", "MP-TEXT-001", "MP-AFTERMATH-005", "MP-COST-007")
+@fails(
+    "MP-REGISTRY-006",
+    "MP-IDENTITY-002",
+    "MP-ID-001",
+    "MP-ID-002",
+    "MP-ID-003",
+    "MP-THREAD-001",
+    "MP-CONNECTION-003",
+    "MP-MUTATION-001",
+    "MP-MUTATION-002",
+    "MP-MUTATION-003",
+    "MP-MUTATION-004",
+    "MP-MUTATION-005",
+    "MP-MUTATION-006",
+    "MP-MUTATION-007",
+    "MP-MUTATION-008",
+    "MP-MUTATION-009",
+    "MP-MUTATION-010",
+    "MP-TEXT-001",
+    "MP-AFTERMATH-005",
+    "MP-COST-007",
+)
 class ForgetsTheIdArgument(AwesomeRpcCodec):
     def encode(self, metadata: Metadata, mutation: Mutation) -> bytes:
         return super().encode(metadata, mutation)

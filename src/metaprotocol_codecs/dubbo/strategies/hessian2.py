@@ -3,8 +3,9 @@
 Nothing of our codec is used: what a reader must number is counted here a second time.
 """
 
+from __future__ import annotations
+
 import struct
-from collections.abc import Callable
 
 from attrs import field, frozen
 from hypothesis import strategies as st
@@ -49,8 +50,10 @@ class Values:
     field_counts: list[int] = field(factory=list)
 
 
-class _Writer:
-    def __init__(self, draw: Callable) -> None:
+class ValueWriter:
+    """Draws values that stand behind each other in one message, and counts what they number."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
         self._draw = draw
         self.references = 0
         self.types = 0
@@ -154,7 +157,8 @@ class _Writer:
         return self._definition() + self.value(depth - 1)
 
     def _object(self, depth: int) -> bytes:
-        definition = b"" if self.field_counts and self._draw(st.booleans()) else self._definition()
+        again = bool(self.field_counts) and self._draw(st.booleans())
+        definition = b"" if again else self._definition()
         number = self._draw(st.integers(0, len(self.field_counts) - 1))
         self.references += 1
         short = number < 16 and self._draw(st.booleans())
@@ -164,9 +168,9 @@ class _Writer:
 
 
 @st.composite
-def hessian2_values(draw: Callable, max_count: int = 3, max_depth: int = 3) -> Values:
+def hessian2_values(draw: st.DrawFn, max_count: int = 3, max_depth: int = 3) -> Values:
     """Draw some values as they would stand behind each other in one message."""
-    writer = _Writer(draw)
+    writer = ValueWriter(draw)
     count = draw(st.integers(1, max_count))
     data = b"".join(writer.value(max_depth) for _ in range(count))
     return Values(data, count, writer.references, writer.types, writer.field_counts)
