@@ -17,10 +17,11 @@ class AssertsOnWireData(AwesomeRpcCodec):
         return super().decode(message, direction)
 
 
-@fails("MP-HOSTILE-002", "MP-HOSTILE-003")
+@fails("MP-HOSTILE-003")
 class LeaksAnIndexError(AwesomeRpcCodec):
     def decode(self, message, direction):
-        ("request", "response", "oneway", "heartbeat", "heartbeat response")[message[3]]
+        if 0x81 <= message[3] <= 0xFD and message[12:14] == b"\0\7":
+            message[len(message)]
         return super().decode(message, direction)
 
 
@@ -69,13 +70,13 @@ class QuotesTheMessageInErrors(AwesomeRpcCodec):
             raise DecodeError(f"{error}: {message!r}", metadata=error.metadata) from None
 
 
-@fails("MP-STREAM-001", "MP-REPLY-005", "MP-HOSTILE-002", "MP-HOSTILE-005")
+@fails("MP-HOSTILE-003")
 class NeverEnds(AwesomeRpcCodec):
     """A type that it does not know is skipped without a step."""
 
     def decode(self, message, direction):
         at = 3
-        while message[at] == 0x7F:
+        while 0x81 <= message[at] <= 0xFD and message[12:14] == b"\0\7":
             at += 0
         return super().decode(message, direction)
 
@@ -143,7 +144,7 @@ class CopiesTheRestForEachByte(AwesomeRpcCodec):
         return super().decode(message, direction)
 
 
-@fails("MP-COST-004", "MP-COST-006")
+@fails("MP-COST-006")
 class BuildsAListOfThePayload(AwesomeRpcCodec):
     def decode(self, message, direction):
         list(message) * 4

@@ -4,19 +4,23 @@ import importlib
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
+from hypothesis.strategies import SearchStrategy
 from mutants.mutant import Mutant
 
 import metaprotocol_codecs
+from metaprotocol_codecs.dubbo.strategies import messages as dubbo_messages
 from metaprotocol_sdk import Codec
 
 LINES: list[Mutant] = []
+# Thrift has many forms of a message; one that has keys, and one whose end its struct tells.
+IN_HEADER = {"transport": "header", "protocol": "compact"}
+UNFRAMED = {"transport": "unframed", "protocol": "compact"}
 _SOURCE = Path(metaprotocol_codecs.__file__).parent
 _CLASSES = {"dubbo": "DubboCodec", "thrift": "ThriftCodec"}
-# Of Thrift's many forms one that has keys, so that there are fewer messages to try.
-_OPTIONS = {"dubbo": {}, "thrift": {"transport": "header", "protocol": "compact"}}
 
 
 @cache
@@ -52,30 +56,35 @@ def changed(package: str, module: str, line: str, replacement: str) -> type[Code
     return codec
 
 
-def mutant(package: str, module: str, line: str, replacement: str, *fails: str) -> None:
+def mutant(
+    package: str,
+    module: str,
+    line: str,
+    replacement: str,
+    *fails: str,
+    options: Mapping[str, str] = {},
+    messages: Callable[[], SearchStrategy] | None = None,
+) -> None:
     """Add a mutant with the ids that it must fail, the first one first."""
-
 
     @cache
     def codec() -> type[Codec]:
         return changed(package, module, line, replacement)
 
-    LINES.append(
-        Mutant(
-            f"{package}/{module}: {line}",
-            lambda: codec()(**_OPTIONS[package]),
-            fails[0],
-            frozenset(fails),
-        )
-    )
+    name = f"{package}/{module}: {line}"
+    LINES.append(Mutant(name, lambda: codec()(**options), fails[0], frozenset(fails), messages))
 
+
+# A one-way request that waits for an answer.
 mutant(
     "dubbo",
     "codec.py",
     "message_type = _REQUEST if two_way else _ONEWAY",
     "message_type = _REQUEST",
     "MP-MESSAGE-003",
+    "MP-MESSAGE-006",
 )
+# A null result that is read like another one.
 mutant(
     "dubbo",
     "response.py",
@@ -83,29 +92,65 @@ mutant(
     "values = 1",
     "MP-MESSAGE-001",
 )
+# A length that is not adjusted.
 mutant(
     "dubbo",
     "encoding.py",
     "parts[0] = message[:4] + identity + (size - header.LAYOUT.size).to_bytes(4)",
     "parts[0] = message[:4] + identity + (len(message) - header.LAYOUT.size).to_bytes(4)",
+    "MP-MUTATION-008",
+    "MP-MUTATION-009",
     "MP-MUTATION-010",
+    "MP-TEXT-001",
 )
-mutant("dubbo", "encoding.py", "if key in fields:", "if key in ():", "MP-MUTATION-001")
+# An attachment that pretends to be the method.
+mutant(
+    "dubbo",
+    "encoding.py",
+    "if key in fields:",
+    "if key in ():",
+    "MP-MUTATION-001",
+    "MP-MUTATION-006",
+    "MP-TEXT-001",
+)
+# A removed value whose key stays, where there are plain strings only, and where there is anything.
+mutant(
+    "dubbo",
+    "mutation.py",
+    'edits += ((start, end, b"") for start, _, end in at)',
+    'edits += ((value_start, end, b"") for _, value_start, end in at)',
+    "MP-MUTATION-001",
+    "MP-MUTATION-002",
+    "MP-MUTATION-005",
+    "MP-MUTATION-007",
+    "MP-MUTATION-008",
+    "MP-MUTATION-009",
+)
 mutant(
     "dubbo",
     "mutation.py",
     'edits.append((start, end, b""))',
     'edits.append((value_start, end, b""))',
     "MP-MUTATION-001",
+    "MP-MUTATION-002",
+    "MP-MUTATION-005",
+    "MP-MUTATION-007",
+    "MP-MUTATION-008",
+    "MP-MUTATION-009",
+    messages=dubbo_messages,
 )
+# A map of attachments that stays where there was none.
 mutant("dubbo", "mutation.py", "if mark and not added:", "if False:", "MP-MUTATION-008")
+# A reply for nobody.
 mutant(
     "dubbo",
     "replies.py",
     "return _write_header(0xDABB, header.HESSIAN2, status, request_id, len(body)) + body",
     "return _write_header(0xDABB, header.HESSIAN2, status, 0, len(body)) + body",
     "MP-REPLY-003",
+    "MP-AFTERMATH-004",
 )
+# A fault to inject that is a success.
 mutant(
     "dubbo",
     "replies.py",
@@ -113,48 +158,77 @@ mutant(
     "if not 0 <= status <= 0xFF:",
     "MP-REPLY-006",
 )
+# An id that is not written.
 mutant(
     "thrift",
     "mutation.py",
     "edits.append((places.id_start, places.id_end, protocol.write_id(request_id)))",
     "pass",
     "MP-ID-001",
+    "MP-AFTERMATH-005",
+    options=IN_HEADER,
 )
+# An id that does not fit.
 mutant(
     "thrift",
     "mutation.py",
     "if request_id is not None and not 0 <= request_id <= _LARGEST_ID:",
     "if request_id is not None and request_id < 0:",
     "MP-ID-002",
+    options=IN_HEADER,
 )
-mutant("thrift", "mutation.py", "if form.transport != UNFRAMED:", "if False:", "MP-MUTATION-010")
-mutant("thrift", "replies.py", "method = split_name(name)[1]", 'method = "x"', "MP-REPLY-008")
+# The length of a frame that is not adjusted.
+mutant(
+    "thrift",
+    "mutation.py",
+    "if form.transport != UNFRAMED:",
+    "if False:",
+    "MP-ID-001",
+    "MP-CONNECTION-003",
+    "MP-MUTATION-001",
+    "MP-MUTATION-002",
+    "MP-MUTATION-003",
+    "MP-MUTATION-004",
+    "MP-MUTATION-005",
+    "MP-MUTATION-007",
+    "MP-MUTATION-008",
+    "MP-MUTATION-009",
+    "MP-MUTATION-010",
+    "MP-TEXT-001",
+    "MP-CLAIM-001",
+    "MP-CLAIM-002",
+    options=IN_HEADER,
+)
+# A reply that a generated client drops.
+mutant("thrift", "replies.py", "method = split_name(name)[1]", 'method = "x"', "MP-REPLY-008", options=IN_HEADER)
+# A text that cannot be reported.
 mutant(
     "thrift",
     "replies.py",
     'text = error.message.encode("utf-8", "backslashreplace").decode("utf-8")',
     "text = error.message",
     "MP-REPLY-005",
+    options=IN_HEADER,
 )
+# A reader that waits for a byte too many.
 mutant(
     "thrift",
     "framing.py",
     "self.needed = end - seen if end else max(self._at - seen, 0) + 1",
     "self.needed = end - seen if end else max(self._at - seen, 0) + 2",
     "MP-FRAMING-004",
+    "MP-CLAIM-001",
+    "MP-CLAIM-002",
+    options=UNFRAMED,
 )
+# A reader that forgets what came before.
 mutant(
     "thrift",
     "framing.py",
     "look, first = self._tail + data[start:], self._seen - len(self._tail)",
     "look, first = data[start:], self._seen",
     "MP-STREAM-001",
+    "MP-STREAM-002",
+    "MP-CONNECTION-001",
+    options=IN_HEADER,
 )
-mutant(
-    "dubbo",
-    "mutation.py",
-    'edits += ((start, end, b"") for start, _, end in at)',
-    'edits += ((value_start, end, b"") for _, value_start, end in at)',
-    "MP-MUTATION-001",
-)
-mutant("dubbo", "codec.py", "if flags & EVENT:", "if flags & EVENT and two_way:", "MP-MESSAGE-001")

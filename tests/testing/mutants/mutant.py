@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from attrs import field, frozen
+from hypothesis.strategies import SearchStrategy
 
 from metaprotocol_sdk import Codec
 
@@ -16,12 +17,14 @@ class Mutant:
         make: Makes the codec.
         first: The first property that is reported where later tiers are left out: it must name the fault.
         fails: The ids of all properties that fail where none is left out.
+        messages: Returns a strategy for messages that show the fault, or None where the examples do.
     """
 
     name: str
     make: Callable[[], Codec] = field(repr=False)
     first: str
     fails: frozenset[str]
+    messages: Callable[[], SearchStrategy] | None = None
 
 
 def collect(mutants: list[Mutant]) -> Callable[..., Callable[[type[Codec]], type[Codec]]]:

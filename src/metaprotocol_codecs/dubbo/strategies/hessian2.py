@@ -51,10 +51,16 @@ class Values:
 
 
 class ValueWriter:
-    """Draws values that stand behind each other in one message, and counts what they number."""
+    """Draws values that stand behind each other in one message, and counts what they number.
 
-    def __init__(self, draw: st.DrawFn) -> None:
+    Args:
+        draw: Hypothesis' function.
+        stretches: How many times strings and binaries are repeated, one of these drawn for each.
+    """
+
+    def __init__(self, draw: st.DrawFn, *, stretches: tuple[int, ...] = (1, 1, 1, 3)) -> None:
         self._draw = draw
+        self._stretches = stretches
         self.references = 0
         self.types = 0
         self.field_counts: list[int] = []
@@ -76,7 +82,7 @@ class ValueWriter:
         """Return a string of some chunks, counted as Java counts (UTF-16 units) or as Rust does (code points)."""
         counts_units = self._draw(st.booleans())
         texts = self._draw(st.lists(st.text(st.characters(exclude_categories=()), max_size=12), min_size=1, max_size=3))
-        stretch = self._draw(st.sampled_from([1, 1, 1, 3, 90, 3000]))
+        stretch = self._draw(st.sampled_from(self._stretches))
         chunks = []
         for number, text in enumerate(texts):
             characters = list(text * stretch)
@@ -99,7 +105,7 @@ class ValueWriter:
 
     def _binary(self, depth: int) -> bytes:
         inner = self._draw(st.lists(st.binary(max_size=40), max_size=2))
-        last = (self._draw(st.binary(max_size=40)) * self._draw(st.sampled_from([1, 1, 30, 2000])))[:0xFFFF]
+        last = (self._draw(st.binary(max_size=40)) * self._draw(st.sampled_from(self._stretches)))[:0xFFFF]
         forms = [b"B" + struct.pack(">H", len(last))]
         if len(last) < 16:
             forms.append(bytes((0x20 + len(last),)))
@@ -170,7 +176,7 @@ class ValueWriter:
 @st.composite
 def hessian2_values(draw: st.DrawFn, max_count: int = 3, max_depth: int = 3) -> Values:
     """Draw some values as they would stand behind each other in one message."""
-    writer = ValueWriter(draw)
+    writer = ValueWriter(draw, stretches=(1, 1, 1, 3, 90, 3000))
     count = draw(st.integers(1, max_count))
     data = b"".join(writer.value(max_depth) for _ in range(count))
     return Values(data, count, writer.references, writer.types, writer.field_counts)
