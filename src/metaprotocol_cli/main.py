@@ -18,6 +18,7 @@ class Commands(click.Group):
     modules: ClassVar[dict[str, str]] = {
         "check": "metaprotocol_cli.check",
         "codecs": "metaprotocol_cli.codecs",
+        "fuzz": "metaprotocol_cli.fuzz",
         "inspect": "metaprotocol_cli.inspect",
         "record": "metaprotocol_cli.record",
     }

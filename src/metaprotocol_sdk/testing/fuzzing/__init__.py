@@ -8,8 +8,8 @@ changed and answered.
 from metaprotocol_sdk.testing.fuzzing._finding import Finding
 from metaprotocol_sdk.testing.fuzzing._hunt import Hunt
 from metaprotocol_sdk.testing.fuzzing._minimise import minimised, shrunk
-from metaprotocol_sdk.testing.fuzzing._mutator import Mutator
+from metaprotocol_sdk.testing.fuzzing._mutator import MOST, Mutator
 from metaprotocol_sdk.testing.fuzzing._seeds import fuzz_seeds, tokens
 from metaprotocol_sdk.testing.fuzzing._trial import FUZZ, Trial
 
-__all__ = ["FUZZ", "Finding", "Hunt", "Mutator", "Trial", "fuzz_seeds", "minimised", "shrunk", "tokens"]
+__all__ = ["FUZZ", "MOST", "Finding", "Hunt", "Mutator", "Trial", "fuzz_seeds", "minimised", "shrunk", "tokens"]

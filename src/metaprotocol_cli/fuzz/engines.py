@@ -1,0 +1,75 @@
+"""Where inputs come from: atheris, which sees what code an input reaches, or our own mutator."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+from typing import TYPE_CHECKING
+
+import click
+
+from metaprotocol_cli.fuzz.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from metaprotocol_cli.fuzz.plan import Plan
+    from metaprotocol_cli.fuzz.session import Event
+
+
+def engine_for(name: str) -> str:
+    """Return the engine that is meant.
+
+    Raises:
+        click.UsageError: It is not installed.
+    """
+    there = importlib.util.find_spec("atheris") is not None
+    if name == "auto":
+        return "atheris" if there else "python"
+    if name == "atheris" and not there:
+        raise click.UsageError("atheris is not installed: pip install atheris")
+    return name
+
+
+def fuzz(engine: str, plan: Plan, tell: Callable[[Event], None]) -> None:
+    """Fuzz as a plan says.
+
+    Raises:
+        click.ClickException: It could not go on, for no fault of the codec.
+    """
+    if engine == "python":
+        Session(plan, tell).run()
+    else:
+        _guided(plan, tell)
+
+
+def _guided(plan: Plan, tell: Callable[[Event], None]) -> None:
+    plan.crashes.mkdir(parents=True, exist_ok=True)
+    before = set(plan.crashes.iterdir())
+    ended = False
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+", errors="replace") as log:
+        command = [sys.executable, "-m", "metaprotocol_cli.fuzz.guided", plan.to_json(), folder]
+        with subprocess.Popen(  # noqa: S603 - it is ourselves
+            command, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8"
+        ) as process:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            try:
+                for line in process.stdout:
+                    event = json.loads(line)
+                    ended = ended or event["event"] == "end"
+                    tell(event)
+            except KeyboardInterrupt:
+                process.terminate()
+                raise
+        log.seek(0)
+        said = log.read()
+    if not ended:
+        left = sorted(str(path) for path in set(plan.crashes.iterdir()) - before if "-" in path.name)
+        if not left:
+            raise click.ClickException(f"atheris stopped with status {process.returncode}:\n{said[-2_000:]}")
+        tell({"event": "died", "status": process.returncode, "files": left, "log": said[-2_000:]})
+    if not any(plan.crashes.iterdir()):
+        plan.crashes.rmdir()
