@@ -80,7 +80,8 @@ class Case:
         if self.other is not None:
             parts.append(f"other={_bytes(self.other)}")
         if self.mutation is not None:
-            parts.append(f"mutation={self.mutation!r}")
+            changes = ", ".join(f"{_text(key)}: {_text(value)}" for key, value in self.mutation.items())
+            parts.append(f"mutation={{{changes}}}")
         if self.request_id is not None:
             parts.append(f"request_id={self.request_id}")
         if self.error is not None:
@@ -127,8 +128,15 @@ def _longest_run(data: bytes) -> tuple[bytes, int, int]:
     return best
 
 
+def _text(text: str | None) -> str:
+    """Return Python for a text or None; one that repeats a character does not repeat it."""
+    if text is not None and len(text) > 64 and text == text[0] * len(text):
+        return f"{text[0]!r} * {len(text)}"
+    return repr(text)
+
+
 def _error(error: Error) -> str:
-    parts = [f"ErrorType.{error.type.name}", repr(error.message)]
+    parts = [f"ErrorType.{error.type.name}", _text(error.message)]
     if error.code is not None:
         parts.append(f"code={error.code}")
     return f"Error({', '.join(parts)})"

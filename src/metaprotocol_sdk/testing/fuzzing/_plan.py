@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metaprotocol_sdk import Error, ErrorType, MessageType
+from metaprotocol_sdk import Direction, Error, ErrorType, MessageType
 from metaprotocol_sdk.testing._cases.changes import AWKWARD_TEXTS, NEW_KEY
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ _UNCHANGED = (
 )
 _CHANGED = ("MP-MUTATION-001", "MP-MUTATION-002", "MP-MUTATION-005", "MP-MUTATION-010", "MP-IDENTITY-003")
 _ADDED = ("MP-MUTATION-003", "MP-MUTATION-004", "MP-MUTATION-007")
-AFTERMATH = ("MP-AFTERMATH-001", "MP-AFTERMATH-002", "MP-AFTERMATH-003", "MP-AFTERMATH-004")
-"""What must be true of messages that cannot be read."""
+_UNREADABLE = ("MP-AFTERMATH-001", "MP-AFTERMATH-002", "MP-AFTERMATH-003", "MP-AFTERMATH-004")
 _ANSWERED = ("MP-REPLY-001", "MP-REPLY-002", "MP-REPLY-003", "MP-REPLY-004", "MP-REPLY-008", "MP-REPLY-009")
 _IDS = (0, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**63 - 1, 2**63, 2**64 - 1)
 
@@ -51,12 +50,19 @@ def some_cut(size: int, random: Random) -> tuple[int, ...] | None:
     return (random.choice(places),) if places else None
 
 
-def checks_of(codec: Codec, metadata: Metadata) -> Iterator[Check]:
+def aftermath(direction: Direction) -> tuple[str, ...]:
+    """Return what must be true of messages that cannot be read."""
+    return _UNREADABLE if direction is Direction.TO_SERVER else _UNREADABLE[:-1]
+
+
+def checks_of(codec: Codec, metadata: Metadata, direction: Direction) -> Iterator[Check]:
     """Yield what must be true of a message that was read: as it is, renumbered, changed, and answered.
 
     Args:
         codec: The codec.
         metadata: What it read.
+        direction: Which way the message travels. What goes to a client is answered only if it is a heartbeat: few
+            protocols have calls in that direction, and where there are none an answer is refused.
     """
     for name in _UNCHANGED:
         yield name, {}
@@ -72,10 +78,13 @@ def checks_of(codec: Codec, metadata: Metadata) -> Iterator[Check]:
     for text in AWKWARD_TEXTS:
         yield "MP-TEXT-001", {"mutation": {NEW_KEY: text}}
         yield "MP-TEXT-001", {"mutation": {text: "1"}}
-        yield "MP-REPLY-005", {"error": Error(ErrorType.UNSPECIFIED, text)}
     if metadata.message_type is MessageType.HEARTBEAT:
         yield "MP-HEARTBEAT-001", {}
         yield "MP-HEARTBEAT-002", {}
+    if direction is Direction.TO_CLIENT and metadata.message_type is not MessageType.HEARTBEAT:
+        return
+    for text in AWKWARD_TEXTS:
+        yield "MP-REPLY-005", {"error": Error(ErrorType.UNSPECIFIED, text)}
     for reason in ErrorType:
         for name in _ANSWERED if metadata.expects_reply else _ANSWERED[:1]:
             yield name, {"error": Error(reason, "no host answers")}

@@ -67,7 +67,7 @@ class Trial:
                 self._hold(_CUT, case.having(cuts=cut), findings)
             self._look_at_unreadable(case, whole, findings)
             for metadata, message in self._messages(data, direction, whole):
-                checks = list(_plan.checks_of(self.subject.codec, metadata))
+                checks = list(_plan.checks_of(self.subject.codec, metadata, direction))
                 for name, more in random.sample(checks, _SOME):
                     self._hold(name, self._case(name, message, more), findings)
         return findings, tuple(signature)
@@ -84,7 +84,7 @@ class Trial:
                 self._hold(_CUT, case.having(cuts=cut), findings)
             self._look_at_unreadable(case, whole, findings)
             for metadata, message in self._messages(data, direction, whole):
-                for name, more in _plan.checks_of(self.subject.codec, metadata):
+                for name, more in _plan.checks_of(self.subject.codec, metadata, direction):
                     self._hold(name, self._case(name, message, more), findings)
         return findings + self.memory(data)
 
@@ -115,7 +115,7 @@ class Trial:
 
     def _look_at_unreadable(self, case: Case, whole: Outcome, findings: list[Finding]) -> None:
         if any(metadata.error is not None for metadata in whole.messages):
-            for name in _plan.AFTERMATH:
+            for name in _plan.aftermath(case.direction):
                 self._hold(name, case, findings)
 
     def _hold(self, name: str, case: Case, findings: list[Finding]) -> None:
