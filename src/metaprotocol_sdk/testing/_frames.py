@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from metaprotocol_sdk import LengthField
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -82,17 +84,24 @@ class Frames:
             if self._last is not None and self._is_length(message, self._last, direction):
                 self._known[key] = self._last
             else:
-                fields = (field for field in _fields(message) if self._is_length(message, field, direction))
+                fields = (field for field in self._fields(message) if self._is_length(message, field, direction))
                 self._known[key] = next(fields, None)
             self._last = self._known[key] or self._last
         return self._known[key]
+
+    def _fields(self, message: bytes) -> Iterator[_Field]:
+        """Yield what may be the length: what the framing declares, else any place."""
+        framing = self._codec.framing
+        if isinstance(framing, LengthField):
+            yield _Field(framing.offset, framing.length, framing.byte_order)
+        yield from _anywhere(message)
 
     def _is_length(self, message: bytes, field: _Field, direction: Direction) -> bool:
         longer = _with_added(message, field, 1)
         return longer is not None and self._is_one(longer + b"\0", direction) and not self._is_one(longer, direction)
 
 
-def _fields(message: bytes) -> Iterator[_Field]:
+def _anywhere(message: bytes) -> Iterator[_Field]:
     for size in (4, 2, 3, 8, 1):
         for offset in range(min(len(message), _FURTHEST) - size + 1):
             yield _Field(offset, size, "big")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from metaprotocol_sdk.testing._frames import Frames
 from metaprotocol_sdk.testing._work.watchdog import Endless
 from metaprotocol_sdk.testing.fuzzing import _plan
+from metaprotocol_sdk.testing.fuzzing._framed import is_one_message, messages_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from metaprotocol_sdk.testing.fuzzing._trial import Trial
 
 _TRIES = 3_000
-_ENDLESS_TRIES = 12  # each takes as long as the watchdog waits
+_SMALL = 8
+_WAITS = 16  # for what never ends, each as long as the watchdog's
 
 
 class _Enough(Exception):
@@ -53,8 +55,7 @@ def shrunk(
         while True:
             before = best
             for candidates in (_shorter, _simpler):
-                size = max(len(best) // 2, 1)
-                while size:
+                for size in _sizes(len(best)):
                     at = 0
                     while at < len(best):
                         for candidate in _forms(best, candidates(best, at, size), repair):
@@ -63,7 +64,6 @@ def shrunk(
                                 break
                         else:
                             at += size
-                    size //= 2
             if best == before:
                 return best
     except _Enough:
@@ -80,6 +80,13 @@ def _forms(best: bytes, changed: bytes | None, repair: Callable[[bytes, bytes], 
             yield repaired
 
 
+def _sizes(size: int) -> list[int]:
+    """Return the sizes of parts to try, the largest first: halves, and every small one, for fields have any size."""
+    return sorted({*range(1, min(size, _SMALL) + 1), *(size >> bits for bits in range(1, size.bit_length()))} - {0})[
+        ::-1
+    ]
+
+
 def _shorter(data: bytes, at: int, size: int) -> bytes | None:
     return data[:at] + data[at + size :]
 
@@ -92,24 +99,32 @@ def _simpler(data: bytes, at: int, size: int) -> bytes | None:
 
 def minimised(trial: Trial, finding: Finding) -> Finding:
     """Return the same finding with an input as small as could be found."""
-    frames = Frames(trial.subject.codec)
-    best = finding
+    codec, direction = trial.subject.codec, finding.case.direction
+    frames, of_streams = Frames(codec), finding.violated.id in _plan.OF_STREAMS
+    best, waits = finding, _WAITS
 
     def fails(data: bytes) -> bool:
-        nonlocal best
+        nonlocal best, waits
+        if not waits:
+            return False
+        if not of_streams and not is_one_message(codec, data, direction):
+            return False  # nothing decodes such a thing
         for case in _cases(finding, data):
             failed = trial.hold(finding.violated.id, case)
             if failed is not None and failed.key == finding.key:
                 best = failed
+                waits -= failed.endless
                 return True
         return False
 
     def repair(original: bytes, changed: bytes) -> bytes | None:
-        return frames.resized(original, changed, finding.case.direction)
+        return frames.resized(original, changed, direction)
 
     with suppress(Endless):  # the framing, which is asked for a length, may be what never ends
-        tries = _ENDLESS_TRIES if finding.endless else _TRIES
-        shrunk(finding.case.data, fails, tries=tries, repair=repair)
+        # One message has a length that can be repaired; a stream has not.
+        alone = messages_in(codec, finding.case.data, direction)
+        start = next((data for data in alone if fails(data)), finding.case.data)
+        shrunk(start, fails, repair=repair)
     return best
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from metaprotocol_sdk import Direction
 from metaprotocol_sdk.testing._frames import Frames
 from metaprotocol_sdk.testing.fuzzing._changes import CHANGES, Material
+from metaprotocol_sdk.testing.fuzzing._framed import is_one_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,12 +61,6 @@ class Mutator:
         if not self._made % _RENEWED:
             self._frames = Frames(self._codec)
         for direction in Direction:
-            if self._is_one(original, direction):
+            if is_one_message(self._codec, original, direction):
                 return self._frames.resized(original, changed, direction) or changed
         return changed
-
-    def _is_one(self, data: bytes, direction: Direction) -> bool:
-        try:
-            return 0 < len(data) == self._codec.framing.scanner(direction, self._codec.limits).scan(data, 0)
-        except Exception:  # noqa: BLE001 - what it may raise is for the trial to say
-            return False

@@ -27,7 +27,7 @@ FUZZ = Effort("fuzz", examples=0, sweep=400, cpu_seconds=5.0)
 """How hard a fuzzed subject tries: one input that takes five seconds of processor time counts as endless."""
 
 _SOME = 4  # checks of each message in a quick trial
-_CUT, _RENUMBERED = "MP-STREAM-002", "MP-ID-001"
+_RENUMBERED = "MP-ID-001"
 _MESSAGES = 4  # of a stream that are looked at closely
 _DETAIL = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{2,}\b|\d+|'[^']*'|\"[^\"]*\"")
 
@@ -64,7 +64,7 @@ class Trial:
             case = Case(data, direction)
             cut = _plan.some_cut(len(data), random)
             if cut is not None:
-                self._hold(_CUT, case.having(cuts=cut), findings)
+                self._hold(_plan.CUT, case.having(cuts=cut), findings)
             self._look_at_unreadable(case, whole, findings)
             for metadata, message in self._messages(data, direction, whole):
                 checks = list(_plan.checks_of(self.subject.codec, metadata, direction))
@@ -81,7 +81,7 @@ class Trial:
                 continue
             case = Case(data, direction)
             for cut in _plan.cuts(len(data)):
-                self._hold(_CUT, case.having(cuts=cut), findings)
+                self._hold(_plan.CUT, case.having(cuts=cut), findings)
             self._look_at_unreadable(case, whole, findings)
             for metadata, message in self._messages(data, direction, whole):
                 for name, more in _plan.checks_of(self.subject.codec, metadata, direction):
@@ -92,7 +92,7 @@ class Trial:
         """Measure how much is allocated for an input; slow."""
         findings: list[Finding] = []
         for direction in Direction:
-            self._hold("MP-HOSTILE-005", Case(data, direction), findings)
+            self._hold(_plan.MEASURED, Case(data, direction), findings)
         return findings
 
     def hold(self, name: str, case: Case) -> Finding | None:
@@ -108,7 +108,7 @@ class Trial:
 
         if findings and findings[-1].endless:
             return None
-        failed = self._caught("MP-HOSTILE-001", case, decode)
+        failed = self._caught(_plan.DECODED, case, decode)
         if failed is not None:
             findings.append(failed)
         return found[0] if found else None

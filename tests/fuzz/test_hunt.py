@@ -1,0 +1,109 @@
+"""The hunt finds faults that no good message shows, and makes what it found small."""
+
+from functools import cache
+
+import attrs
+import pytest
+from toys.planted import (
+    AllocatesACount,
+    DependsOnTheCuts,
+    LeaksAKeyError,
+    LeaksAnIndexError,
+    NeverEnds,
+    RefusesEverything,
+    Sound,
+)
+
+from metaprotocol_sdk import Codec
+from metaprotocol_sdk.testing import Subject, Violation, replay
+from metaprotocol_sdk.testing._work.watchdog import watchdog
+from metaprotocol_sdk.testing.fuzzing import FUZZ, Finding, Hunt, Mutator, Trial, fuzz_seeds, shrunk, tokens
+
+BRIEF = attrs.evolve(FUZZ, cpu_seconds=0.3)
+
+
+@cache
+def hunt(codec: type[Codec], runs: int = 5_000, seed: int = 0) -> Hunt:
+    subject = Subject(codec, effort=BRIEF)
+    found = Hunt(Trial(subject), runs=runs)
+    with watchdog(BRIEF.cpu_seconds) as limit:
+        subject.limit = limit
+        found.run(fuzz_seeds(subject), Mutator(subject.codec, tokens(subject)), seed, lambda: None)
+    return found
+
+
+def only_finding(codec: type[Codec]) -> Finding:
+    (finding,) = hunt(codec).findings
+    return finding
+
+
+def test_a_sound_codec_gives_no_finding() -> None:
+    found = hunt(Sound)
+    assert (found.findings, found.executions) == ([], 5_000)
+
+
+def test_an_exception_that_leaks_is_found_and_its_message_made_small() -> None:
+    finding = only_finding(LeaksAnIndexError)
+    assert (finding.violated.id, finding.data) == ("MP-HOSTILE-001", b"P\0\1~")
+    assert "look raised IndexError: index out of range (planted.py:" in finding.diagnosis
+
+
+def test_what_never_ends_is_found_and_ends_the_hunt() -> None:
+    found = hunt(NeverEnds, runs=100_000)
+    (finding,) = found.findings
+    assert finding.endless
+    assert b"~" in finding.data
+    assert len(finding.data) < 50
+    assert found.over
+    assert found.executions < 100_000
+
+
+def test_memory_taken_for_a_number_is_found() -> None:
+    finding = only_finding(AllocatesACount)
+    assert finding.violated.id == "MP-HOSTILE-005"
+    assert len(finding.data) == 5
+
+
+def test_an_exception_while_encoding_is_found() -> None:
+    finding = only_finding(LeaksAKeyError)
+    assert finding.data == b"P\0\1~"
+    assert "encode raised KeyError" in finding.diagnosis
+
+
+def test_what_depends_on_the_cuts_is_found_with_the_cut() -> None:
+    finding = only_finding(DependsOnTheCuts)
+    assert (finding.violated.id, finding.data, finding.case.cuts) == ("MP-STREAM-002", b"\r\n", (1,))
+
+
+def test_the_same_seed_finds_the_same() -> None:
+    one, two, other = (hunt(RefusesEverything, 300, seed) for seed in (1, 1, 2))
+    assert one.corpus == two.corpus
+    assert one.executions == two.executions == other.executions == 300
+
+
+@pytest.mark.parametrize("codec", [LeaksAnIndexError, LeaksAKeyError, AllocatesACount, DependsOnTheCuts])
+def test_a_finding_replays_from_its_bytes_and_from_its_regression_test(codec: type[Codec]) -> None:
+    finding = only_finding(codec)
+    again = Trial(Subject(codec, effort=BRIEF)).thorough(finding.data)
+    assert finding.key in {other.key for other in again}
+    with pytest.raises(Violation):
+        replay(finding.violated.id, codec, finding.case)
+
+
+def test_a_finding_is_named_by_its_bytes() -> None:
+    assert only_finding(LeaksAnIndexError).name == only_finding(LeaksAKeyError).name == "4dc8b203ae34085d.bin"
+
+
+def test_the_same_fault_is_told_once() -> None:
+    assert len({finding.key for finding in hunt(LeaksAnIndexError, 10_000).findings}) == 1
+
+
+def test_bytes_shrink_to_what_fails() -> None:
+    assert shrunk(bytes(range(200)), lambda data: b"\x64" in data) == b"\x64"
+    assert shrunk(b"abcdef", lambda data: len(data) > 3) == bytes(4)
+
+
+def test_shrinking_stops_when_its_tries_are_used_up() -> None:
+    calls: list[bytes] = []
+    shrunk(bytes(range(200)), lambda data: not calls.append(data) and False, tries=7)
+    assert len(calls) == 7
