@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
     from metaprotocol_cli.fuzz.plan import Plan
     from metaprotocol_cli.fuzz.session import Event
+
+
+class _Stopped(click.ClickException):
+    """The engine ended before its time, for no fault of the codec that can be shown."""
+
+    exit_code = 2
 
 
 def engine_for(name: str) -> str:
@@ -38,7 +45,7 @@ def fuzz(engine: str, plan: Plan, tell: Callable[[Event], None]) -> None:
     """Fuzz as a plan says.
 
     Raises:
-        click.ClickException: It could not go on, for no fault of the codec.
+        click.ClickException: The engine ended before its time.
     """
     if engine == "python":
         Session(plan, tell).run()
@@ -49,11 +56,13 @@ def fuzz(engine: str, plan: Plan, tell: Callable[[Event], None]) -> None:
 def _guided(plan: Plan, tell: Callable[[Event], None]) -> None:
     plan.crashes.mkdir(parents=True, exist_ok=True)
     before = set(plan.crashes.iterdir())
+    # It finds the codec where this process does.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     ended = False
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+", errors="replace") as log:
         command = [sys.executable, "-m", "metaprotocol_cli.fuzz.guided", plan.to_json(), folder]
         with subprocess.Popen(  # noqa: S603 - it is ourselves
-            command, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8"
+            command, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8", env=environment
         ) as process:
             assert process.stdout is not None  # noqa: S101 - it is a pipe
             try:
@@ -69,7 +78,7 @@ def _guided(plan: Plan, tell: Callable[[Event], None]) -> None:
     if not ended:
         left = sorted(str(path) for path in set(plan.crashes.iterdir()) - before if "-" in path.name)
         if not left:
-            raise click.ClickException(f"atheris stopped with status {process.returncode}:\n{said[-2_000:]}")
+            raise _Stopped(f"atheris stopped with status {process.returncode}:\n{said[-2_000:]}")
         tell({"event": "died", "status": process.returncode, "files": left, "log": said[-2_000:]})
     if not any(plan.crashes.iterdir()):
         plan.crashes.rmdir()
