@@ -5,6 +5,8 @@ saved input can be inspected. It is tried in both directions, in one piece and c
 changed and answered.
 """
 
+from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
+from metaprotocol_sdk.testing.fuzzing._changes import CHANGES, Material
 from metaprotocol_sdk.testing.fuzzing._finding import Finding
 from metaprotocol_sdk.testing.fuzzing._hunt import Hunt
 from metaprotocol_sdk.testing.fuzzing._minimise import minimised, shrunk
@@ -12,4 +14,19 @@ from metaprotocol_sdk.testing.fuzzing._mutator import MOST, Mutator
 from metaprotocol_sdk.testing.fuzzing._seeds import fuzz_seeds, tokens
 from metaprotocol_sdk.testing.fuzzing._trial import FUZZ, Trial
 
-__all__ = ["FUZZ", "MOST", "Finding", "Hunt", "Mutator", "Trial", "fuzz_seeds", "minimised", "shrunk", "tokens"]
+__all__ = [
+    "CHANGES",
+    "FUZZ",
+    "MOST",
+    "Endless",
+    "Finding",
+    "Hunt",
+    "Material",
+    "Mutator",
+    "Trial",
+    "fuzz_seeds",
+    "minimised",
+    "shrunk",
+    "tokens",
+    "watchdog",
+]
