@@ -41,7 +41,9 @@ def test_a_saved_input_is_replayed_alone_or_with_its_folder(tmp_path: Path) -> N
     saved = tmp_path / "saved.bin"
     saved.write_bytes(b"P\0\1~")
     for target in (saved, tmp_path):
-        assert fuzz(BROKEN, "--replay", target).exit_code == 1
+        found = fuzz(BROKEN, "--replay", target)
+        assert found.exit_code == 1
+        assert "1 finding in 1 file\n" in found.stdout
         assert fuzz(SOUND, "--replay", target).exit_code == 0
 
 

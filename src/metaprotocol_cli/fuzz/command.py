@@ -120,8 +120,12 @@ def _replay(plan: Plan, files: tuple[Path, ...], *, as_json: bool) -> bool:
 
     if not files:
         raise click.UsageError("say which FILES to replay, or a folder of them")
-    paths = [path for file in files for path in (sorted(file.iterdir()) if file.is_dir() else [file])]
-    report = Report({"codec": plan.codec, "replaying": f"{len(paths)} files"}, as_json=as_json)
+    paths = [path for file in files for path in (_inputs_in(file) if file.is_dir() else [file])]
+    report = Report({"codec": plan.codec, "files": len(paths)}, as_json=as_json)
     replay(plan.subject(), paths, report.tell)
     report.end()
     return bool(report.findings)
+
+
+def _inputs_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))

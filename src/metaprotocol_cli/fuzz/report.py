@@ -16,7 +16,7 @@ class Report:
     """Shows events as they come, and counts what was found.
 
     Args:
-        heading: What is known at the beginning: codec, engine, seed.
+        heading: What is known at the beginning: codec, engine, seed; or codec and files.
         as_json: Whether to print one JSON object at the end, and nothing else.
     """
 
@@ -26,7 +26,7 @@ class Report:
         self._shows = sys.stderr.isatty()
         self._numbers: dict[str, Any] = {"executions": 0, "seconds": 0.0, "kinds": 0}
         self.findings: list[Event] = []
-        if not as_json:
+        if not as_json and "engine" in heading:
             facts = ", ".join(f"{key} {value}" for key, value in heading.items())
             click.echo(f"fuzzing: {facts}; stop with Ctrl-C", err=True)
 
@@ -45,7 +45,8 @@ class Report:
     def end(self, *, stopped: bool = False) -> None:
         """Show what came of it in all."""
         if self._as_json:
-            result = {**self._heading, **self._numbers, "stopped": stopped, "findings": self.findings}
+            numbers = {} if "files" in self._heading else {**self._numbers, "stopped": stopped}
+            result = {**self._heading, **numbers, "findings": self.findings}
             click.echo(json.dumps(result, indent=2))
             return
         self._progress(clear=True)
@@ -55,6 +56,9 @@ class Report:
 
     def _line(self) -> str:
         numbers = self._numbers
+        if "files" in self._heading:
+            files = self._heading["files"]
+            return f"{files:,} file{'s' * (files != 1)}"
         rate = numbers["executions"] / max(numbers["seconds"], 0.1)
         return (
             f"{numbers['executions']:,} executions, {numbers['seconds']:.0f} s, {rate:,.0f} a second, "
