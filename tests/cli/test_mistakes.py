@@ -47,7 +47,7 @@ def test_a_mistake_is_explained(arguments: tuple[str, ...], sentence: str) -> No
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [(), ("codecs",), ("inspect",)])
+@pytest.mark.parametrize("arguments", [(), ("codecs",), ("fuzz",), ("inspect",)])
 def test_help_gives_examples(arguments: tuple[str, ...]) -> None:
     result = run(*arguments, "--help")
     assert result.returncode == 0
