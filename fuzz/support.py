@@ -13,7 +13,7 @@ from random import Random
 
 HERE = Path(__file__).parent
 VECTORS = HERE.parent / "tests" / "vectors"
-_LONGEST = 8 * 1024
+_LONGEST = 4 * 1024
 _LONG = 20  # seconds after which an input counts as endless
 
 

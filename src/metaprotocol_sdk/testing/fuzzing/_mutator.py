@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from metaprotocol_sdk import Codec
 
-MOST = 8 * 1024
+MOST = 4 * 1024
 """Bytes of an input at most."""
 
 _REPAIRED = 0.6  # of the inputs get a length that is right, without which little behind the header is ever read
