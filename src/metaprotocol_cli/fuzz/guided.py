@@ -53,7 +53,7 @@ def _package(name: str) -> str:
 
 
 def _fuzz(session: Session, plan: Plan, folder: Path) -> None:
-    from metaprotocol_sdk.testing.fuzzing import MOST, Mutator
+    from metaprotocol_sdk.testing.fuzzing import MOST, Endless, Mutator
 
     seeds, tokens = session.material()
     for number, data in enumerate(seeds):
@@ -69,12 +69,15 @@ def _fuzz(session: Session, plan: Plan, folder: Path) -> None:
 
     def mutate(data: bytes, most: int, seed: int) -> bytes:
         random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
-        if random.random() < _OURS:
-            return mutator.mutated(data, random.choice(hunt.corpus or [data]), random)[:most]
-        return mutator.repaired(data, atheris.Mutate(data, most))[:most]
+        try:
+            if random.random() < _OURS:
+                return mutator.mutated(data, random.choice(hunt.corpus or [data]), random)[:most]
+            return mutator.repaired(data, atheris.Mutate(data, most))[:most]
+        except Endless:
+            return data  # the framing, which is asked for a length; a trial will say so
 
     # libFuzzer ends the process itself only where Python cannot: the process died, or hangs inside a call.
-    settings = {"seed": plan.seed or 1, "max_len": MOST, "timeout": 120, "rss_limit_mb": 0, "verbosity": 0}
+    settings = {"seed": plan.seed or 1, "max_len": MOST, "timeout": 600, "rss_limit_mb": 0, "verbosity": 0}
     arguments = [f"-{name}={value}" for name, value in settings.items()]
     arguments.append(f"-artifact_prefix={plan.crashes}{os.sep}")
     atheris.Setup([sys.argv[0], *arguments, str(folder)], one_input, custom_mutator=mutate)
