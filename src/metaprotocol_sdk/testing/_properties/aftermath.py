@@ -29,8 +29,10 @@ def _unreadable(subject: Subject, case: Case) -> list[tuple[Codec, Metadata]]:
     Tier.HOSTILE,
     suspicious,
     title="What is said of a damaged message is true, and its bytes can be shown",
-    why="Somebody will inspect just this message.",
-    fix="Give ProtocolError.metadata the whole message, and let spans() stop where the bytes cannot be read.",
+    why="A damaged message is the one that somebody will inspect. Wrong sizes and types in its metadata break the"
+    " tool that shows it.",
+    fix="Put only what was checked into the metadata that an error carries, and the whole message; let `spans()` "
+    "stop where the bytes cannot be read.",
 )
 def can_be_shown(subject: Subject, case: Case) -> object:
     codec, found = subject.connection(case), tried(subject, case)
@@ -52,7 +54,7 @@ def can_be_shown(subject: Subject, case: Case) -> object:
     suspicious,
     title="A message whose body cannot be read is forwarded as it came",
     why="The codec may be older than the protocol. What it cannot read, the server perhaps can.",
-    fix="Return metadata.message from encode when nothing is to be changed, whether there is an error or not.",
+    fix="Return `metadata.message` from encode when nothing is to be changed, whether there is an error or not.",
 )
 def can_be_forwarded(subject: Subject, case: Case) -> object:
     unreadable = _unreadable(subject, case)
@@ -69,7 +71,7 @@ def can_be_forwarded(subject: Subject, case: Case) -> object:
     suspicious,
     title="A message whose body cannot be read takes no mutation",
     why="A header written into bytes that nobody understands lands in the middle of something else.",
-    fix="Raise UnsupportedMutation if metadata.error is set.",
+    fix="Raise `UnsupportedMutation` if `metadata.error` is set.",
 )
 def cannot_be_changed(subject: Subject, case: Case) -> object:
     unreadable = _unreadable(subject, case)
@@ -88,7 +90,7 @@ def cannot_be_changed(subject: Subject, case: Case) -> object:
     suspicious,
     title="A damaged message is answered like any other: exactly when it expects a reply",
     why="The client that sent it waits, too.",
-    fix="Build replies from the fields that are always there, and use properties.get() for the others.",
+    fix="Build replies from the fields that are always there, and use `properties.get()` for the others.",
 )
 def can_be_answered(subject: Subject, case: Case) -> object:
     codec, found = subject.connection(case), tried(subject, case)
@@ -115,7 +117,8 @@ def can_be_answered(subject: Subject, case: Case) -> object:
     with_bad_bodies,
     title="A request with a sound header and a bad body keeps its id, and whether it expects a reply",
     why="Without them nobody can answer it: the client waits for its timeout.",
-    fix="Make the Metadata before reading the body, and attach it: error.metadata = metadata; raise",
+    fix="Make the `Metadata` before reading the body, and raise the error with it: `DecodeError(..., "
+    "metadata=metadata)`.",
 )
 def keeps_its_id(subject: Subject, case: Case) -> object:
     codec = subject.connection(case)

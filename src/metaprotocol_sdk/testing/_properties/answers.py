@@ -32,7 +32,7 @@ def _answered(subject: Subject, case: Case) -> tuple[Metadata, bytes] | None:
     claim=Capability.HEARTBEAT,
     title="The answer to a heartbeat is a heartbeat with its id that expects no answer",
     why="A client that does not recognise the answer closes a healthy connection; one that answers it is never quiet.",
-    fix="Return the protocol's own answer, with request.request_id.",
+    fix="Return the protocol's own answer, with `request.request_id`.",
 )
 def is_answered(subject: Subject, case: Case) -> object:
     pair = _answered(subject, case)
@@ -77,7 +77,7 @@ def is_answered_without_its_bytes(subject: Subject, case: Case) -> object:
     declared,
     title="Completing a response changes neither its bytes nor its id, nor its request",
     why="What `complete` fills in is for rules; the client gets the bytes that the server sent.",
-    fix="Set properties, operation or status in complete, and nothing else.",
+    fix="Set properties, operation or status in `complete`, and nothing else.",
 )
 def is_completed(subject: Subject, case: Case) -> object:
     if case.request is None:

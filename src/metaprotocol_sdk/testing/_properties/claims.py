@@ -28,7 +28,7 @@ _RESPONSES = {MessageType.RESPONSE, MessageType.ERROR}
     claim=Capability.REQUEST_MUTATION,
     title="A codec that claims to change requests sets a key and removes it, on one request at least",
     why="Rules that change headers are accepted for this codec, and do nothing.",
-    fix="Implement encode for requests, or do not claim REQUEST_MUTATION.",
+    fix="Implement encode for requests, or do not claim `REQUEST_MUTATION`.",
 )
 def changes_requests(subject: Subject, case: Case) -> object:
     return _changes(subject, _REQUESTS)
@@ -41,7 +41,7 @@ def changes_requests(subject: Subject, case: Case) -> object:
     claim=Capability.RESPONSE_MUTATION,
     title="A codec that claims to change responses sets a key and removes it, on one response at least",
     why="Rules that change headers are accepted for this codec, and do nothing.",
-    fix="Implement encode for responses, or do not claim RESPONSE_MUTATION.",
+    fix="Implement encode for responses, or do not claim `RESPONSE_MUTATION`.",
 )
 def changes_responses(subject: Subject, case: Case) -> object:
     return _changes(subject, _RESPONSES)
@@ -77,7 +77,7 @@ def _changes(subject: Subject, kinds: set[MessageType]) -> object:
     claim=Capability.HEARTBEAT,
     title="A codec that claims heartbeats answers one at least",
     why="An idle connection whose heartbeats nobody answers is closed by the client.",
-    fix="Implement heartbeat_reply, or do not claim HEARTBEAT.",
+    fix="Implement `heartbeat_reply`, or do not claim `HEARTBEAT`.",
 )
 def answers_heartbeats(subject: Subject, case: Case) -> None:
     for _, codec, metadata in _decoded(subject):
@@ -119,8 +119,8 @@ def claims_what_it_can(subject: Subject, case: Case) -> object:
     once,
     level=Level.RECOMMENDED,
     title="The codec can answer requests with an error",
-    why="Without on_error a client waits for its timeout when no route matches or no host is healthy.",
-    fix="Implement on_error.",
+    why="Without `on_error` a client waits for its timeout when no route matches or no host is healthy.",
+    fix="Implement `on_error`.",
 )
 def answers_requests(subject: Subject, case: Case) -> object:
     if not any(metadata.expects_reply for _, _, metadata in _decoded(subject)):

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     pairs,
     title="Connections share nothing",
     why="What one client sends must not change what another one's bytes mean.",
-    fix="Return a new scanner from framing.scanner and, if the codec keeps state, a new object from for_connection; "
-    "no mutable default, no attribute of the class.",
+    fix="Return a new scanner from `framing.scanner` and, if the codec keeps state, a new object from "
+    "`for_connection`; no mutable default, no attribute of the class.",
 )
 def share_nothing(subject: Subject, case: Case) -> None:
     codec = subject.make()
@@ -57,7 +57,8 @@ def share_nothing(subject: Subject, case: Case) -> None:
     declared,
     title="A connection does not know what was asked on another one",
     why="Each client counts its ids for itself. Two ask with the same id, and one is told about the other's request.",
-    fix="Keep what for_connection's object remembers in an attribute that __init__ makes, not in a default or a class.",
+    fix="Keep what the object of `for_connection` remembers in an attribute that `__init__` makes, not in a "
+    "default or a class.",
 )
 def forgets_other_connections(subject: Subject, case: Case) -> object:
     """Decode a response with an id that was asked for on another connection, and one with an id that nobody used."""
@@ -101,7 +102,8 @@ def _open(codec: Codec, case: Case) -> Codec:
     Tier.STREAM,
     once,
     title="Whatever happens on connections, each message comes out with its last byte, and as it was sent",
-    why="The other properties try one thing at a time; a proxy has thousands of connections.",
+    why="The other properties try one thing at a time; a proxy has thousands of connections, on which everything "
+    "happens in any order.",
     fix="Replay the steps that are shown, and look at what the codec or its scanner holds on to between them.",
 )
 def survives_any_history(subject: Subject, case: Case) -> object:

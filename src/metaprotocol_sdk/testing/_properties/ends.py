@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     truncated,
     title="A message that is not whole does not come out, and the end of the stream says so",
     why="A connection that breaks in the middle of a message must not deliver half of it.",
-    fix="Let the scanner return -1 until the last byte is there.",
+    fix="Let the scanner return -1 until the last byte is there; check what the length field counts.",
 )
 def waits_for_the_rest(subject: Subject, case: Case) -> None:
     found = outcome(subject.connection(case), [case.data], case.direction)
@@ -36,7 +36,7 @@ def waits_for_the_rest(subject: Subject, case: Case) -> None:
     "MP-FRAMING-004",
     Tier.STREAM,
     truncated,
-    title="The scanner never says that more is missing than is",
+    title="The scanner never asks for more bytes than are missing",
     why="Whoever waits for that many bytes waits for ever: the peer has sent all it had.",
     fix="Let `needed` be a lower bound; 1 is always right.",
 )
@@ -51,7 +51,7 @@ def needs_no_more_than_is_missing(subject: Subject, case: Case) -> None:
     "MP-FRAMING-005",
     Tier.STREAM,
     coalesced,
-    title="The scanner looks only at bytes that it was not shown before",
+    title="The scanner looks at no byte before `start`",
     why="The bytes before `start` belong to a message that is gone; a scanner that reads them finds its end again.",
     fix="Search from `start`, and keep what is needed of earlier calls in the scanner.",
 )

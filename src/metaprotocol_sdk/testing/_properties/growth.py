@@ -74,7 +74,7 @@ def _decoding(subject: Subject, make: Callable[[int], Case | None]) -> Callable[
     "MP-COST-001",
     Tier.COST,
     whole_messages,
-    title="A message that comes byte by byte costs a scanner the same for each byte",
+    title="A message that comes byte by byte costs the scanner the same for each byte",
     why="A client that sends slowly must not make the proxy search all that it has sent again with every byte.",
     fix="Remember how far the search has come.",
 )
@@ -178,7 +178,8 @@ def check_seconds(what: str, work: Callable[[int], Callable[[], object] | None])
     Tier.COST,
     few_repeated_parts,
     title="Reading a large message takes processor time in proportion to its bytes",
-    why="Work inside one call (a copy, a search, a regular expression) is not seen in opcodes, and costs the same.",
+    why="One call can hide the work (a copy, a search, a regular expression): it is one step of the program, and "
+    "takes the time all the same.",
     fix="Pass offsets around instead of slices of the rest, and give regular expressions possessive quantifiers.",
 )
 def decodes_fast_enough(subject: Subject, case: Case) -> object:

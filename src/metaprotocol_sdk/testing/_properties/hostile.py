@@ -24,7 +24,7 @@ _WHY += "nobody: it ends the worker, or the connection of everyone who shares it
     noise,
     title="Any bytes give messages or a ProtocolError",
     why=_WHY,
-    fix="Check each offset against the end before reading, and raise DecodeError with the offset.",
+    fix="Check each offset against the end before reading, and raise `DecodeError` with the offset.",
 )
 def survives_noise(subject: Subject, case: Case) -> None:
     outcome(subject.connection(case), case.pieces, case.direction)
@@ -48,7 +48,7 @@ def survives_numbers(subject: Subject, case: Case) -> None:
     flips,
     title="Any byte in any place gives messages or a ProtocolError",
     why=_WHY,
-    fix="Have an answer for every value of a type code, a flag and a status: raise DecodeError for the unknown ones.",
+    fix="Have an answer for every value of a type code, a flag and a status: raise `DecodeError` for the unknown ones.",
 )
 def survives_bytes(subject: Subject, case: Case) -> None:
     outcome(subject.connection(case), [case.data], case.direction)

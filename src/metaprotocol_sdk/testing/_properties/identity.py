@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     title="Encoding without a change returns the very bytes that were decoded",
     why="Most messages pass a mesh unchanged. One that is built anew loses what the codec does not know: padding, "
     "unknown fields, unusual encodings; peers then see requests that nobody sent.",
-    fix="Begin encode with: if not mutation and request_id is None: return metadata.message",
+    fix="Begin encode with `if not mutation and request_id is None: return metadata.message`.",
 )
 def keeps_the_bytes(subject: Subject, case: Case) -> object:
     codec, metadata = subject.receive(case)
@@ -63,7 +63,7 @@ def keeps_the_bytes_with_the_same_id(subject: Subject, case: Case) -> object:
     changes,
     title="Encoding changes neither of its arguments, and does the same again",
     why="A retry or a mirror encodes the same metadata a second time, with the same mutation.",
-    fix="Copy what is to be changed: dict(metadata.properties), dict(mutation).",
+    fix="Copy what is to be changed: `dict(metadata.properties)`, `dict(mutation)`.",
 )
 def leaves_its_arguments(subject: Subject, case: Case) -> object:
     codec, metadata = subject.receive(case)

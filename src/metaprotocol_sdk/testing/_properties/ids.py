@@ -60,7 +60,7 @@ def is_renumbered(subject: Subject, case: Case) -> object:
     with_impossible_ids,
     title="An id that a message cannot hold is refused",
     why="An id that wraps around belongs to another request.",
-    fix="Raise EncodeError unless 0 <= request_id <= self.max_request_id.",
+    fix="Raise `EncodeError` unless `0 <= request_id <= self.max_request_id`.",
 )
 def refuses_ids(subject: Subject, case: Case) -> object:
     codec, metadata = subject.receive(case)
@@ -80,8 +80,9 @@ def refuses_ids(subject: Subject, case: Case) -> object:
     Tier.MESSAGE,
     once,
     title="Where ids pair answers with requests, requests and answers can be renumbered",
-    why="Without it a mesh needs one upstream connection for each client.",
-    fix="Write request_id in encode; or set correlation to FIFO or NONE if the protocol has no ids.",
+    why="Where clients share an upstream connection, two of them use the same id, and the proxy must give each "
+    "request one of its own.",
+    fix="Write `request_id` in encode; or set `correlation` to FIFO or NONE if the protocol has no ids.",
 )
 def can_be_renumbered(subject: Subject, case: Case) -> object:
     if subject.codec.correlation is not Correlation.ID or not subject.samples:

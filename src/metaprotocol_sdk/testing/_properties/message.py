@@ -51,9 +51,11 @@ def decodes(subject: Subject, case: Case) -> None:
     "MP-MESSAGE-002",
     Tier.MESSAGE,
     messages,
-    title="The metadata is about the message that was given, and of the right types",
-    why="Rules, statistics and traces read these fields without asking; a None among the properties breaks a rule.",
-    fix="Pass the message on as it came, and leave properties out rather than setting them to None.",
+    title="The metadata describes the message that was given, with values of the right types and sizes",
+    why="Rules, statistics and traces read these fields without asking. A None among the properties breaks a "
+    "rule; a header that is longer than its message makes every change lose bytes.",
+    fix="Pass the message on as it came, check a size from the wire against `len(message)` before using it, and "
+    "leave properties out rather than setting them to None.",
 )
 def describes_the_message(subject: Subject, case: Case) -> object:
     metadata = decoded(subject.connection(case), case.data, case.direction)
@@ -68,10 +70,10 @@ def describes_the_message(subject: Subject, case: Case) -> object:
     "MP-MESSAGE-003",
     Tier.MESSAGE,
     messages,
-    title="Whether a message expects a reply agrees with its type",
+    title="The type of a message agrees with its status, and with whether it expects a reply",
     why="A one-way request that seems to expect a reply waits in the proxy's table until it times out; an answer that "
     "seems to expect one is answered, and the peers talk for ever.",
-    fix="Set expects_reply on requests and heartbeat questions only, and a status other than OK on answers only.",
+    fix="Set `expects_reply` on requests and heartbeat questions only, and a status other than OK on answers only.",
 )
 def agrees_with_its_type(subject: Subject, case: Case) -> object:
     metadata = subject.receive(case)[1]
@@ -93,7 +95,7 @@ def agrees_with_its_type(subject: Subject, case: Case) -> object:
     messages,
     title="The same bytes decode to the same metadata, and to one of its own",
     why="Retries and mirrors decode again; what one of them changes in its metadata must not show in the other.",
-    fix="Make a new Metadata with a new dict of properties in every call, and keep nothing on the codec.",
+    fix="Make a new `Metadata` with a new dict of properties in every call, and keep nothing on the codec.",
 )
 def decodes_again(subject: Subject, case: Case) -> object:
     codec, first = subject.receive(case)
@@ -140,9 +142,9 @@ def gaps(spans: Sequence[Span], size: int) -> str:
     "MP-MESSAGE-006",
     Tier.MESSAGE,
     once,
-    title="Each kind of message that the codec claims is among the good ones",
+    title="Each kind of message that the codec claims is among the valid ones that it is tried on",
     why="A capability that was never tried is a promise, not a fact.",
-    fix="Give examples() a one-way message, a heartbeat or the messages of a stream; or claim less.",
+    fix="Give `examples()` a one-way message, a heartbeat or the messages of a stream; or claim less.",
 )
 def shows_what_it_claims(subject: Subject, case: Case) -> object:
     claimed = subject.codec.capabilities & _KINDS.keys()

@@ -57,8 +57,8 @@ def check_properties(case: Case, metadata: Metadata) -> None:
     changes,
     title="A key names a property: what was set is read back, what was removed is gone, or the change is refused",
     why="A change that is dropped in silence sends canary traffic to production, or a token nowhere.",
-    fix="Write the key where decode reads the property from, or raise UnsupportedMutation. A field of the protocol is "
-    "no header: refuse its name.",
+    fix="Write the key where decode reads the property from, or raise `UnsupportedMutation`. A field of the "
+    "protocol is no header: refuse its name.",
 )
 def is_read_back(subject: Subject, case: Case) -> object:
     codec, metadata = subject.receive(case)
@@ -121,7 +121,7 @@ def keeps_other_properties(subject: Subject, case: Case) -> object:
     new_keys,
     title="A mutation that changes the header leaves the body",
     why="The body is the caller's business data.",
-    fix="Append metadata.message[metadata.header_size:] to the new header.",
+    fix="Append `metadata.message[metadata.header_size :]` to the new header.",
 )
 def keeps_the_body(subject: Subject, case: Case) -> object:
     codec, metadata = subject.receive(case)
@@ -160,7 +160,7 @@ def is_idempotent(subject: Subject, case: Case) -> object:
     "MP-MUTATION-006",
     Tier.CHANGE,
     empty_changes,
-    title="A change to what already is keeps the very bytes",
+    title="To set a key to the value that it has, or to remove one that is not there, keeps the very bytes",
     why="A rule that sets what the client sends anyway should cost nothing and break no signature.",
     fix="Skip keys whose value is the wanted one, and removals of keys that are not there.",
 )

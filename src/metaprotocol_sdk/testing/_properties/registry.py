@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     once,
     title="The codec can be made without options, and frames both directions",
     why="A mesh makes the codec from its name alone, which is part of a port's name.",
-    fix="Give every option of __init__ a default, and let framing.scanner return a Scanner for each Direction.",
+    fix="Give every option of `__init__` a default, and let `framing.scanner` return a `Scanner` for each `Direction`.",
 )
 def is_made(subject: Subject, case: Case) -> None:
     codec = subject.make()
@@ -41,7 +41,7 @@ def is_made(subject: Subject, case: Case) -> None:
     "MP-REGISTRY-002",
     Tier.REGISTRY,
     once,
-    title="What the class says about itself is of the right kind",
+    title="The attributes of the class have the right types and values",
     why="Proxies read these attributes when they start; a wrong one fails on the first request instead.",
     fix="Look at the attribute that the diagnosis names: Codec's documentation says what it holds.",
 )
@@ -68,8 +68,8 @@ _SOUND: dict[str, Callable[[Any], bool]] = {
     Tier.REGISTRY,
     once,
     title="There are messages to try the codec on",
-    why="Nearly every property needs a good message to begin with; without one, passing means nothing.",
-    fix="Return some valid messages of each kind from examples(), or give the kit vectors or a strategy.",
+    why="Nearly every property needs a valid message to begin with; without one, passing means nothing.",
+    fix="Return some valid messages of each kind from `examples()`, or give the kit vectors or a strategy.",
 )
 def gives_messages(subject: Subject, case: Case) -> None:
     examples = list(subject.make().examples())
@@ -87,7 +87,7 @@ def gives_messages(subject: Subject, case: Case) -> None:
     level=Level.RECOMMENDED,
     title="The repr names the class",
     why="Logs and error reports show the codec; an object at an address helps nobody.",
-    fix="Keep Codec's own __repr__, which shows the options too.",
+    fix="Keep the `__repr__` of `Codec`, which shows the options too.",
 )
 def has_a_repr(subject: Subject, case: Case) -> None:
     codec = subject.make()
@@ -103,7 +103,7 @@ def has_a_repr(subject: Subject, case: Case) -> None:
     level=Level.RECOMMENDED,
     title="The codec can be copied",
     why="Engines with several workers give each one a copy; a codec that holds a lock or a file cannot be given away.",
-    fix="Hold options and limits only, and open nothing in __init__.",
+    fix="Hold options and limits only, and open nothing in `__init__`.",
 )
 def can_be_copied(subject: Subject, case: Case) -> None:
     try:
@@ -120,7 +120,7 @@ def can_be_copied(subject: Subject, case: Case) -> None:
     once,
     title="An optional method that is overridden takes the contract's arguments",
     why="A proxy calls these methods by position, long after start-up.",
-    fix="Give the method the parameters that Codec's has.",
+    fix="Give the method the parameters that the one of `Codec` has.",
 )
 def takes_the_arguments(subject: Subject, case: Case) -> object:
     codec = type(subject.make())

@@ -41,7 +41,7 @@ def allocates_what_is_there(subject: Subject, case: Case) -> None:
     title="Values inside values, as deep as they fit, give messages or a ProtocolError",
     why="A megabyte of opening brackets ends a recursive reader: with a RecursionError that nobody catches, or "
     "with the process.",
-    fix="Skip with a loop and a count of what is open; where something is built, raise LimitExceeded at max_depth.",
+    fix="Skip with a loop and a count of what is open; where something is built, raise `LimitExceeded` at `max_depth`.",
 )
 def does_not_recurse(subject: Subject, case: Case) -> None:
     codec = subject.connection(case)
@@ -63,7 +63,7 @@ def does_not_recurse(subject: Subject, case: Case) -> None:
     level=Level.RECOMMENDED,
     title="An error says what is wrong in a few words, whatever the size of the message",
     why="Errors go into logs. One that quotes the message fills a disk with what the peer chose, secrets included.",
-    fix="Quote at most some dozen characters of what came off the wire: value[:80].",
+    fix="Quote at most some dozen characters of what came off the wire: `value[:80]`.",
 )
 def keeps_errors_short(subject: Subject, case: Case) -> object:
     found = tried(subject, case)

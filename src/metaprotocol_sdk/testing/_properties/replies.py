@@ -75,7 +75,7 @@ def reply_to(subject: Subject, case: Case) -> tuple[Metadata, Metadata] | None:
     title="Every request that expects a reply gets one for every reason, and no other message does",
     why="A client that gets nothing waits for its timeout; one that gets an answer to a one-way request is out of step "
     "for the rest of the connection.",
-    fix='Return b"" exactly when request.expects_reply is false, and have a number for every ErrorType.',
+    fix='Return `b""` exactly when `request.expects_reply` is false, and have a number for every `ErrorType`.',
 )
 def is_given(subject: Subject, case: Case) -> object:
     pair = asked(subject, case)
@@ -127,7 +127,7 @@ def check_failure(reply: Metadata) -> None:
     errors,
     title="An error reply carries the id of its request",
     why="With another id the reply ends somebody else's request, and the one that failed waits for ever.",
-    fix="Write request.request_id into the reply.",
+    fix="Write `request.request_id` into the reply.",
 )
 def carries_the_id(subject: Subject, case: Case) -> object:
     pair = reply_to(subject, case)
@@ -172,7 +172,7 @@ def needs_no_message(subject: Subject, case: Case) -> object:
     awkward_errors,
     title="Any text can be reported",
     why="The text often quotes what a peer sent. An error while reporting an error takes the worker with it.",
-    fix='Encode with "backslashreplace", and shorten what the field cannot hold.',
+    fix="Encode with `backslashreplace`, and shorten what the field cannot hold.",
 )
 def reports_any_text(subject: Subject, case: Case) -> object:
     pair = asked(subject, case)
@@ -197,7 +197,7 @@ def reports_any_text(subject: Subject, case: Case) -> object:
     title="A code that is asked for is in the reply, or refused, and never makes it a success",
     why="Fault injection asks for a number of the protocol; the number for success would make a client read an error's "
     "text as a result.",
-    fix="Raise EncodeError for a code that does not fit its field, and for the one that means success.",
+    fix="Raise `EncodeError` for a code that does not fit its field, and for the one that means success.",
 )
 def carries_the_code(subject: Subject, case: Case) -> object:
     pair = asked(subject, case)
@@ -239,7 +239,7 @@ def tells_reasons_apart(subject: Subject, case: Case) -> object:
     errors,
     title="An error reply repeats what responses of this protocol repeat from their requests",
     why="Clients compare it: a Thrift client drops a reply with another method's name.",
-    fix="Write the properties that echoed_properties names into the reply.",
+    fix="Write the properties that `echoed_properties` names into the reply.",
 )
 def repeats_what_responses_repeat(subject: Subject, case: Case) -> object:
     pair = reply_to(subject, case)
@@ -260,9 +260,9 @@ def repeats_what_responses_repeat(subject: Subject, case: Case) -> object:
     "MP-REPLY-009",
     Tier.CHANGE,
     errors,
-    title="Nobody answers a reply",
+    title="An error reply expects no reply itself",
     why="Two proxies that answer each other's replies do so for ever.",
-    fix="Leave expects_reply false on answers.",
+    fix="Leave `expects_reply` false on answers.",
 )
 def is_not_answered(subject: Subject, case: Case) -> object:
     pair = reply_to(subject, case)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     title="Any text is carried as it is, or refused",
     why="A line feed, a NUL or one character too many in a value becomes a second header, cuts the value, or kills the "
     "worker; and values come from clients.",
-    fix="Encode with surrogateescape, check the size against its length field, and raise UnsupportedMutation for what "
-    "would be read back as something else.",
+    fix="Encode with `surrogateescape`, check the size against its length field, and raise `UnsupportedMutation` "
+    "for what would be read back as something else.",
 )
 def is_carried_or_refused(subject: Subject, case: Case) -> object:
     codec, metadata = subject.receive(case)

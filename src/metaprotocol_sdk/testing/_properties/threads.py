@@ -32,8 +32,8 @@ _PATIENCE = 0.2  # seconds for the other thread, which may wait for a lock that 
     title="Threads may use one codec object at the same time",
     why="One codec serves all connections of a process. What a call keeps on the codec, the call of another thread "
     "overwrites, and one client gets what belongs to another. It happens once in a million calls.",
-    fix="Keep everything in local variables and in the Metadata; move what a connection must remember to the object "
-    "that for_connection returns.",
+    fix="Keep everything in local variables and in the `Metadata`; move what a connection must remember to the "
+    "object that `for_connection` returns.",
 )
 def is_shared(subject: Subject, case: Case) -> object:
     """At each line of the work on one message, another thread does all of its work on another message."""
