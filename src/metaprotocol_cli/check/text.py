@@ -49,6 +49,8 @@ class Table:
         """Print what was found."""
         if self._shows:
             click.echo("\r\x1b[K", nl=False, err=True)
+        if result.verdict is Verdict.NOT_RUN:
+            return  # told in one line at the end
         found = result.property
         verdict = str(result.verdict)
         if result.verdict is Verdict.FAILS and not result.is_bad(strict=self._strict):
@@ -60,7 +62,10 @@ class Table:
             click.echo(click.style(f"{'':<19} {printable(result.diagnosis, 300)}", fg=color))
 
     def end(self, report: Report) -> None:
-        """Print each failure in full, and what was found in all."""
+        """Print what was not tried, each failure in full, and what was found in all."""
+        reasons = Counter(result.diagnosis for result in report.results if result.verdict is Verdict.NOT_RUN)
+        for reason, count in reasons.items():
+            click.echo(f"{count} more {'was' if count == 1 else 'were'} not tried: {reason}")
         for result in report.results:
             if result.verdict in (Verdict.FAILS, Verdict.HOLDS_AGAIN):
                 click.echo(f"\n{explain(report.subject, result)}")

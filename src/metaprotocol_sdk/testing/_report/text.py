@@ -30,7 +30,8 @@ def explain(subject: Subject, result: Result) -> str:
         return "\n".join(lines)
     lines += ["", *_paragraph("why it matters", found.why), *_paragraph("how to fix it", found.fix)]
     if result.case is not None:
-        lines += ["", *(f"  {line}" for line in picture(subject, result.case))]
+        shown = [f"  {line}" for line in picture(subject, result.case)]
+        lines += ["", *shown] if shown else []
         lines += ["", "  a regression test to paste:", ""]
         lines += [f"    {line}".rstrip() for line in regression_test(subject, result).splitlines()]
     return "\n".join(lines)
