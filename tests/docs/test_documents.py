@@ -3,13 +3,17 @@
 In README.md, CONTRIBUTING.md, SECURITY.md and docs/ every fenced block names its language, and:
 
 * `python` blocks are run in the order of the document, in one namespace. One that begins with `>>>` is a doctest.
-* In `console` blocks the commands `$ metaprotocol ...`, and those that pipe into it, are run from the root of the
-  repository, and what the block shows under them is compared with what they print, on either stream. A line `...`
-  stands for any lines. `$ echo $?` shows the exit status, which is otherwise 0. A line that ends with a backslash goes
-  on in the next one. Other commands are not run.
+* A `python` block whose first line is a comment such as `# courier.py` is not run but saved under that name, in a
+  folder of the document's own. A `diff` block changes a saved file: its first line is `--- courier.py`, and its lines
+  that begin with a blank or a minus must be in the file just once.
+* In `console` blocks the commands `$ metaprotocol ...` and `$ pytest ...`, and those that pipe into them, are run from
+  the root of the repository, or once the document has saved a file from its folder. What the block shows under them is
+  compared with what they print, on either stream. A line `...` stands for any lines. `$ echo $?` shows the exit status,
+  which is otherwise 0. A line that ends with a backslash goes on in the next one. Other commands are not run.
 * `no-run` behind the language exempts a block. Without it a `python` or `console` block that runs nothing is an error.
 """
 
+import inspect
 import os
 import re
 import subprocess
@@ -21,16 +25,19 @@ from sybil import Document, Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 import metaprotocol_sdk
+from metaprotocol_sdk import testing
+from metaprotocol_sdk.testing import strategies
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
     *sorted(ROOT.glob("[A-Z]*.md")),
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts),
 ]
-RUN = {"python", "console"}
+RUN = {"python", "console", "diff"}
 SHOWN = {"ini", "json", "make", "text", "toml", "yaml"}
 FENCE = re.compile(r"^ *(?P<marks>`{3,}|~{3,})(?P<info>[^`\n]*)$", re.MULTILINE)
-OURS = re.compile(r"(?:^|\| *)metaprotocol(?: |$)")
+OURS = re.compile(r"(?:^|\| *)(?:metaprotocol|pytest)(?: |$)")
+FILE = re.compile(r"# ([a-z_]+\.py)\n")
 
 
 def check_console(example: Example) -> str | None:
@@ -41,7 +48,7 @@ def check_console(example: Example) -> str | None:
         elif OURS.search(command):
             if status:
                 return f"The command before `{command}` failed with status {status}."
-            found, status = run(command)
+            found, status = run(command, example.namespace.get("folder", ROOT))
             ran += 1
         else:
             continue
@@ -61,7 +68,7 @@ def commands(block: str) -> list[tuple[str, str]]:
     return found
 
 
-def run(command: str) -> tuple[str, int]:
+def run(command: str, folder: Path) -> tuple[str, int]:
     environment = os.environ | {
         "PATH": sysconfig.get_path("scripts") + os.pathsep + os.environ["PATH"],
         "COLUMNS": "100",
@@ -71,7 +78,7 @@ def run(command: str) -> tuple[str, int]:
     }
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
-        cwd=ROOT,
+        cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -90,16 +97,37 @@ def matches(expected: str, found: str) -> bool:
     return re.fullmatch(pattern, "".join(f"{line.rstrip()}\n" for line in found.rstrip().splitlines())) is not None
 
 
+def apply_diff(example: Example) -> None:
+    name, _, lines = example.parsed.partition("\n")
+    path = example.namespace["folder"] / name.removeprefix("--- ")
+    old, new = (
+        "".join(f"{line[1:]}\n" for line in lines.splitlines() if line[:1] not in (other, "")) for other in "+-"
+    )
+    text = path.read_text("utf-8")
+    assert text.count(old) == 1, f"{path.name} has these lines {text.count(old)} times:\n{old}"
+    path.write_text(text.replace(old, new), "utf-8")
+
+
 def parse(path: Path) -> Document:
-    return Sybil(parsers=[PythonCodeBlockParser(), CodeBlockParser("console", check_console)]).parse(path)
+    others = [CodeBlockParser("console", check_console), CodeBlockParser("diff", apply_diff)]
+    return Sybil(parsers=[PythonCodeBlockParser(), *others]).parse(path)
+
+
+def evaluate(document: Document, folder: Path) -> None:
+    """Run a document, and save its files into a folder."""
+    document.namespace["__name__"] = "__main__"
+    for example in document.examples():
+        named = FILE.match(str(example.parsed))
+        if named is None:
+            example.evaluate()
+            continue
+        document.namespace["folder"] = folder
+        (folder / named[1]).write_text(example.parsed.partition("\n")[2].lstrip("\n"), "utf-8")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_the_code_in_a_document_runs(path: Path) -> None:
-    document = parse(path)
-    document.namespace["__name__"] = "__main__"
-    for example in document.examples():
-        example.evaluate()
+def test_the_code_in_a_document_runs(path: Path, tmp_path: Path) -> None:
+    evaluate(parse(path), tmp_path)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -176,7 +204,32 @@ def test_three_dots_stand_for_any_lines(expected: str, found: str, same: bool) -
     assert matches(expected, found) is same
 
 
+@pytest.mark.parametrize("change", ["-one\n+two\n", " # first\n-one\n+two\n+three\n"])
+def test_a_saved_file_is_changed_and_its_folder_is_where_commands_run(tmp_path: Path, change: str) -> None:
+    text = f"```python\n# toy.py\n# first\none\n```\n\n```diff\n--- toy.py\n{change}```\n\n"
+    command = "$ cat toy.py | metaprotocol inspect --codec awesomerpc --format raw -\n...\n$ echo $?\n1\n"
+    evaluate(document_of(tmp_path, f"{text}```console\n{command}```\n"), tmp_path)
+    assert (tmp_path / "toy.py").read_text("utf-8").startswith("# first\ntwo\n")
+
+
+@pytest.mark.parametrize("line", ["-three", "-one"])
+def test_a_change_that_does_not_fit_one_place_is_an_error(tmp_path: Path, line: str) -> None:
+    text = f"```python\n# toy.py\none\none\n```\n\n```diff\n--- toy.py\n{line}\n```\n"
+    with pytest.raises(AssertionError, match=r"toy\.py has these lines"):
+        evaluate(document_of(tmp_path, text), tmp_path)
+
+
+def documented(pattern: str) -> list[str]:
+    pages = "".join(path.read_text("utf-8") for path in (ROOT / "docs" / "reference").glob(pattern))
+    return re.findall(r"^\.\. auto\w+:: (\w+)$", pages, re.MULTILINE)
+
+
 def test_the_reference_has_every_public_name() -> None:
-    pages = "".join(path.read_text("utf-8") for path in (ROOT / "docs" / "reference").glob("*.md"))
-    documented = re.findall(r"^\.\. auto\w+:: (\w+)$", pages, re.MULTILINE)
-    assert sorted(documented) == sorted(metaprotocol_sdk.__all__)
+    assert sorted(documented("[!t]*.md")) == sorted(metaprotocol_sdk.__all__)
+
+
+def test_the_reference_of_the_kit_has_every_public_name() -> None:
+    functions = inspect.getmembers(strategies, inspect.isfunction)
+    public = [name for name, function in functions if function.__module__ == strategies.__name__ and name[0] != "_"]
+    assert sorted(documented("testing.md")) == sorted(testing.__all__)
+    assert sorted(documented("testing-strategies.md")) == sorted(public)

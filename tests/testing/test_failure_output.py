@@ -82,6 +82,16 @@ def test_a_case_that_fails_is_raised_with_its_diagnosis() -> None:
         replay("MP-MUTATION-001", DropsTheMutation, Case(message, mutation={"a": "1"}))
 
 
+def test_a_case_that_fails_shows_the_line_of_the_test_and_nothing_of_the_kit() -> None:
+    message = bytes.fromhex("415201020000000300000012000900000000")
+    with pytest.raises(Violation) as caught:
+        replay("MP-MUTATION-001", DropsTheMutation, Case(message, mutation={"a": "1"}))
+    assert [frame.name for frame in caught.traceback] == [
+        "test_a_case_that_fails_shows_the_line_of_the_test_and_nothing_of_the_kit",
+        "replay",  # which pytest hides
+    ]
+
+
 @pytest.mark.parametrize(
     "case",
     [

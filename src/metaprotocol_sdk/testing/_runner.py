@@ -129,7 +129,11 @@ def replay(id: str, codec: type[Codec] | Callable[[], Codec], case: Case) -> Non
     """
     __tracebackhide__ = True
     (found,) = properties([id])
-    _Tally(Subject(codec, effort=DEFAULT), found).replay(case)
+    try:
+        _Tally(Subject(codec, effort=DEFAULT), found).replay(case)
+    except Violation as violation:
+        # The kit's own frames would bury the line; what the codec raised is the cause, with all of its frames.
+        raise violation.with_traceback(None) from violation.__cause__
 
 
 class _Tally:

@@ -18,6 +18,8 @@ class Violation(AssertionError):
         case: A clearer case than the one that was checked, or None.
     """
 
+    __module__ = "metaprotocol_sdk.testing"  # how it is shown, and imported
+
     def __init__(self, diagnosis: str, case: Case | None = None) -> None:
         super().__init__(diagnosis)
         self.diagnosis = diagnosis
