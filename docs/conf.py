@@ -30,6 +30,9 @@ nitpick_ignore_regex = [
     ("py:.*", r"(bool|bytearray|bytes|dict|frozenset|int|list|memoryview|object|str|tuple|type|Ellipsis)"),
     # The same for construct.
     ("py:.*", r"construct\..*"),
+    # And for hypothesis, and for what the kit keeps to itself.
+    ("py:.*", r"(hypothesis\.strategies\.|st\.)?SearchStrategy|hypothesis\..*"),
+    ("py:.*", r"(pathlib\.)?Path|Message|Source"),
 ]
 
 myst_enable_extensions = ["deflist", "fieldlist"]
@@ -102,11 +105,11 @@ def _resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: no
     """Find what is documented under its public name, or, for a field without an entry of its own, its class."""
     if node.get("refdomain") != "py":
         return None
-    target = re.sub(rf"^{_PACKAGE}\.(_\w+\.)?", "", node["reftarget"])
+    target = re.sub(rf"^{_PACKAGE}\.(testing\.)?(_\w+\.)*", "", node["reftarget"])
     domain = env.domains.python_domain
-    for name in (target, target.rpartition(".")[0]):
-        full = f"{_PACKAGE}.{name}"
-        if name and full in domain.objects:
+    names = [name for name in (target, target.rpartition(".")[0]) if name]
+    for full in [f"{package}.{name}" for name in names for package in (_PACKAGE, f"{_PACKAGE}.testing")]:
+        if full in domain.objects:
             return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", full, node, content)
     return None
 

@@ -221,7 +221,7 @@ def test_a_change_that_does_not_fit_one_place_is_an_error(tmp_path: Path, line: 
 
 def documented(pattern: str) -> list[str]:
     pages = "".join(path.read_text("utf-8") for path in (ROOT / "docs" / "reference").glob(pattern))
-    return re.findall(r"^\.\. auto\w+:: (\w+)$", pages, re.MULTILINE)
+    return re.findall(r"^\.\. (?:auto\w+|data):: (\w+)$", pages, re.MULTILINE)
 
 
 def test_the_reference_has_every_public_name() -> None:

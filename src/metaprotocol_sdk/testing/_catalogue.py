@@ -136,7 +136,7 @@ def catalogue() -> tuple[Property, ...]:
 
 
 def properties(only: Iterable[str] = ()) -> tuple[Property, ...]:
-    """Return the properties that match one of the patterns, such as "MP-STREAM-*"; all of them without patterns.
+    """Return the properties that match one of the patterns, such as `MP-STREAM-*`; all of them without patterns.
 
     Raises:
         ValueError: A pattern matches no property.

@@ -35,7 +35,7 @@ def check(
 
     Args:
         subject: The codec under test.
-        only: Patterns of ids, such as "MP-STREAM-*"; none means all properties.
+        only: Patterns of ids, such as `MP-STREAM-*`; none means all properties.
         deviations: By id, why a property does not hold and need not.
         stop: Whether to leave out what builds on a required property that failed.
         begin: Called before each property.

@@ -21,7 +21,7 @@ def read_vectors(make: Callable[[], Codec], pattern: str | Path) -> list[list[Me
 
     Args:
         make: Makes the codec, whose framing cuts the streams.
-        pattern: A folder, or a pattern of paths such as "vectors/java-*"; of it the files `NAME.c2s.bin` (to the
+        pattern: A folder, or a pattern of paths such as `vectors/java-*`; of it the files `NAME.c2s.bin` (to the
             server) and `NAME.s2c.bin` (to the client) are read, those of one NAME as one connection.
 
     Raises:
