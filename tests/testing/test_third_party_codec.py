@@ -1,4 +1,4 @@
-"""A codec that somebody else distributes goes through all three doors."""
+"""A codec that somebody else distributes goes through all three doors: once good, and once with a mistake in it."""
 
 import os
 import subprocess
@@ -57,18 +57,33 @@ def tutorial_codec() -> str:
     return "\n".join(parts[: last + 1])
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the distribution is installed."""
-    folder = tmp_path_factory.mktemp("parcel")
+def with_a_mistake(source: str) -> str:
+    """Return the codec with a mutation that drops new labels, the mistake of several codecs in the field."""
+    right = "labels = read_labels(block) | mutation"
+    assert source.count(right) == 1
+    return source.replace(right, "labels = {k: mutation.get(k, v) for k, v in read_labels(block).items()}")
+
+
+def install(folder: Path, codec: str) -> Path:
+    """Build the distribution, and return the folder in which it is installed."""
     (folder / "pyproject.toml").write_text(PROJECT, "utf-8")
-    (folder / "parcel_codec.py").write_text(tutorial_codec(), "utf-8")
+    (folder / "parcel_codec.py").write_text(codec, "utf-8")
     (folder / "parcel_strategies.py").write_text(STRATEGIES, "utf-8")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
     command += ["--no-deps", "--no-build-isolation", "--target", str(folder / "site"), str(folder)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return install(tmp_path_factory.mktemp("parcel"), tutorial_codec())
+
+
+@pytest.fixture(scope="module")
+def wrong(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return install(tmp_path_factory.mktemp("wrong"), with_a_mistake(tutorial_codec()))
 
 
 def run(installed: Path, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -78,33 +93,36 @@ def run(installed: Path, folder: Path, *command: str) -> subprocess.CompletedPro
     )
 
 
-def test_its_author_inherits_the_tests(installed: Path, tmp_path: Path) -> None:
-    (tmp_path / "test_conformance.py").write_text(CONFORMANCE, "utf-8")
-    result = run(installed, tmp_path, "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}")
-    assert result.returncode == 0, result.stdout
+def inherited(site: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    (folder / "test_conformance.py").write_text(CONFORMANCE, "utf-8")
+    return run(site, folder, "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={folder}")
 
 
-def test_its_name_is_checked_on_the_command_line_with_the_messages_that_it_provides(
-    installed: Path, tmp_path: Path
-) -> None:
-    result = run(installed, tmp_path, "metaprotocol_cli", "check", "parcel", "--effort", "quick", "--strict")
+def checked(site: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    return run(site, folder, "metaprotocol_cli", "check", "parcel", "--effort", "quick", "--strict")
+
+
+def plugged_in(site: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    options = ["--metaprotocol-codec=parcel", "--metaprotocol-effort=quick", "--metaprotocol-strict"]
+    return run(site, folder, "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={folder}", *options, str(folder))
+
+
+@pytest.mark.parametrize("door", [inherited, checked, plugged_in])
+def test_the_good_codec_passes(door, installed: Path, tmp_path: Path) -> None:
+    result = door(installed, tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("door", [inherited, checked, plugged_in])
+def test_the_mistake_is_found_and_named(door, wrong: Path, tmp_path: Path) -> None:
+    result = door(wrong, tmp_path)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "MP-MUTATION-001 A key names a property" in result.stdout
+    assert "the key 'x-kit' was set to '1', and the property is None afterwards" in result.stdout
+    assert 'replay("MP-MUTATION-001", ParcelCodec, Case(' in result.stdout
+
+
+def test_a_codec_is_tried_on_the_messages_that_its_distribution_provides(installed: Path, tmp_path: Path) -> None:
+    result = run(installed, tmp_path, "metaprotocol_cli", "check", "parcel", "--only", "MP-MESSAGE-001")
     assert "parcel_codec:ParcelCodec" in result.stdout
     assert "and those that a strategy draws" in result.stdout
-
-
-def test_its_name_is_checked_by_pytest(installed: Path, tmp_path: Path) -> None:
-    result = run(
-        installed,
-        tmp_path,
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        f"--rootdir={tmp_path}",
-        "--metaprotocol-codec=parcel",
-        "--metaprotocol-effort=quick",
-        "--metaprotocol-strict",
-        str(tmp_path),
-    )
-    assert result.returncode == 0, result.stdout
