@@ -24,7 +24,7 @@ def test_there_is_an_item_for_each_property(tmp_path: Path) -> None:
 
 def test_a_failure_shows_what_the_kit_has_to_say_and_no_frames(tmp_path: Path) -> None:
     codec = "mutants.changes:DropsTheMutation"
-    result = run(tmp_path, "--metaprotocol-codec", codec, "--metaprotocol-effort", "quick", "-k", "MUTATION")
+    result = run(tmp_path, "--metaprotocol-codec", codec, "--metaprotocol-effort", "quick", "-k", "MP-MUTATION-00")
     assert result.returncode == 1
     assert "MP-MUTATION-001 A key names a property" in result.stdout
     assert "a regression test to paste:" in result.stdout
