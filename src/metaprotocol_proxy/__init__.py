@@ -1,6 +1,7 @@
 """Runs a codec between real clients and servers: today a relay that records, changes and answers."""
 
 from metaprotocol_proxy.address import Address, reason_of
+from metaprotocol_proxy.descriptors import raise_descriptor_limit
 from metaprotocol_proxy.exchange import Exchange, Passage
 from metaprotocol_proxy.pairing import Pairing
 from metaprotocol_proxy.recording import Recorder, RecordingError
@@ -18,5 +19,6 @@ __all__ = [
     "Relay",
     "Rules",
     "Tally",
+    "raise_descriptor_limit",
     "reason_of",
 ]

@@ -23,10 +23,11 @@ def manifest(folder: Path) -> list[dict[str, object]]:
 
 
 def test_both_directions_are_saved_in_the_pieces_in_which_they_came(tmp_path: Path) -> None:
-    recording = Recorder(tmp_path, {}).connection("127.0.0.1:4000")
-    for direction, piece in ((TO_SERVER, b"what"), (TO_CLIENT, b"th"), (TO_SERVER, b"?"), (TO_CLIENT, b"at")):
-        recording.add(direction, piece)
-    recording.close("the client closed the connection", None)
+    with Recorder(tmp_path, {}) as recorder:
+        recording = recorder.connection("127.0.0.1:4000")
+        for direction, piece in ((TO_SERVER, b"what"), (TO_CLIENT, b"th"), (TO_SERVER, b"?"), (TO_CLIENT, b"at")):
+            recording.add(direction, piece)
+        recording.close("the client closed the connection", None)
     assert RecordedStream(tmp_path / "conn1.c2s.bin").chunks == [b"what", b"?"]
     assert RecordedStream(tmp_path / "conn1.s2c.bin").chunks == [b"th", b"at"]
     rows = json.loads((tmp_path / "conn1.chunks.json").read_text())
@@ -37,11 +38,12 @@ def test_both_directions_are_saved_in_the_pieces_in_which_they_came(tmp_path: Pa
 
 
 def test_the_manifest_says_who_spoke_and_what_the_files_are(tmp_path: Path) -> None:
-    recording = Recorder(tmp_path, {"upstream": "127.0.0.1:20880"}).connection("127.0.0.1:4000")
-    recording.add(TO_SERVER, b"what?")
     tally = Tally()
     tally.messages[TO_SERVER, MessageType.REQUEST] = 1
-    recording.close("the client closed the connection", tally)
+    with Recorder(tmp_path, {"upstream": "127.0.0.1:20880"}) as recorder:
+        recording = recorder.connection("127.0.0.1:4000")
+        recording.add(TO_SERVER, b"what?")
+        recording.close("the client closed the connection", tally)
     (line,) = manifest(tmp_path)
     assert (line["name"], line["client"], line["upstream"]) == ("conn1", "127.0.0.1:4000", "127.0.0.1:20880")
     assert line["ended"] == "the client closed the connection"
@@ -51,36 +53,54 @@ def test_the_manifest_says_who_spoke_and_what_the_files_are(tmp_path: Path) -> N
 
 
 def test_a_silent_connection_is_recorded_too(tmp_path: Path) -> None:
-    Recorder(tmp_path, {}).connection("").close("the client closed the connection", None)
+    with Recorder(tmp_path, {}) as recorder:
+        recorder.connection("").close("the client closed the connection", None)
     assert (tmp_path / "conn1.c2s.bin").read_bytes() == b""
     assert json.loads((tmp_path / "conn1.chunks.json").read_text()) == []
 
 
-def test_every_byte_is_in_the_file_before_the_recording_is_complete(tmp_path: Path) -> None:
-    recording = Recorder(tmp_path, {}).connection("")
-    recording.add(TO_SERVER, b"what?")
-    assert (tmp_path / "conn1.c2s.bin").read_bytes() == b"what?"
-    recording.close("", None)
+def test_every_byte_and_its_row_are_in_the_files_before_the_recording_is_complete(tmp_path: Path) -> None:
+    with Recorder(tmp_path, {}) as recorder:
+        recording = recorder.connection("")
+        for piece in (b"what", b"?"):
+            recording.add(TO_SERVER, piece)
+        assert (tmp_path / "conn1.c2s.bin").read_bytes() == b"what?"
+        rows = json.loads((tmp_path / "conn1.chunks.json").read_text())
+        assert [row[:3] for row in rows] == [["c2s", 0, 4], ["c2s", 4, 1]]
+
+
+def test_a_connection_that_begins_is_json_already(tmp_path: Path) -> None:
+    with Recorder(tmp_path, {}) as recorder:
+        recorder.connection("")
+        assert json.loads((tmp_path / "conn1.chunks.json").read_text()) == []
+
+
+def test_a_folder_that_nothing_was_recorded_in_can_be_used_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        with Recorder(tmp_path / "out", {}):
+            pass
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_relay_records_what_each_side_sent_before_it_was_changed(tmp_path: Path) -> None:
     async def scenario() -> None:
         rules = Rules(request=Mutation(tag="gray"))
         async with serving(echo) as server:
-            relay = Relay(server, codec=CODEC, rules=rules, recorder=Recorder(tmp_path, {}))
+            relay = Relay(server, codec=CODEC, rules=rules, recorder=recorder)
             async with connected(relay) as client:
                 call, changed = CODEC.build(0, 1, 7), CODEC.build(0, 1, 7, headers={"tag": "gray"})
                 assert await client.ask(call, len(changed)) == changed
         assert (tmp_path / "conn1.c2s.bin").read_bytes() == call
         assert (tmp_path / "conn1.s2c.bin").read_bytes() == changed
 
-    asyncio.run(scenario())
+    with Recorder(tmp_path, {}) as recorder:
+        asyncio.run(scenario())
 
 
 def test_the_manifest_writes_a_clients_address_as_it_is_typed(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(echo) as server:
-            relay = Relay(server, recorder=Recorder(tmp_path, {}))
+            relay = Relay(server, recorder=recorder)
             async with relay:
                 (address,) = await relay.listen(Address("::1", 0))
                 _, writer = await asyncio.open_connection("::1", address.port)
@@ -89,7 +109,8 @@ def test_the_manifest_writes_a_clients_address_as_it_is_typed(tmp_path: Path) ->
                 await until(lambda: relay.accepted == 1 and not relay.open_connections)
         assert manifest(tmp_path)[0]["client"] == f"[::1]:{port}"
 
-    asyncio.run(scenario())
+    with Recorder(tmp_path, {}) as recorder:
+        asyncio.run(scenario())
 
 
 def test_a_recording_does_not_mix_with_other_files(tmp_path: Path) -> None:
@@ -108,11 +129,12 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 def test_a_recording_that_cannot_be_written_ends_the_relay(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(echo) as server:
-            relay = Relay(server, recorder=Recorder(tmp_path / "out", {}))
+            relay = Relay(server, recorder=recorder)
             shutil.rmtree(tmp_path / "out")
             async with connected(relay) as client:
                 assert await client.rest() == b""
                 with pytest.raises(RecordingError, match="cannot be written: No such file or directory"):
                     await asyncio.wait_for(relay.failed, 10)
 
-    asyncio.run(scenario())
+    with Recorder(tmp_path / "out", {}) as recorder:
+        asyncio.run(scenario())
