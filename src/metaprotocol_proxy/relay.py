@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Self
 
 from metaprotocol_proxy.address import Address
 from metaprotocol_proxy.connection import Connection
+from metaprotocol_proxy.listening import listen
 from metaprotocol_proxy.recording import RecordingError
 from metaprotocol_proxy.rules import Rules
-from metaprotocol_proxy.streams import listen
 from metaprotocol_proxy.tally import Tally
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from metaprotocol_proxy.recording import Recorder
     from metaprotocol_proxy.streams import Reader
     from metaprotocol_sdk import Codec
+
+_LAST_READS = 3
+"""Turns of the event loop in which what has arrived when the relay is stopped is read and sent on."""
 
 
 class Relay:
@@ -58,7 +61,7 @@ class Relay:
         self.rules = rules
         self.recorder = recorder
         self.report = report or (lambda text: None)
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._connections: dict[asyncio.Task[None], Connection] = {}
         self._ended = Tally()
         self._accepted = 0
@@ -75,8 +78,8 @@ class Relay:
         Raises:
             OSError: The address cannot be listened on.
         """
-        self._server = await listen(self._accept, address)
-        return [Address(*socket.getsockname()[:2]) for socket in self._server.sockets]
+        self._servers = await listen(self._accept, address, self.refuse)
+        return [Address(*socket.getsockname()[:2]) for server in self._servers for socket in server.sockets]
 
     async def __aenter__(self) -> Self:
         return self
@@ -85,13 +88,15 @@ class Relay:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stopping = True
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
+        for _ in range(_LAST_READS):
+            await asyncio.sleep(0)
         for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
-        if self._server is not None:
-            await self._server.wait_closed()
+        for server in self._servers:
+            await server.wait_closed()
         if self.failed.done():
             self.failed.exception()  # asked or not: it was reported
 
@@ -112,6 +117,12 @@ class Relay:
         for connection in self._connections.values():
             total.add(connection.tally)
         return total
+
+    def refuse(self) -> None:
+        """Count a connection that is closed since there is no file descriptor left for it; told once."""
+        if not self._ended.refused:
+            self.report("connections are refused: no file descriptor is left for them; `ulimit -n` allows more")
+        self._ended.refused += 1
 
     async def _accept(self, reader: Reader, writer: asyncio.StreamWriter) -> None:
         if self._stopping:  # it was on its way in when the relay stopped

@@ -20,8 +20,9 @@ class Tally:
         unreadable: Messages that could not be read.
         unchanged: Messages that could not carry what was to be changed, and were passed on as they were.
         answered: Requests that were answered in the server's place.
-        broken: Connections that failed: the server could not be reached or left requests unanswered, or a stream
-            could not be followed.
+        broken: Connections that failed: the server could not be reached or left requests unanswered, a stream could
+            not be followed, or the codec could not be used.
+        refused: Connections that were closed at once, since there was no file descriptor left.
         size: Bytes received, by direction.
     """
 
@@ -30,6 +31,7 @@ class Tally:
     unchanged: int = 0
     answered: int = 0
     broken: int = 0
+    refused: int = 0
     size: Counter[Direction] = Factory(Counter)
 
     def add(self, other: Tally) -> None:
@@ -39,6 +41,7 @@ class Tally:
         self.unchanged += other.unchanged
         self.answered += other.answered
         self.broken += other.broken
+        self.refused += other.refused
         self.size.update(other.size)
 
     def by_type(self, direction: Direction) -> dict[MessageType, int]:
@@ -51,5 +54,5 @@ class Tally:
 
     @property
     def sound(self) -> bool:
-        """Whether every message was read, and changed as it was to be."""
-        return not (self.unreadable or self.unchanged or self.broken)
+        """Whether every connection was served, and every message read, and changed as it was to be."""
+        return not (self.unreadable or self.unchanged or self.broken or self.refused)

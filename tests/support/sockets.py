@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -85,6 +86,12 @@ async def close(writer: asyncio.StreamWriter) -> None:
         await asyncio.wait_for(writer.wait_closed(), 1)
     writer.transport.abort()
     await asyncio.sleep(0)
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection as a process does that dies with bytes unread."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 async def until(condition: Callable[[], bool]) -> None:
