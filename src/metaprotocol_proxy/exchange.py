@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -48,11 +49,18 @@ class Passage:
     broken: Exception | None = None
 
 
+def bug_in(codec: Codec, error: Exception) -> str:
+    """Say what a codec raised that it must not raise, and where."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"{type(error).__name__}, a bug in it ({error}; {place.filename}, line {place.lineno})"
+    return f"the codec {codec.name} raised {what}"
+
+
 class Exchange:
     """Decodes both directions of one connection, pairs its messages, and applies the rules.
 
-    A request that cannot be read is answered with the codec's own error and does not reach the server. A response
-    that cannot be read is passed on, since nothing better can be said to the client.
+    A client's request that cannot be read is answered with the codec's own error and does not reach the server. Any
+    other message that cannot be read is passed on: its receiver waits for it, or may understand it.
 
     Args:
         codec: The codec; the connection gets its own from it.
@@ -63,7 +71,8 @@ class Exchange:
     def __init__(self, codec: Codec, rules: Rules | None = None, report: Callable[[str], None] | None = None) -> None:
         rules = Rules() if rules is None else rules
         codec = codec.for_connection()
-        self._codec = codec
+        self.codec = codec
+        """The connection's own."""
         self._mutations = {Direction.TO_SERVER: rules.request, Direction.TO_CLIENT: rules.response}
         self._echoed = sorted(codec.echoed_properties & rules.request.keys())
         self._report = report or (lambda text: None)
@@ -97,7 +106,7 @@ class Exchange:
         broken: Exception | None = None
         self.tally.size[direction] += len(data)
         decoder = self._decoders[direction]
-        take = self._take_request if direction is Direction.TO_SERVER else self._take_response
+        take = self._take_from_client if direction is Direction.TO_SERVER else self._take_from_server
         try:
             for metadata in decoder.feed(data):
                 self.tally.messages[direction, metadata.message_type] += 1
@@ -131,29 +140,35 @@ class Exchange:
         for request in self._pairing.give_up(Direction.TO_SERVER):
             number += 1
             if request.message_type is not MessageType.HEARTBEAT:
-                replies.append(self._codec.on_error(request, error))
+                replies.append(self.codec.on_error(request, error))
                 self.tally.answered += 1
             self._release(number, replies)
         return b"".join(replies)
 
-    def _take_request(self, request: Metadata, forward: list[bytes], back: list[bytes]) -> None:
-        if request.error is not None:
-            self._note_unreadable(request, Direction.TO_SERVER)
-            self._answer(request, Error(ErrorType.BAD_REQUEST, str(request.error)), back)
+    def _take_from_client(self, message: Metadata, forward: list[bytes], back: list[bytes]) -> None:
+        asks = message.expects_reply or message.message_type in _CHANGED[Direction.TO_SERVER]
+        if asks and message.error is not None:
+            self._note_unreadable(message, Direction.TO_SERVER)
+            self._answer(message, Error(ErrorType.BAD_REQUEST, str(message.error)), back)
         elif self.reply is not None:
-            self._answer(request, self.reply, back)
-        else:
-            forward.append(self._encode(request, Direction.TO_SERVER))
+            self._answer(message, self.reply, back)
+        elif asks:
+            forward.append(self._encode(message, Direction.TO_SERVER))
             # A request may wait for long; its body is of no more use.
-            request.message = request.message[: request.header_size]
-            self._pairing.take(request, Direction.TO_SERVER)
+            message.message = message.message[: message.header_size]
+            self._pairing.take(message, Direction.TO_SERVER)
+        else:
+            self._pass_on(message, Direction.TO_SERVER, forward)
 
-    def _take_response(self, response: Metadata, forward: list[bytes], back: list[bytes]) -> None:
-        self._pairing.take(response, Direction.TO_CLIENT)
-        if response.error is not None:
-            self._note_unreadable(response, Direction.TO_CLIENT)
-        forward.append(self._encode(response, Direction.TO_CLIENT))
+    def _take_from_server(self, message: Metadata, forward: list[bytes], back: list[bytes]) -> None:
+        self._pass_on(message, Direction.TO_CLIENT, forward)
         self._release(self._pairing.answered(Direction.TO_SERVER), forward)
+
+    def _pass_on(self, message: Metadata, direction: Direction, forward: list[bytes]) -> None:
+        self._pairing.take(message, direction)
+        if message.error is not None:
+            self._note_unreadable(message, direction)
+        forward.append(self._encode(message, direction))
 
     def _encode(self, metadata: Metadata, direction: Direction) -> bytes:
         if metadata.error is not None or metadata.message_type not in _CHANGED[direction]:
@@ -164,7 +179,7 @@ class Exchange:
         if not mutation:
             return metadata.message
         try:
-            return self._codec.encode(metadata, mutation)
+            return self.codec.encode(metadata, mutation)
         except EncodeError as error:
             self.tally.unchanged += 1
             self._complain(metadata, direction, f"is passed on unchanged: {error}")
@@ -181,13 +196,13 @@ class Exchange:
         if not request.expects_reply:
             return
         if request.message_type is MessageType.HEARTBEAT and request.error is None:
-            reply = self._codec.heartbeat_reply(request)
+            reply = self.codec.heartbeat_reply(request)
             if reply is None:
                 return
         else:
-            reply = self._codec.on_error(request, error)
+            reply = self.codec.on_error(request, error)
         self.tally.answered += 1
-        if self._codec.correlation is Correlation.ID or not self.waiting:
+        if self.codec.correlation is Correlation.ID or not self.waiting:
             back.append(reply)
             return
         if len(self._held) == MAX_WAITING:

@@ -81,6 +81,15 @@ def test_a_response_that_cannot_be_read_is_passed_on_as_it_is() -> None:
     assert (len(complaints), relay.tally.unreadable, relay.tally.unchanged) == (1, 1, 0)
 
 
+def test_a_clients_response_that_cannot_be_read_is_passed_on_as_it_is() -> None:
+    relay, complaints = exchange()
+    relay.feed(build(REQUEST, 5), TO_CLIENT)
+    assert relay.feed(UNREADABLE_RESPONSE, TO_SERVER) == Passage(UNREADABLE_RESPONSE, b"")
+    text = "this header ends behind the header block (offset 18, field headers)"
+    assert complaints == [f"the response at offset 0 to the server, id 5, cannot be read: {text}"]
+    assert (relay.tally.unreadable, relay.tally.answered) == (1, 0)
+
+
 def test_what_cannot_be_changed_is_passed_on_with_a_complaint() -> None:
     relay, complaints = exchange(request=Mutation(cmd="8"))
     assert relay.feed(build(REQUEST), TO_SERVER) == Passage(build(REQUEST), b"")
