@@ -3,26 +3,21 @@
 import asyncio
 import json
 import socket
-import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from sockets import connected, free_address, serving, until
+from sockets import connected, free_address, reset, serving, until
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
-from metaprotocol_proxy import Address, Recorder, Relay, Rules, connection
+from metaprotocol_proxy import Address, Recorder, Relay, Rules, closing, connection
+from metaprotocol_proxy.connection import Connection
 from metaprotocol_proxy.streams import Reader
 from metaprotocol_sdk import Direction, Error, ErrorType
 
 CODEC = AwesomeRpcCodec()
 CALL = CODEC.build(0, 1, 7)
-
-
-def reset(writer: asyncio.StreamWriter) -> None:
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
 
 
 @asynccontextmanager
@@ -31,12 +26,12 @@ async def leaving_server(monkeypatch) -> AsyncIterator[tuple[Address, list[int]]
 
     It gives its address, and a list in which it puts what it has sent when it leaves.
     """
-    send, held, sent = connection._send, [0], []
+    drain, held, sent = Connection._drain, [0], []
 
-    async def note(writer: asyncio.StreamWriter | None, data: bytes) -> None:
-        await send(writer, data)
-        if writer is not None and data:
-            held.append(writer.transport.get_write_buffer_size())
+    async def note(self: Connection, direction: Direction) -> None:
+        await drain(self, direction)
+        if direction is Direction.TO_CLIENT:
+            held.append(self._writers[direction].transport.get_write_buffer_size())
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
@@ -48,7 +43,7 @@ async def leaving_server(monkeypatch) -> AsyncIterator[tuple[Address, list[int]]
             await until(lambda count=count: len(held) > count)
         sent.append(total)
 
-    monkeypatch.setattr(connection, "_send", note)
+    monkeypatch.setattr(Connection, "_drain", note)
     async with serving(handler) as address:
         yield address, sent
 
@@ -67,7 +62,7 @@ async def stalled_client(relay: Relay) -> AsyncIterator[socket.socket]:
 
 
 def test_a_slow_client_gets_everything_from_a_server_that_has_left(monkeypatch) -> None:
-    monkeypatch.setattr(connection, "_CLOSE_TIME", 0.01)
+    monkeypatch.setattr(closing, "CLOSE_TIME", 0.01)
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
@@ -86,10 +81,11 @@ def test_a_slow_client_gets_everything_from_a_server_that_has_left(monkeypatch) 
 def test_a_recording_is_complete_when_the_relay_stops_while_a_connection_ends(monkeypatch, tmp_path: Path) -> None:
     async def scenario() -> int:
         async with leaving_server(monkeypatch) as (server, sent):
-            relay = Relay(server, recorder=Recorder(tmp_path, {}))
-            async with relay, stalled_client(relay):
-                await until(lambda: bool(sent))
-                await asyncio.sleep(0.2)
+            with Recorder(tmp_path, {}) as recorder:
+                relay = Relay(server, recorder=recorder)
+                async with relay, stalled_client(relay):
+                    await until(lambda: bool(sent))
+                    await asyncio.sleep(0.2)
             return sent[0]
 
     size = asyncio.run(scenario())

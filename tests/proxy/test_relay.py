@@ -29,19 +29,6 @@ def test_without_a_codec_any_bytes_pass_both_ways() -> None:
     asyncio.run(scenario())
 
 
-def test_a_client_that_has_said_all_still_gets_its_answer() -> None:
-    async def answer_at_the_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write((await reader.read()).upper())
-
-    async def scenario() -> None:
-        async with serving(answer_at_the_end) as server, connected(Relay(server)) as client:
-            client.writer.write(b"question")
-            client.writer.write_eof()
-            assert await client.rest() == b"QUESTION"
-
-    asyncio.run(scenario())
-
-
 def test_with_a_codec_messages_are_changed() -> None:
     async def scenario() -> None:
         rules = Rules(request=Mutation(tag="gray"))

@@ -1,0 +1,108 @@
+"""Directions that end one after the other."""
+
+import asyncio
+
+import pytest
+from sockets import connected, reset, serving, until
+
+from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
+from metaprotocol_proxy import Relay
+
+CODEC = AwesomeRpcCodec()
+REQUEST, ONEWAY = 0, 2
+
+
+def test_a_client_that_has_said_all_still_gets_its_answer() -> None:
+    async def answer_at_the_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write((await reader.read()).upper())
+
+    async def scenario() -> None:
+        async with serving(answer_at_the_end) as server, connected(Relay(server)) as client:
+            client.writer.write(b"question")
+            client.writer.write_eof()
+            assert await client.rest() == b"QUESTION"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("codec", [None, CODEC])
+def test_a_server_that_has_said_all_still_gets_what_the_client_sends(codec: AwesomeRpcCodec | None) -> None:
+    greeting, received = CODEC.build(ONEWAY, 1, 7), []
+
+    async def greet_and_listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        writer.write_eof()
+        received.append(await reader.read())
+
+    async def scenario() -> None:
+        async with serving(greet_and_listen) as server, connected(Relay(server, codec=codec)) as client:
+            assert await client.rest() == greeting
+            for request_id in (2, 3):
+                client.writer.write(CODEC.build(ONEWAY, request_id, 7))
+                await asyncio.sleep(0.05)
+            client.writer.write_eof()
+            await until(lambda: bool(received))
+        assert received == [CODEC.build(ONEWAY, 2, 7) + CODEC.build(ONEWAY, 3, 7)]
+
+    asyncio.run(scenario())
+
+
+def test_a_request_to_a_server_that_has_said_all_ends_the_connection() -> None:
+    async def listen_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write_eof()
+        await reader.read()
+
+    async def scenario() -> None:
+        complaints: list[str] = []
+        async with serving(listen_only) as server:
+            relay = Relay(server, codec=CODEC, report=complaints.append)
+            async with connected(relay) as client:
+                assert await client.rest() == b""
+                client.writer.write(CODEC.build(REQUEST, 2, 7))
+                await until(lambda: not relay.open_connections)
+        text = "the server closed the connection and left 1 of the client's requests without an answer"
+        assert complaints == [f"conn1: {text}"]
+        assert (relay.tally().answered, relay.tally().sound) == (0, False)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("codec", [None, CODEC])
+def test_a_server_that_has_said_all_and_is_gone_ends_the_connection_of_a_client_that_goes_on(
+    codec: AwesomeRpcCodec | None,
+) -> None:
+    async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        pass
+
+    async def scenario() -> None:
+        async with serving(leave) as server:
+            relay = Relay(server, codec=codec)
+            async with connected(relay) as client:
+                assert await client.rest() == b""
+                while relay.open_connections:
+                    client.writer.write(CODEC.build(ONEWAY, 2, 7))
+                    await asyncio.sleep(0.01)
+            assert relay.tally().sound
+
+    asyncio.run(asyncio.wait_for(scenario(), 10))
+
+
+def test_a_client_may_say_all_to_a_server_that_has_said_all_and_reset_its_connection() -> None:
+    async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write_eof()
+        await reader.read(1)
+        reset(writer)
+
+    async def scenario() -> None:
+        complaints: list[str] = []
+        async with serving(leave) as server:
+            relay = Relay(server, report=complaints.append)
+            async with connected(relay) as client:
+                assert await client.rest() == b""
+                client.writer.write(b"?")
+                await asyncio.sleep(0.05)
+                client.writer.write_eof()
+                await until(lambda: not relay.open_connections)
+        assert (complaints, relay.tally().sound) == ([], True)
+
+    asyncio.run(scenario())

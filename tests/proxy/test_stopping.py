@@ -1,0 +1,121 @@
+"""What a relay that is stopped still does with what has arrived."""
+
+import asyncio
+import hashlib
+import json
+import socket
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from sockets import client_of, serving, until
+
+from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
+from metaprotocol_proxy import Address, Recorder, Relay
+from metaprotocol_sdk import Direction
+
+CODEC = AwesomeRpcCodec()
+CALL = CODEC.build(0, 1, 7)
+
+
+def saved(folder: Path, way: str) -> bytes:
+    """Return what was recorded of one direction, as the manifest has it too."""
+    data = (folder / f"conn1.{way}.bin").read_bytes()
+    facts = json.loads((folder / "manifest.jsonl").read_text("utf-8"))["files"][way]
+    assert (facts["size"], facts["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
+    rows = json.loads((folder / "conn1.chunks.json").read_text("utf-8"))
+    assert sum(row[2] for row in rows if row[0] == way) == len(data)
+    return data
+
+
+@pytest.mark.parametrize("codec", [None, CODEC])
+def test_what_has_just_arrived_is_recorded_and_sent_on(codec: AwesomeRpcCodec | None, tmp_path: Path) -> None:
+    received = []
+
+    async def listen_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.read(1))
+        received.append(await reader.read())
+
+    async def scenario() -> None:
+        async with serving(listen_only) as server:
+            relay = Relay(server, codec=codec, recorder=recorder)
+            async with relay:
+                (address,) = await relay.listen(Address("127.0.0.1", 0))
+                client = socket.create_connection((address.host, address.port))
+                client.sendall(CALL)
+                await until(lambda: len(received) == 1)
+                client.sendall(CALL)
+            client.close()
+            await until(lambda: len(received) == 2)
+
+    with Recorder(tmp_path, {}) as recorder:
+        asyncio.run(scenario())
+    assert b"".join(received) == saved(tmp_path, "c2s") == CALL + CALL
+
+
+def test_halves_of_messages_are_recorded(tmp_path: Path) -> None:
+    async def answer_half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(len(CALL))
+        writer.write(CODEC.build(1, 1, 7)[:10])
+        await reader.read()
+
+    async def scenario() -> bool:
+        async with serving(answer_half) as server:
+            relay = Relay(server, codec=CODEC, recorder=recorder)
+            async with AsyncExitStack() as stack, relay:
+                client = await stack.enter_async_context(client_of(relay))
+                client.writer.write(CALL + CALL[:5])
+                await until(lambda: relay.tally().size == {Direction.TO_SERVER: 23, Direction.TO_CLIENT: 10})
+        return relay.tally().sound
+
+    with Recorder(tmp_path, {}) as recorder:
+        assert asyncio.run(scenario())
+    assert saved(tmp_path, "c2s") == CALL + CALL[:5]
+    assert saved(tmp_path, "s2c") == CODEC.build(1, 1, 7)[:10]
+
+
+def test_what_a_slow_server_has_no_room_for_is_recorded(tmp_path: Path) -> None:
+    async def never_read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(3600)
+
+    async def scenario() -> int:
+        sent = 0
+        async with serving(never_read) as server:
+            relay = Relay(server, recorder=recorder)
+            async with relay:
+                (address,) = await relay.listen(Address("127.0.0.1", 0))
+                client = socket.create_connection((address.host, address.port))
+                client.setblocking(False)
+                idle = 0
+                while idle < 20:
+                    try:
+                        sent += client.send(bytes(65536))
+                        idle = 0
+                    except BlockingIOError:
+                        idle += 1
+                    await asyncio.sleep(0.005)
+                before = relay.tally().size[Direction.TO_SERVER]
+            client.close()
+        return before
+
+    with Recorder(tmp_path, {}) as recorder:
+        before = asyncio.run(scenario())
+    assert len(saved(tmp_path, "c2s")) > before
+
+
+def test_an_error_answer_that_waits_behind_a_slow_server_is_sent(tmp_path: Path) -> None:
+    unreadable = bytes.fromhex("4152 01 00 00000005 00000013 0007 0000 0001 ff")
+    large = CODEC.build(2, 2, 7, payload=bytes(8_000_000))
+
+    async def never_read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(3600)
+
+    async def scenario() -> None:
+        async with serving(never_read) as server:
+            relay = Relay(server, codec=CODEC)
+            async with relay, client_of(relay) as client:
+                client.writer.write(large + unreadable)
+                await until(lambda: relay.tally().answered == 1)
+                assert (await client.ask(b"", 18))[:8] == CODEC.build(1, 5, 7)[:8]
+
+    asyncio.run(scenario())
