@@ -26,6 +26,13 @@ def _address(ctx: click.Context, parameter: click.Parameter, value: str | None) 
         raise click.BadParameter(str(error), ctx, parameter) from error
 
 
+def _server(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Address | None:
+    address = _address(ctx, parameter, value)
+    if address is not None and not address.port:
+        raise click.BadParameter(f"{value!r} is no server's address: nobody listens on port 0", ctx, parameter)
+    return address
+
+
 def _mutation_options(function: Callable[..., Any]) -> Callable[..., Any]:
     # A command lists its options in the reverse order of their decorators.
     for name, what in (("-response", "responses"), ("", "requests")):
@@ -43,7 +50,7 @@ def _mutation_options(function: Callable[..., Any]) -> Callable[..., Any]:
     metavar="ADDRESS",
     help="Where clients connect; port 0 takes a free one.",
 )
-@click.option("--upstream", callback=_address, metavar="ADDRESS", help="The server to relay to.")
+@click.option("--upstream", callback=_server, metavar="ADDRESS", help="The server to relay to.")
 @codec_options(required=False)
 @_mutation_options
 @click.option(
@@ -120,9 +127,13 @@ def _mutation(changes: dict[str, tuple[str, ...]], suffix: str) -> Mutation:
         key, equals, value = text.partition("=")
         if not key or not equals:
             raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint=f"--set{option}")
+        if key in mutation:
+            raise click.BadParameter(f"{key!r} is set twice", param_hint=f"--set{option}")
         mutation[key] = value
     for key in changes[f"remove{suffix}"]:
-        if key in mutation:
+        if not key:
+            raise click.BadParameter("a key is not empty", param_hint=f"--remove{option}")
+        if mutation.get(key) is not None:
             raise click.UsageError(f"{key!r} is both set and removed")
         mutation[key] = None
     return mutation
