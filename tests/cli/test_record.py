@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -156,18 +157,46 @@ def test_a_terminal_shows_a_live_count(server_port: int, tmp_path: Path) -> None
     assert process.returncode == 0
 
 
-def test_nothing_is_lost_of_a_connection_that_is_open_when_it_is_stopped(server_port: int, tmp_path: Path) -> None:
-    import socket
-
-    with running_relay(tmp_path / "out", server_port, codec="awesomerpc") as relay:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_lost_of_a_connection_that_is_open_when_it_is_stopped(
+    stop: signal.Signals, server_port: int, tmp_path: Path
+) -> None:
+    message = bytes.fromhex("4152 0103 0000 0004 0000 0012 0000 0000 0000")
+    with running_relay(tmp_path / "out", server_port, codec="awesomerpc", stop=stop) as relay:
         client = socket.create_connection(("127.0.0.1", relay.port))
-        message = bytes.fromhex("4152 0103 0000 0004 0000 0012 0000 0000 0000")
         client.sendall(message)
         answer = client.recv(100)
-    client.close()
-    assert (tmp_path / "out" / "conn1.c2s.bin").read_bytes() == message
+        client.sendall(message[:7])
+    with client:
+        assert client.recv(1) == b""
+    assert (tmp_path / "out" / "conn1.c2s.bin").read_bytes() == message + message[:7]
     assert (tmp_path / "out" / "conn1.s2c.bin").read_bytes() == answer
+    rows = json.loads((tmp_path / "out" / "conn1.chunks.json").read_text("utf-8"))
+    assert [row[:3] for row in rows] == [["c2s", 0, 18], ["s2c", 0, 18], ["c2s", 18, 7]]
     assert relay.manifest[0]["ended"] == "the relay was stopped"
+
+
+def test_a_codec_that_cannot_begin_a_connection_is_told_and_gives_status_1(
+    server_port: int, tmp_path: Path, monkeypatch
+) -> None:
+    (tmp_path / "faulty.py").write_text(
+        "from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec\n"
+        "class Faulty(AwesomeRpcCodec):\n"
+        "    name = 'faulty'\n"
+        "    def for_connection(self):\n"
+        "        raise RuntimeError('no table')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with (
+        running_relay(tmp_path / "out", server_port, codec="faulty:Faulty", status=1) as relay,
+        socket.create_connection(("127.0.0.1", relay.port)) as client,
+    ):
+        assert client.recv(1) == b""
+    place = f"{tmp_path / 'faulty.py'}, line 5"
+    text = f"the codec faulty raised RuntimeError, a bug in it (no table; {place}) when the connection began"
+    assert relay.complaints == f"conn1: {text}\n"
+    assert relay.manifest[0]["ended"] == text
+    assert "1 of the connections failed\n" in relay.summary
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,18 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from attrs import define
+
+_LIMITED = """
+import json, resource, sys
+from metaprotocol_cli.main import main
+for name, limit in json.loads(sys.argv.pop(1)).items():
+    resource.setrlimit(getattr(resource, name), limit if isinstance(limit, list) else (limit, limit))
+main()
+"""
 
 
 @define
@@ -20,12 +29,14 @@ class RunningRelay:
     Args:
         port: Where, at 127.0.0.1.
         folder: Where it records.
-        summary: What it printed when it had stopped.
+        summary: What it printed after that, known when it has stopped.
+        complaints: What it printed to standard error.
     """
 
     port: int
     folder: Path
     summary: str = ""
+    complaints: str = ""
 
     @property
     def manifest(self) -> list[dict[str, Any]]:
@@ -48,6 +59,8 @@ def running_relay(
     reply_error: str | None = None,
     reply_message: str = "",
     status: int = 0,
+    stop: signal.Signals | None = signal.SIGINT,
+    limits: Mapping[str, int | list[int]] = {},
 ) -> Iterator[RunningRelay]:
     """Run a relay, and stop it as Ctrl-C does.
 
@@ -57,6 +70,8 @@ def running_relay(
         codec: `--codec`; `options` are the codec's own, each KEY=VALUE.
         set: `--set`, and so on with `remove`, `set_response`, `remove_response`, `reply_error`, `reply_message`.
         status: The exit status that it must end with.
+        stop: The signal that it is stopped by; None if it ends by itself.
+        limits: What the system lets it have, such as RLIMIT_NOFILE: one number, or the soft and the hard one.
     """
     command = [sys.executable, "-m", "metaprotocol_cli", "record", "--listen", "0", str(folder)]
     command += [] if upstream_port is None else ["--upstream", str(upstream_port)]
@@ -71,6 +86,9 @@ def running_relay(
             command += [name, key]
     command += ["--reply-error", reply_error] if reply_error else []
     command += ["--reply-message", reply_message] if reply_message else []
+
+    if limits:
+        command = [sys.executable, "-c", _LIMITED, json.dumps(limits), *command[3:]]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline()
@@ -83,6 +101,13 @@ def running_relay(
         except BaseException:
             process.kill()
             raise
-        process.send_signal(signal.SIGINT)
-        relay.summary, complaints = process.communicate(timeout=30)
+        # Not `communicate`, which would lose what `readline` has read ahead.
+        guard = Timer(30, process.kill)
+        guard.start()
+        if stop is not None:
+            process.send_signal(stop)
+        relay.summary, complaints = process.stdout.read(), process.stderr.read()
+        process.wait()
+        guard.cancel()
+    relay.complaints = complaints
     assert process.returncode == status, f"the relay ended with status {process.returncode}: {complaints}"

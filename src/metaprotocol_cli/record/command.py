@@ -12,7 +12,7 @@ from metaprotocol_cli.options import codec_from, codec_options
 from metaprotocol_cli.record.report import JsonReport, TextReport
 from metaprotocol_cli.record.run import run
 from metaprotocol_cli.terminal import color_option
-from metaprotocol_proxy import Address, Recorder, RecordingError, Rules
+from metaprotocol_proxy import Address, Recorder, RecordingError, Rules, raise_descriptor_limit
 from metaprotocol_sdk import Capability, Codec, Error, ErrorType, Mutation
 
 if TYPE_CHECKING:
@@ -112,8 +112,10 @@ def command(
         recorder = Recorder(out, facts)
     except RecordingError as error:
         raise click.BadParameter(str(error), param_hint="OUT") from error
+    raise_descriptor_limit()
     try:
-        sound = asyncio.run(run(listen, upstream, codec, rules, recorder, report))
+        with recorder, report:
+            sound = asyncio.run(run(listen, upstream, codec, rules, recorder, report))
     except RecordingError as error:
         raise click.ClickException(str(error)) from error
     ctx.exit(0 if sound else 1)

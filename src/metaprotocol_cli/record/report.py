@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 import click
 
@@ -21,7 +21,7 @@ _MOST_PROBLEMS = 20
 
 
 class Report(Protocol):
-    """Who is told what happens."""
+    """Who is told what happens. A context manager: leaving it, the terminal is as it was."""
 
     interval: float | None
     """Seconds between two calls of `progress`; None for no calls."""
@@ -37,6 +37,10 @@ class Report(Protocol):
 
     def summary(self, relay: Relay) -> None:
         """Say what came through in all."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
 
 
 class TextReport:
@@ -85,8 +89,7 @@ class TextReport:
 
     def summary(self, relay: Relay) -> None:
         """Print the totals."""
-        if self._live is not None:
-            self._live.stop()
+        self._stop_live_line()
         tally = relay.tally()
         click.echo(f"{_connections(relay)}; {_amounts(relay, tally)}")
         for direction in Direction if relay.codec else ():
@@ -97,9 +100,20 @@ class TextReport:
             (tally.unreadable, "could not be read"),
             (tally.unchanged, "could not be changed and were passed on as they were"),
             (tally.broken, "of the connections failed"),
+            (tally.refused, "of the connections were refused: no file descriptor was left for them"),
         ):
             if number:
                 click.echo(f"{number:,} {text}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop_live_line()
+
+    def _stop_live_line(self) -> None:
+        if self._live is not None:
+            self._live.stop()
 
 
 class JsonReport:
@@ -131,7 +145,14 @@ class JsonReport:
             unreadable=tally.unreadable,
             unchanged=tally.unchanged,
             broken=tally.broken,
+            refused=tally.refused,
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
 
 
 def _print(event: str, **facts: object) -> None:

@@ -1,0 +1,127 @@
+"""`metaprotocol record` when the system has no more to give: descriptors, disk space."""
+
+import resource
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from relay import RunningRelay, running_relay
+
+from metaprotocol_cli.record import command
+
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0), backlog=500) as listening:
+        listening.settimeout(10)
+        yield listening
+
+
+def port_of(server: socket.socket) -> int:
+    return server.getsockname()[1]
+
+
+def connect(relay: RunningRelay) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", relay.port), timeout=10)
+    client.sendall(b"?")
+    return client
+
+
+def accept(server: socket.socket) -> socket.socket:
+    accepted = server.accept()[0]
+    accepted.settimeout(10)
+    return accepted
+
+
+def read(peer: socket.socket, size: int) -> bytes:
+    with peer.makefile("rb") as stream:
+        return stream.read(size)
+
+
+def is_closed(client: socket.socket) -> bool:
+    try:
+        return client.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def test_a_connection_takes_two_descriptors_and_no_more(server: socket.socket, tmp_path: Path) -> None:
+    # 70 connections with five descriptors each are 350.
+    with running_relay(tmp_path / "out", port_of(server), limits={"RLIMIT_NOFILE": 240}) as relay, ExitStack() as stack:
+        for _ in range(70):
+            stack.enter_context(connect(relay))
+            assert stack.enter_context(accept(server)).recv(1) == b"?"
+    assert relay.summary.splitlines()[1] == "70 connections; → 70 bytes; ← 0 bytes"
+    for number in range(1, 71):
+        assert (tmp_path / "out" / f"conn{number}.c2s.bin").read_bytes() == b"?"
+
+
+def test_only_connections_that_no_descriptor_is_left_for_are_refused(server: socket.socket, tmp_path: Path) -> None:
+    with running_relay(tmp_path / "out", port_of(server), limits={"RLIMIT_NOFILE": 30}, status=1) as relay:
+        with ExitStack() as stack:
+            clients = [stack.enter_context(connect(relay)) for _ in range(40)]
+            served = clients[0]
+            peer = stack.enter_context(accept(server))
+            assert is_closed(clients[-1])
+            served.sendall(b"still served")
+            assert read(peer, 13) == b"?still served"
+        received = b""
+        while received != b"?again":  # the first ones to be accepted are those of clients that have left
+            with connect(relay) as client, accept(server) as peer:
+                client.sendall(b"again")
+                client.shutdown(socket.SHUT_WR)
+                received = read(peer, 6)
+    assert "of the connections were refused: no file descriptor was left for them" in relay.summary
+    assert relay.complaints == "connections are refused: no file descriptor is left for them; `ulimit -n` allows more\n"
+
+
+def test_a_relay_takes_as_many_descriptors_as_it_may_have(server: socket.socket, tmp_path: Path) -> None:
+    with (
+        running_relay(tmp_path / "out", port_of(server), limits={"RLIMIT_NOFILE": [30, 300]}) as relay,
+        ExitStack() as stack,
+    ):
+        for _ in range(40):
+            stack.enter_context(connect(relay))
+            stack.enter_context(accept(server))
+    assert "40 connections;" in relay.summary
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with files_of_at_most(0):
+        done = CliRunner().invoke(command, ["--listen", "0", "--upstream", "1", str(folder)])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"the folder {folder} cannot be used: File too large" in done.stderr.replace("\n", " ")
+
+
+def test_a_disk_that_becomes_full_is_told_and_ends_the_relay(server: socket.socket, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with (
+        running_relay(folder, port_of(server), limits={"RLIMIT_FSIZE": MEBIBYTE}, status=1, stop=None) as relay,
+        connect(relay) as client,
+        accept(server) as peer,
+    ):
+        received = b""
+        with pytest.raises(ConnectionError):  # noqa: PT012 - until the relay ends
+            while True:
+                client.sendall(bytes(65536))
+                received += peer.recv(65536)
+    assert relay.complaints == f"Error: the recording in {folder} cannot be written: File too large\n"
+    saved = (folder / "conn1.c2s.bin").read_bytes()
+    assert saved.startswith(received)
+    assert len(saved) == MEBIBYTE
