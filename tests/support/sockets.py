@@ -46,7 +46,9 @@ async def serving(handler: Handler) -> AsyncIterator[Address]:
         except (asyncio.CancelledError, ConnectionError):
             pass
         finally:
-            await close(writer)
+            with suppress(asyncio.CancelledError):  # it was ending already
+                await close(writer)
+            writer.transport.abort()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
