@@ -82,6 +82,27 @@ def test_only_connections_that_no_descriptor_is_left_for_are_refused(server: soc
     assert relay.complaints == "connections are refused: no file descriptor is left for them; `ulimit -n` allows more\n"
 
 
+def test_what_is_refused_while_no_descriptor_is_left_does_not_wait(tmp_path: Path) -> None:
+    heartbeat = bytes.fromhex("4152 0103 0000 0004 0000 0012 0000 0000 0000")
+    out = tmp_path / "out"
+    with (
+        running_relay(
+            out, None, codec="awesomerpc", reply_error="over_limit", limits={"RLIMIT_NOFILE": 30}, status=1
+        ) as relay,
+        ExitStack() as stack,
+    ):
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", relay.port), timeout=10)) for _ in range(40)
+        ]
+        assert is_closed(clients[-1])
+        # The files of the recording find a descriptor all the same.
+        for _ in range(3):
+            clients[0].sendall(heartbeat)
+            assert len(read(clients[0], 18)) == 18
+    assert relay.complaints.startswith("connections are refused: no file descriptor is left for them")
+    assert (out / "conn1.c2s.bin").read_bytes() == 3 * heartbeat
+
+
 def test_a_relay_takes_as_many_descriptors_as_it_may_have(server: socket.socket, tmp_path: Path) -> None:
     with (
         running_relay(tmp_path / "out", port_of(server), limits={"RLIMIT_NOFILE": [30, 300]}) as relay,
