@@ -29,6 +29,13 @@ class NoDecoding(AwesomeRpcCodec):
         raise IndexError("no such byte")
 
 
+class NoErrors(AwesomeRpcCodec):
+    name = "no-errors"
+
+    def on_error(self, request, error):
+        raise ValueError("no text")
+
+
 @pytest.mark.parametrize(
     ("codec", "raised", "when"),
     [
@@ -59,3 +66,23 @@ def test_it_is_told_with_the_codecs_name_and_ends_the_connection(
     )
     ended = json.loads((tmp_path / "manifest.jsonl").read_text("utf-8"))["ended"]
     assert told.startswith(f"conn1: {ended}")
+
+
+def test_it_is_told_also_when_the_codec_cannot_say_that_the_server_has_left() -> None:
+    complaints: list[str] = []
+
+    async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(len(CALL))
+
+    async def scenario() -> bool:
+        async with serving(leave) as server:
+            relay = Relay(server, codec=NoErrors(), report=complaints.append)
+            async with connected(relay) as client:
+                client.writer.write(CALL)
+                assert await client.rest() == b""
+        return relay.tally().sound
+
+    assert not asyncio.run(scenario())
+    (told,) = complaints
+    when = "when the requests that wait were to be answered"
+    assert re.fullmatch(rf"conn1: the codec no-errors raised ValueError, a bug in it \(no text; {PLACE}\) {when}", told)

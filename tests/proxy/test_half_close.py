@@ -67,6 +67,25 @@ def test_a_request_to_a_server_that_has_said_all_ends_the_connection() -> None:
     asyncio.run(scenario())
 
 
+def test_a_client_that_ends_inside_a_message_is_told() -> None:
+    async def listen_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def scenario() -> None:
+        complaints: list[str] = []
+        async with serving(listen_only) as server:
+            relay = Relay(server, codec=CODEC, report=complaints.append)
+            async with connected(relay) as client:
+                client.writer.write(CODEC.build(REQUEST, 1, 7)[:5])
+                client.writer.write_eof()
+                assert await client.rest() == b""
+        (told,) = complaints
+        assert told.startswith("conn1: the client sent what cannot be followed: the stream ended")
+        assert not relay.tally().sound
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("codec", [None, CODEC])
 def test_a_server_that_has_said_all_and_is_gone_ends_the_connection_of_a_client_that_goes_on(
     codec: AwesomeRpcCodec | None,

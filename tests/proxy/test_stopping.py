@@ -74,6 +74,27 @@ def test_halves_of_messages_are_recorded(tmp_path: Path) -> None:
     assert saved(tmp_path, "s2c") == CODEC.build(1, 1, 7)[:10]
 
 
+def test_bad_bytes_that_have_just_arrived_are_told() -> None:
+    complaints: list[str] = []
+
+    async def never_read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(3600)
+
+    async def scenario() -> bool:
+        async with serving(never_read) as server:
+            relay = Relay(server, codec=CODEC, report=complaints.append)
+            async with AsyncExitStack() as stack, relay:
+                client = await stack.enter_async_context(client_of(relay))
+                client.writer.write(CODEC.build(2, 2, 7, payload=bytes(8_000_000)))
+                await until(lambda: relay.tally().count(Direction.TO_SERVER) == 1)
+                client.writer.write(b"GET / HTTP/1.1")
+                await client.writer.drain()
+        return relay.tally().sound
+
+    assert not asyncio.run(scenario())
+    assert complaints[0].startswith("conn1: the client sent what cannot be followed: the message begins with 47")
+
+
 def test_what_a_slow_server_has_no_room_for_is_recorded(tmp_path: Path) -> None:
     async def never_read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(3600)
