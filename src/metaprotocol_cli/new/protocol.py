@@ -1,0 +1,150 @@
+"""What a protocol engineer knows of the header, checked."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from attrs import frozen
+
+from metaprotocol_cli.new.fields import INTEGER_SIZES, Field
+from metaprotocol_cli.new.problems import AnswersError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROLES = ("length", "id", "type", "status", "operation", "headers")
+KINDS = ("request", "response", "oneway", "heartbeat", "heartbeat_response", "error")
+COUNTS = ("message", "rest", "body")
+
+
+@frozen(slots=False)
+class Protocol:
+    """The fixed header of a protocol, and what its fields are for.
+
+    Args:
+        magic: Bytes that every message begins with; b"" if there are none.
+        byte_order: Of all integers.
+        fields: The fields behind the magic, in order.
+        roles: The name of the field that has a role of `ROLES`; a role that no field has is left out.
+        counts: What the length field counts: the whole "message", the "rest" behind the field, or the "body" behind
+            the header; or a number that is added to it to give what is behind the field.
+        kinds: The numbers of the type field, by names of `KINDS`.
+        statuses: The numbers of the status field, by name; "ok" is success.
+
+    Raises:
+        AnswersError: It is no protocol; the error has every problem.
+    """
+
+    magic: bytes
+    byte_order: Literal["big", "little"]
+    fields: tuple[Field, ...]
+    roles: Mapping[str, str]
+    counts: str
+    kinds: Mapping[str, int]
+    statuses: Mapping[str, int]
+
+    def __attrs_post_init__(self) -> None:
+        if problems := [*self._problems()]:
+            raise AnswersError(*problems)
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of the header."""
+        return len(self.magic) + sum(field.size for field in self.fields)
+
+    def field(self, role: str) -> Field | None:
+        """Return the field that has a role, if one has."""
+        name = self.roles.get(role)
+        return next((field for field in self.fields if field.name == name), None)
+
+    def offset(self, field: Field) -> int:
+        """Return the bytes before a field."""
+        return len(self.magic) + sum(other.size for other in self.fields[: self.fields.index(field)])
+
+    @cached_property
+    def length(self) -> Field:
+        """The length field."""
+        return next(field for field in self.fields if field.name == self.roles["length"])
+
+    @cached_property
+    def length_end(self) -> int:
+        """Where the length field ends."""
+        return self.offset(self.length) + self.length.size
+
+    @cached_property
+    def adjustment(self) -> int:
+        """What is added to the length to give the bytes behind its field."""
+        named = {"message": -self.length_end, "rest": 0, "body": self.size - self.length_end}
+        return named[self.counts] if self.counts in named else int(self.counts)
+
+    @cached_property
+    def least_length(self) -> int:
+        """What the length field of a message holds that is only a header."""
+        return self.size - self.length_end - self.adjustment
+
+    @cached_property
+    def plain_fields(self) -> tuple[Field, ...]:
+        """The fields whose numbers are only shown: those without a role, and the operation."""
+        used = {name for role, name in self.roles.items() if role != "operation"}
+        return tuple(field for field in self.fields if field.name not in used and field.constant is None)
+
+    def _problems(self) -> Iterator[str]:
+        if len(self.magic) > 16:
+            yield f"the magic has {len(self.magic)} bytes; at most 16 make one"
+        names = ["magic", *(field.name for field in self.fields)]
+        yield from (f"the field {name} comes twice" for name in dict.fromkeys(names) if names.count(name) > 1)
+        yield from self._role_problems()
+        yield from self._count_problems()
+        yield from self._kind_problems()
+        yield from self._status_problems()
+
+    def _role_problems(self) -> Iterator[str]:
+        if "length" not in self.roles:
+            yield "no field is said to be the length; without one no message ends"
+        for role, name in self.roles.items():
+            field = self.field(role)
+            if field is None:
+                known = ", ".join(other.name for other in self.fields)
+                yield f"the {role} is said to be the field {name!r}; there are {known or 'no fields'}"
+            elif field.constant is not None:
+                yield f"the field {name} is constant, so it cannot be the {role}"
+            elif not field.is_integer:
+                sizes = ", ".join(map(str, INTEGER_SIZES))
+                yield f"the field {name} has {field.size} bytes; the {role} is a whole number of {sizes} bytes"
+        for name in dict.fromkeys(self.roles.values()):
+            shared = [role for role, other in self.roles.items() if other == name]
+            if len(shared) > 1:
+                yield f"the field {name} cannot be {' and '.join(shared)} at once"
+
+    def _count_problems(self) -> Iterator[str]:
+        if self.counts not in COUNTS and not self.counts.removeprefix("-").isdecimal():
+            yield f"the length counts {self.counts!r}; expected {', '.join(COUNTS)} or a whole number"
+        elif self.field("length") is not None and not 0 <= self.least_length <= self.length.most:
+            yield f"a length that counts {self.counts} cannot say that a message is {self.size} bytes long, its header"
+
+    def _kind_problems(self) -> Iterator[str]:
+        field = self.field("type")
+        if field is None:
+            return
+        for name, value in self.kinds.items():
+            if name not in KINDS:
+                yield f"{name!r} is no type of message; there are {', '.join(KINDS)}"
+            elif value > field.most:
+                yield f"the type {name}={value} does not fit the field {field.name} of {field.size} bytes"
+        if missing := {"request", "response"} - self.kinds.keys():
+            yield f"the types lack {' and '.join(sorted(missing))}"
+        if "heartbeat_response" in self.kinds and "heartbeat" not in self.kinds:
+            yield "there is a type heartbeat_response, but no heartbeat"
+
+    def _status_problems(self) -> Iterator[str]:
+        field = self.field("status")
+        if field is None:
+            return
+        if "ok" not in self.statuses:
+            yield "no status is named ok, the one that means success"
+        elif len(self.statuses) < 2:
+            yield "no status but ok is named, so no failure can be reported"
+        for name, value in self.statuses.items():
+            if value > field.most:
+                yield f"the status {name}={value} does not fit the field {field.name} of {field.size} bytes"

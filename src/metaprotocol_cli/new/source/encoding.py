@@ -1,0 +1,164 @@
+"""How messages are built, changed and answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metaprotocol_cli.new.source.decoding import has_error_kind
+from metaprotocol_cli.new.source.formatting import display, filled, fitted, pairs
+from metaprotocol_cli.new.source.statuses import any_failure, nearest
+
+if TYPE_CHECKING:
+    from metaprotocol_cli.new.protocol import Protocol
+
+_MESSAGE_TYPES = {"heartbeat_response": "HEARTBEAT"}
+
+
+def constant_lines(protocol: Protocol) -> list[str]:
+    """Return the module's constants before the header."""
+    lines: list[str] = []
+    if "type" in protocol.roles:
+        lines += filled("KINDS", pairs(protocol.kinds))
+        lines.append(f"{', '.join(kind.upper() for kind in protocol.kinds)} = KINDS.values()")
+        types = [f"{kind.upper()}: MessageType.{_MESSAGE_TYPES.get(kind, kind.upper())}" for kind in protocol.kinds]
+        lines += fitted("TYPES = {", types, "}", indent=0)
+    if "status" in protocol.roles:
+        lines += filled("STATUSES", pairs(protocol.statuses))
+        if near := nearest(protocol.statuses):
+            lines.append("# Most errors have the name of a status; of the others these have one that is near.")
+            lines += filled("NEAREST", [f'"{error}": "{status}"' for error, status in near.items()])
+    return lines
+
+
+def empty_lines(protocol: Protocol) -> list[str]:
+    """Return the constant that has a value for every field that varies, behind the header."""
+    values = {
+        field.name: "0" if field.is_integer else f"bytes({field.size})"
+        for field in protocol.fields
+        if field.constant is None
+    }
+    items = [f'"{name}": {value}' for name, value in values.items()]
+    return fitted("EMPTY: dict[str, int | bytes] = {", items, "}", indent=0)
+
+
+def class_lines(protocol: Protocol) -> list[str]:
+    """Return what the class says of the codec behind its layout."""
+    claimed = capabilities(protocol)
+    lines = []
+    if len(claimed) == 4:
+        lines.append("capabilities = frozenset(Capability) - {Capability.STREAMS}")
+    elif claimed:
+        lines.append(f"capabilities = frozenset({display(f'Capability.{name}' for name in claimed)})")
+    identifier = protocol.field("id")
+    if identifier is None:
+        return [
+            *lines,
+            "correlation = Correlation.FIFO  # responses come in the order of their requests",
+            "max_request_id = 0",
+        ]
+    return [*lines, f"max_request_id = 2**{8 * identifier.size} - 1"]
+
+
+def capabilities(protocol: Protocol) -> list[str]:
+    """Return the names of the capabilities that the codec has."""
+    claimed = ["REQUEST_MUTATION", "RESPONSE_MUTATION"] if "headers" in protocol.roles else []
+    if "type" in protocol.roles:
+        claimed += ["HEARTBEAT"] if "heartbeat_response" in protocol.kinds else []
+        claimed += ["ONEWAY"] if "oneway" in protocol.kinds else []
+    return claimed
+
+
+def encode_id_lines(protocol: Protocol) -> list[str]:
+    """Return the lines of `encode` that write another id."""
+    field = protocol.field("id")
+    if field is None:
+        return [
+            "if request_id is not None and request_id != metadata.request_id:",
+            '    raise EncodeError("a message has no id to change")',
+        ]
+    start = protocol.offset(field)
+    order = "" if protocol.byte_order == "big" or field.size == 1 else ', "little"'
+    before = f"message[:{start}] + " if start else ""
+    return [
+        "if request_id is not None:",
+        "    if not 0 <= request_id <= self.max_request_id:",
+        f'        raise EncodeError(f"the request_id {{request_id}} does not fit {8 * field.size} bits")',
+        f"    message = {before}request_id.to_bytes({field.size}{order}) + message[{start + field.size} :]",
+    ]
+
+
+def sizes_lines(protocol: Protocol) -> list[str]:
+    """Return the end of `sizes`, or of `build` where there is no header block."""
+    behind = protocol.length_end + protocol.adjustment
+    fixed = protocol.size - behind
+    count = "HEADER.size" if not behind else f"HEADER.size - {behind}" if fixed else ""
+    name, headers = protocol.length.name, protocol.roles.get("headers")
+    total = " + ".join(part for part in (count, "len(block)" if headers else "", "len(payload)") if part)
+    if headers:
+        return fitted("return {", [f'"{name}": {total}', f'"{headers}": len(block)'], "}", indent=4)
+    return [f"length = {total}", f'return HEADER.build({{**EMPTY, **fields, "{name}": length}}) + payload']
+
+
+def on_error_lines(protocol: Protocol) -> list[str]:
+    """Return the lines of `on_error` behind its first question; none if no message can report a failure."""
+    if not reports_failures(protocol):
+        return []
+    fields = _repeated(protocol)
+    if "type" in protocol.roles:
+        kind, value = protocol.roles["type"], "ERROR" if has_error_kind(protocol) else "RESPONSE"
+        fields.append(f'"{kind}": {value}')
+    lines = []
+    if "status" in protocol.roles:
+        name = "NEAREST.get(error.type, error.type)" if nearest(protocol.statuses) else "error.type"
+        lines += [
+            f'status = STATUSES.get({name}, STATUSES["{any_failure(protocol.statuses)}"])',
+            "status = status if error.code is None else error.code",
+            'if status == STATUSES["ok"]:',
+            '    raise EncodeError(f"the status {status} is success, and would make the error\'s text the result")',
+        ]
+        name = protocol.roles["status"]
+        fields.append(f'"{name}": status')
+    else:
+        lines += ["if error.code is not None:", '    raise EncodeError("an error reply has no number to set")']
+    most = protocol.length.most - (protocol.least_length)
+    limit = f"[:{most}]" if protocol.length.size <= 2 else ""
+    lines.append(f'text = error.message.encode("utf-8", "backslashreplace"){limit}')
+    return [*lines, *fitted("reply = {", fields, "}", indent=8), "return build(reply, payload=text)"]
+
+
+def reports_failures(protocol: Protocol) -> bool:
+    """Return whether a message can report a failure."""
+    return "status" in protocol.roles or has_error_kind(protocol)
+
+
+def heartbeat_reply_lines(protocol: Protocol) -> list[str]:
+    """Return the body of `heartbeat_reply`; none if the protocol has no answers to heartbeats."""
+    if "HEARTBEAT" not in capabilities(protocol):
+        return []
+    kind = protocol.roles["type"]
+    fields = [*_repeated(protocol), f'"{kind}": HEARTBEAT_RESPONSE']
+    return [*fitted("reply = {", fields, "}", indent=8), "return build(reply)"]
+
+
+def operation_text(protocol: Protocol) -> str:
+    """Return the operation of a message that has a header `service`."""
+    return 'f"{service}/{metadata.operation}"' if "operation" in protocol.roles else "service"
+
+
+def properties_doc(protocol: Protocol) -> str:
+    """Return a sentence about the properties."""
+    fields = [f"the field {field.name}" for field in protocol.plain_fields]
+    sources = fields if len(fields) <= 2 else [f"{len(fields)} of the header's fields"]
+    if "headers" in protocol.roles:
+        sources.append("the headers of the message")
+    return f"Properties are {' and '.join(sources)}." if sources else "A message has no properties that rules match on."
+
+
+def _repeated(protocol: Protocol) -> list[str]:
+    """Return the fields that an answer repeats from its request."""
+    fields = []
+    if identifier := protocol.roles.get("id"):
+        fields.append(f'"{identifier}": request.request_id')
+    if operation := protocol.roles.get("operation"):
+        fields.append(f'"{operation}": int(request.properties["{operation}"])')
+    return fields

@@ -1,0 +1,124 @@
+"""Messages: the codec's examples, and one request byte by byte for the test, written without the codec."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metaprotocol_cli.new.source.encoding import reports_failures
+from metaprotocol_cli.new.source.formatting import display, fitted, quoted
+
+if TYPE_CHECKING:
+    from metaprotocol_cli.new.fields import Field
+    from metaprotocol_cli.new.protocol import Protocol
+
+_REQUEST_ID, _OPERATION = 1, 7
+_HEADERS = {"service": "Greeter", "user": "Zoë"}
+_PAYLOAD = b"hello"
+_METHOD = 8
+
+
+def example_lines(protocol: Protocol) -> list[str]:
+    """Return the body of the codec's `examples`."""
+    kinds = protocol.kinds if "type" in protocol.roles else {}
+    has_headers = "headers" in protocol.roles
+    lines = [f"headers = {display(quoted(_HEADERS))}"] if has_headers else []
+    request = _fields(protocol, type="REQUEST", id=_REQUEST_ID, operation=_OPERATION)
+    lines += fitted("request = {", request, "}", indent=_METHOD)
+    lines.append(_to_server(f'request, {"headers, " if has_headers else ""}b"hello"'))
+    lines.append(
+        f"response = request | {display(_fields(protocol, type='RESPONSE'))}" if kinds else "response = request"
+    )
+    lines.append(_to_client('response, payload=b"hello back"'))
+    if reports_failures(protocol):
+        kind = {"type": "ERROR"} if "error" in kinds else {}
+        status = next((name for name in protocol.statuses if name != "ok"), "")
+        failure = _fields(protocol, **kind, status=f'STATUSES["{status}"]')
+        lines.append(f"failure = response | {display(failure)}")
+        lines.append(_to_client('failure, payload=b"what?"'))
+    for kind, line in (("oneway", _to_server), ("heartbeat", _to_server), ("heartbeat_response", _to_client)):
+        if kind in kinds:
+            lines.append(line(f"request | {display(_fields(protocol, type=kind.upper()))}"))
+    return lines
+
+
+def _to_server(arguments: str) -> str:
+    return f"yield Direction.TO_SERVER, build({arguments})"
+
+
+def _to_client(arguments: str) -> str:
+    return f"yield Direction.TO_CLIENT, build({arguments})"
+
+
+def _fields(protocol: Protocol, **values: object) -> list[str]:
+    """Return the items of a display of fields; a role that no field has is left out."""
+    return [f'"{protocol.roles[role]}": {value}' for role, value in values.items() if role in protocol.roles]
+
+
+def request_lines(protocol: Protocol) -> list[str]:
+    """Return one request as hex, a field a line."""
+    block = _header_block(protocol)
+    values = {protocol.length.name: protocol.least_length + len(block) + len(_PAYLOAD)}
+    known = {
+        "id": _REQUEST_ID,
+        "operation": _OPERATION,
+        "headers": len(block),
+        "type": protocol.kinds.get("request", 0),
+    }
+    values |= {name: known[role] for role, name in protocol.roles.items() if role in known}
+    lines = [f'"{protocol.magic.hex()}"  # magic'] if protocol.magic else []
+    for field in protocol.fields:
+        raw = _bytes_of(protocol, field, values.get(field.name, 0))
+        note = f"{field.name}{_note(protocol, field, values)}"
+        pieces = [raw[start : start + 32].hex() for start in range(0, len(raw), 32)]
+        lines += [f'"{piece}"  # {note}' for piece in pieces]
+    for key, value in _HEADERS.items() if block else ():
+        lines.append(f'"{_header(protocol, key, value).hex()}"  # the header {key}: {value}')
+    return [*lines, f'"{_PAYLOAD.hex()}"  # payload: {_PAYLOAD.decode()}']
+
+
+def expected_properties(protocol: Protocol) -> list[str]:
+    """Return the properties of that request, as the test expects them."""
+    operation = protocol.roles.get("operation")
+    values = {field.name: "0" if field.is_integer else "00" * field.size for field in protocol.plain_fields}
+    if operation is not None:
+        values[operation] = str(_OPERATION)
+    if "headers" in protocol.roles:
+        values |= _HEADERS
+    return fitted("assert request.properties == {", quoted(values), "}", indent=4)
+
+
+def expected_operation(protocol: Protocol) -> str:
+    """Return the operation of that request."""
+    parts = [_HEADERS["service"]] if "headers" in protocol.roles else []
+    return "/".join(parts + ([str(_OPERATION)] if "operation" in protocol.roles else []))
+
+
+def expected_id(protocol: Protocol) -> int:
+    """Return the id of that request."""
+    return _REQUEST_ID if "id" in protocol.roles else 0
+
+
+def _note(protocol: Protocol, field: Field, values: dict[str, int]) -> str:
+    if field == protocol.field("type"):
+        return ": request"
+    if field == protocol.field("length"):
+        return f": {values[field.name]}"
+    return ""
+
+
+def _header_block(protocol: Protocol) -> bytes:
+    if "headers" not in protocol.roles:
+        return b""
+    return b"".join(_header(protocol, key, value) for key, value in _HEADERS.items())
+
+
+def _header(protocol: Protocol, key: str, value: str) -> bytes:
+    content = value.encode()
+    return bytes([len(key)]) + key.encode() + len(content).to_bytes(2, protocol.byte_order) + content
+
+
+def _bytes_of(protocol: Protocol, field: Field, value: int) -> bytes:
+    if not field.is_integer:
+        return bytes(field.size)
+    number = field.constant if isinstance(field.constant, int) else value
+    return number.to_bytes(field.size, protocol.byte_order)

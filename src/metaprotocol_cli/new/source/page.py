@@ -1,0 +1,53 @@
+"""The tables of the page that describes the bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from metaprotocol_cli.new.fields import Field
+    from metaprotocol_cli.new.protocol import Protocol
+
+_MEANINGS = {
+    "id": "a response repeats its request's",
+    "length": "see below",
+    "type": "see below",
+    "status": "see below; 0 in requests",
+    "operation": "which procedure",
+    "headers": "bytes of the header block",
+}
+
+
+def field_rows(protocol: Protocol) -> list[str]:
+    """Return the rows of the table of fields."""
+    rows = [f"| 0 | {len(protocol.magic)} | magic | `{protocol.magic.hex(' ')}` |"] if protocol.magic else []
+    rows += [
+        f"| {protocol.offset(field)} | {field.size} | {field.name} | {_meaning(protocol, field)} |"
+        for field in protocol.fields
+    ]
+    if "headers" in protocol.roles:
+        rows.append(f"| {protocol.size} | … | header block | see below |")
+    return [*rows, f"| {'…' if 'headers' in protocol.roles else protocol.size} | … | payload | nobody looks into it |"]
+
+
+def length_text(protocol: Protocol) -> str:
+    """Return a sentence about what the length counts."""
+    behind = protocol.length_end + protocol.adjustment
+    name = protocol.length.name
+    if not behind:
+        return f"A message is as long as its field `{name}` says, the header included."
+    return f"A message is {behind} bytes longer than its field `{name}` says."
+
+
+def value_rows(values: Mapping[str, int]) -> list[str]:
+    """Return the rows of a table of numbers and names."""
+    return [f"| {value} | {name} |" for name, value in values.items()]
+
+
+def _meaning(protocol: Protocol, field: Field) -> str:
+    if field.constant is not None:
+        return f"always {field.constant}{f': {field.meaning}' if field.meaning else ''}"
+    role = next((role for role, name in protocol.roles.items() if name == field.name), "")
+    return field.meaning or _MEANINGS.get(role, "")
