@@ -20,6 +20,7 @@ class Commands(click.Group):
         "codecs": "metaprotocol_cli.codecs",
         "fuzz": "metaprotocol_cli.fuzz",
         "inspect": "metaprotocol_cli.inspect",
+        "new": "metaprotocol_cli.new",
         "record": "metaprotocol_cli.record",
     }
 

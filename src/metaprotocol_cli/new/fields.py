@@ -33,7 +33,7 @@ class Field:
 
     name: str
     size: int
-    constant: int | bytes | None = None
+    constant: int | None = None
     meaning: str = ""
     raw: bool = False
 
@@ -45,7 +45,7 @@ class Field:
     @property
     def most(self) -> int:
         """The largest number it can hold."""
-        return 256**self.size - 1
+        return (1 << 8 * self.size) - 1
 
     @classmethod
     def parse(cls, text: str) -> Self:

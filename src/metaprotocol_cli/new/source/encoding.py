@@ -11,8 +11,6 @@ from metaprotocol_cli.new.source.statuses import any_failure, nearest
 if TYPE_CHECKING:
     from metaprotocol_cli.new.protocol import Protocol
 
-_MESSAGE_TYPES = {"heartbeat_response": "HEARTBEAT"}
-
 
 def constant_lines(protocol: Protocol) -> list[str]:
     """Return the module's constants before the header."""
@@ -20,25 +18,14 @@ def constant_lines(protocol: Protocol) -> list[str]:
     if "type" in protocol.roles:
         lines += filled("KINDS", pairs(protocol.kinds))
         lines.append(f"{', '.join(kind.upper() for kind in protocol.kinds)} = KINDS.values()")
-        types = [f"{kind.upper()}: MessageType.{_MESSAGE_TYPES.get(kind, kind.upper())}" for kind in protocol.kinds]
-        lines += fitted("TYPES = {", types, "}", indent=0)
+        name = 'name.removesuffix("_response")' if "heartbeat_response" in protocol.kinds else "name"
+        lines.append(f"TYPES = {{number: MessageType({name}) for name, number in KINDS.items()}}")
     if "status" in protocol.roles:
         lines += filled("STATUSES", pairs(protocol.statuses))
         if near := nearest(protocol.statuses):
             lines.append("# Most errors have the name of a status; of the others these have one that is near.")
             lines += filled("NEAREST", [f'"{error}": "{status}"' for error, status in near.items()])
     return lines
-
-
-def empty_lines(protocol: Protocol) -> list[str]:
-    """Return the constant that has a value for every field that varies, behind the header."""
-    values = {
-        field.name: "0" if field.is_integer else f"bytes({field.size})"
-        for field in protocol.fields
-        if field.constant is None
-    }
-    items = [f'"{name}": {value}' for name, value in values.items()]
-    return fitted("EMPTY: dict[str, int | bytes] = {", items, "}", indent=0)
 
 
 def class_lines(protocol: Protocol) -> list[str]:
@@ -83,7 +70,7 @@ def encode_id_lines(protocol: Protocol) -> list[str]:
         "if request_id is not None:",
         "    if not 0 <= request_id <= self.max_request_id:",
         f'        raise EncodeError(f"the request_id {{request_id}} does not fit {8 * field.size} bits")',
-        f"    message = {before}request_id.to_bytes({field.size}{order}) + message[{start + field.size} :]",
+        f"    message = {before}request_id.to_bytes({field.size}{order}) + message[{start + field.size}:]",
     ]
 
 
@@ -103,7 +90,7 @@ def on_error_lines(protocol: Protocol) -> list[str]:
     """Return the lines of `on_error` behind its first question; none if no message can report a failure."""
     if not reports_failures(protocol):
         return []
-    fields = _repeated(protocol)
+    fields = []
     if "type" in protocol.roles:
         kind, value = protocol.roles["type"], "ERROR" if has_error_kind(protocol) else "RESPONSE"
         fields.append(f'"{kind}": {value}')
@@ -123,7 +110,7 @@ def on_error_lines(protocol: Protocol) -> list[str]:
     most = protocol.length.most - (protocol.least_length)
     limit = f"[:{most}]" if protocol.length.size <= 2 else ""
     lines.append(f'text = error.message.encode("utf-8", "backslashreplace"){limit}')
-    return [*lines, *fitted("reply = {", fields, "}", indent=8), "return build(reply, payload=text)"]
+    return [*lines, f"return answer(request, {display(fields)}, text)"]
 
 
 def reports_failures(protocol: Protocol) -> bool:
@@ -136,8 +123,7 @@ def heartbeat_reply_lines(protocol: Protocol) -> list[str]:
     if "HEARTBEAT" not in capabilities(protocol):
         return []
     kind = protocol.roles["type"]
-    fields = [*_repeated(protocol), f'"{kind}": HEARTBEAT_RESPONSE']
-    return [*fitted("reply = {", fields, "}", indent=8), "return build(reply)"]
+    return [f'return answer(request, {{"{kind}": HEARTBEAT_RESPONSE}})']
 
 
 def operation_text(protocol: Protocol) -> str:
@@ -154,11 +140,13 @@ def properties_doc(protocol: Protocol) -> str:
     return f"Properties are {' and '.join(sources)}." if sources else "A message has no properties that rules match on."
 
 
-def _repeated(protocol: Protocol) -> list[str]:
-    """Return the fields that an answer repeats from its request."""
+def repeated_lines(protocol: Protocol) -> list[str]:
+    """Return the lines that collect what an answer repeats from its request; none if nothing is answered."""
+    if not reports_failures(protocol) and "HEARTBEAT" not in capabilities(protocol):
+        return []
     fields = []
     if identifier := protocol.roles.get("id"):
         fields.append(f'"{identifier}": request.request_id')
     if operation := protocol.roles.get("operation"):
         fields.append(f'"{operation}": int(request.properties["{operation}"])')
-    return fields
+    return fitted("repeated = {", fields, "}", indent=4) if fields else ["repeated: dict[str, int] = {}"]

@@ -20,19 +20,18 @@ _METHOD = 8
 def example_lines(protocol: Protocol) -> list[str]:
     """Return the body of the codec's `examples`."""
     kinds = protocol.kinds if "type" in protocol.roles else {}
-    has_headers = "headers" in protocol.roles
-    lines = [f"headers = {display(quoted(_HEADERS))}"] if has_headers else []
+    headers = f"{display(quoted(_HEADERS))}, " if "headers" in protocol.roles else ""
     request = _fields(protocol, type="REQUEST", id=_REQUEST_ID, operation=_OPERATION)
-    lines += fitted("request = {", request, "}", indent=_METHOD)
-    lines.append(_to_server(f'request, {"headers, " if has_headers else ""}b"hello"'))
+    lines = fitted("request = {", request, "}", indent=_METHOD) if request else ["request: dict[str, int] = {}"]
+    lines.append(_to_server(f'request, {headers}b"hello"'))
     lines.append(
         f"response = request | {display(_fields(protocol, type='RESPONSE'))}" if kinds else "response = request"
     )
     lines.append(_to_client('response, payload=b"hello back"'))
     if reports_failures(protocol):
-        kind = {"type": "ERROR"} if "error" in kinds else {}
+        error = {"type": "ERROR"} if "error" in kinds else {}
         status = next((name for name in protocol.statuses if name != "ok"), "")
-        failure = _fields(protocol, **kind, status=f'STATUSES["{status}"]')
+        failure = _fields(protocol, **error, status=f'STATUSES["{status}"]')
         lines.append(f"failure = response | {display(failure)}")
         lines.append(_to_client('failure, payload=b"what?"'))
     for kind, line in (("oneway", _to_server), ("heartbeat", _to_server), ("heartbeat_response", _to_client)):
@@ -120,5 +119,5 @@ def _header(protocol: Protocol, key: str, value: str) -> bytes:
 def _bytes_of(protocol: Protocol, field: Field, value: int) -> bytes:
     if not field.is_integer:
         return bytes(field.size)
-    number = field.constant if isinstance(field.constant, int) else value
+    number = value if field.constant is None else field.constant
     return number.to_bytes(field.size, protocol.byte_order)

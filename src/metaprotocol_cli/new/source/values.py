@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
-from metaprotocol_cli.new.source import decoding, encoding, example, layout, page
+from metaprotocol_cli.new.source import decoding, deviations, encoding, example, layout, page
 
 if TYPE_CHECKING:
     from metaprotocol_cli.new.protocol import Protocol
@@ -24,7 +24,8 @@ def protocol_values(protocol: Protocol) -> dict[str, Any]:
         "_constants": encoding.constant_lines(protocol),
         "_construct": layout.construct_names(protocol),
         "_decode": decoding.decode_lines(protocol),
-        "_empty": encoding.empty_lines(protocol),
+        "_deviations": deviations.lines(protocol),
+        "_check_options": deviations.options(protocol),
         "_encode_id": encoding.encode_id_lines(protocol),
         "_examples": example.example_lines(protocol),
         "_expected_id": example.expected_id(protocol),
@@ -42,6 +43,7 @@ def protocol_values(protocol: Protocol) -> dict[str, Any]:
         "_on_error": encoding.on_error_lines(protocol),
         "_operation": encoding.operation_text(protocol),
         "_properties_doc": encoding.properties_doc(protocol),
+        "_repeated": encoding.repeated_lines(protocol),
         "_request": example.request_lines(protocol),
         "_rows": page.field_rows(protocol),
         "_sdk_versions": sdk_versions(),

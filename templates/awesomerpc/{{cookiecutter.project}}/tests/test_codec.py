@@ -1,7 +1,8 @@
 """One request, byte by byte as docs/protocol.md describes it."""
 
-from {{ cookiecutter.package }} import {{ cookiecutter.__codec_class }}
 from metaprotocol_sdk import Direction, MessageType
+
+from {{ cookiecutter.package }} import {{ cookiecutter.__codec_class }}
 
 REQUEST = bytes.fromhex(
     {{ cookiecutter._request | join("\n    ") }}

@@ -1,8 +1,14 @@
 """Everything the conformance kit knows about codecs, tried on this one."""
 
-from {{ cookiecutter.package }} import {{ cookiecutter.__codec_class }}
 from metaprotocol_sdk.testing import CodecConformance
+
+from {{ cookiecutter.package }} import {{ cookiecutter.__codec_class }}
 
 
 class TestConformance(CodecConformance):
     codec = {{ cookiecutter.__codec_class }}
+{% if cookiecutter._deviations %}
+    deviations = {{ "{" }}
+        {{ cookiecutter._deviations | join("\n        ") }}
+    }
+{% endif %}

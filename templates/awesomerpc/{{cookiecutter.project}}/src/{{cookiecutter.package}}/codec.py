@@ -20,7 +20,7 @@ HEADER = Layout(
         {{ cookiecutter._layout | join("\n        ") }}
     )
 )
-{{ cookiecutter._empty | join("\n") }}
+EMPTY: dict[str, int | bytes] = {f.name: 0 if f.is_integer else bytes(f.size) for f in HEADER.variables}
 
 
 class {{ cookiecutter.__codec_class }}(Codec):
@@ -36,7 +36,7 @@ class {{ cookiecutter.__codec_class }}(Codec):
 
     def decode(self, message: bytes, direction: Direction) -> Metadata:
         {{ cookiecutter._decode | join("\n        ") }}
-        metadata = Metadata(
+        {{ "metadata =" if cookiecutter._headers else "return" }} Metadata(
             message,
             {{ cookiecutter._metadata | join("\n            ") }}
         )
@@ -51,8 +51,8 @@ class {{ cookiecutter.__codec_class }}(Codec):
         metadata.header_size = block_end
         if service := metadata.properties.get("service"):
             metadata.operation = {{ cookiecutter._operation }}
-{% endif %}
         return metadata
+{% endif %}
 
     def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
 {% if cookiecutter._headers %}
@@ -107,3 +107,11 @@ def sizes(block: bytes, payload: bytes) -> dict[str, int]:
     """Return the fields that depend on what follows the header."""
 {% endif %}
     {{ cookiecutter._sizes | join("\n    ") }}
+{% if cookiecutter._repeated %}
+
+
+def answer(request: Metadata, fields: dict[str, int], payload: bytes = b"") -> bytes:
+    """Return a message that repeats what an answer repeats from its request."""
+    {{ cookiecutter._repeated | join("\n    ") }}
+    return build(repeated | fields, payload=payload)
+{% endif %}

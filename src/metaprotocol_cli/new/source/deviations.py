@@ -1,0 +1,28 @@
+"""What the protocol itself cannot do, declared so that the conformance kit does not report it as a fault."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metaprotocol_cli.new.source.encoding import reports_failures
+
+if TYPE_CHECKING:
+    from metaprotocol_cli.new.protocol import Protocol
+
+
+def lines(protocol: Protocol) -> list[str]:
+    """Return the lines of the conformance test that declare them."""
+    return [f'"{property_id}": "{reason}",' for property_id, reason in _deviations(protocol).items()]
+
+
+def options(protocol: Protocol) -> str:
+    """Return the same as options of `metaprotocol check`."""
+    return "".join(f' --deviation "{property_id}={reason}"' for property_id, reason in _deviations(protocol).items())
+
+
+def _deviations(protocol: Protocol) -> dict[str, str]:
+    if not reports_failures(protocol):
+        return {"MP-CLAIM-005": "the protocol has no way to report a failure"}
+    if "status" in protocol.roles and len(protocol.statuses) == 2:
+        return {"MP-REPLY-007": "the protocol has one number for all failures"}
+    return {}
