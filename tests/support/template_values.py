@@ -13,10 +13,16 @@ PATH = Path(__file__).parents[2] / "templates" / "awesomerpc" / "cookiecutter.js
 ASKED = {
     "name": "acme-rpc",
     "project": "{{ cookiecutter.name }}-codec",
-    "package": "{{ cookiecutter.project.replace('-', '_') }}",
+    "package": (
+        "{% set package = cookiecutter.project.replace('-', '_') %}"
+        "{{ 'codec_' + package.removesuffix('_codec') if package[0].isdigit() else package }}"
+    ),
     "author": "The {{ cookiecutter.name }} authors",
 }
-CODEC_CLASS = "{{ cookiecutter.name.title().replace('-', '') }}Codec"
+CODEC_CLASS = (
+    "{% set stem = cookiecutter.name.title().replace('-', '') %}"
+    "{{ 'Rpc' if stem[0].isdigit() else '' }}{{ stem.removesuffix('Codec') or stem }}Codec"
+)
 PROMPTS = {
     "name": "The codec's name, a DNS label",
     "project": "The distribution's name",

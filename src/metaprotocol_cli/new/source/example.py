@@ -78,12 +78,15 @@ def request_lines(protocol: Protocol) -> list[str]:
 def expected_properties(protocol: Protocol) -> list[str]:
     """Return the properties of that request, as the test expects them."""
     operation = protocol.roles.get("operation")
-    values = {field.name: "0" if field.is_integer else "00" * field.size for field in protocol.plain_fields}
+    values = {
+        field.name: '"0"' if field.is_integer else f"bytes({field.size}).hex()" for field in protocol.plain_fields
+    }
     if operation is not None:
-        values[operation] = str(_OPERATION)
+        values[operation] = f'"{_OPERATION}"'
+    items = [f'"{name}": {value}' for name, value in values.items()]
     if "headers" in protocol.roles:
-        values |= _HEADERS
-    return fitted("assert request.properties == {", quoted(values), "}", indent=4)
+        items += quoted(_HEADERS)
+    return fitted("assert request.properties == {", items, "}", indent=4)
 
 
 def expected_operation(protocol: Protocol) -> str:
