@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
-from metaprotocol_sdk import Codec, Direction, EncodeError, Error, ErrorType, MessageDecoder, Metadata, Mutation
+from metaprotocol_sdk import Codec, Direction, EncodeError, Error, MessageDecoder, Metadata, Mutation
 from metaprotocol_sdk.testing import strategies
 
 AWESOMERPC = Path(__file__).parents[2] / "src" / "metaprotocol_codecs" / "awesomerpc"

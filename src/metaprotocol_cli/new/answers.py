@@ -44,13 +44,16 @@ class Answers:
 
     def default(self, key: str) -> Any:
         """Return what holds if nothing is answered."""
-        if key in self._suggested:
-            return self._suggested[key]
+        suggested = self._suggested.get(key)
         if key in ROLES:
             names = [field.name for field in self.fields()]
+            if suggested in (*names, NONE):
+                return suggested
             return next((name for name in awesomerpc.USUAL_NAMES[key] if name in names), NONE)
+        if suggested is not None:
+            return suggested
         if key == "magic":
-            return NONE if "fields" in self or self._suggested else awesomerpc.MAGIC
+            return NONE if "fields" in self else awesomerpc.MAGIC
         if key == "counts" and self["length"].startswith("body"):
             return "body"
         return {

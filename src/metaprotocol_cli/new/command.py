@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metaprotocol_cli.new.answers import NAME_KEYS, Answers, read_toml
+from metaprotocol_cli.new.capture import suggestions_from
 from metaprotocol_cli.new.names import Names
 from metaprotocol_cli.new.problems import AnswersError
 from metaprotocol_cli.new.questions import ask
@@ -51,6 +52,14 @@ def _header_options(function: Callable[..., Any]) -> Callable[..., Any]:
     help="A TOML file with these options as keys; options win.",
 )
 @click.option(
+    "--from-capture",
+    "captures",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="A recording that shows where the length and the id are: NAME.c2s.bin with NAME.s2c.bin, or pcap. Repeatable.",
+)
+@click.option(
     "-o",
     "--output-dir",
     "folder",
@@ -73,6 +82,7 @@ def command(
     name: str,
     defaults: bool,
     file: Path | None,
+    captures: Sequence[Path],
     folder: Path,
     fields: Sequence[str],
     **options: str | None,
@@ -90,13 +100,15 @@ def command(
       metaprotocol new acme-rpc --defaults
       metaprotocol new acme-rpc --defaults --byte-order little --field type:1 --field id:8 --field length:4
       metaprotocol new acme-rpc --answers acme.toml
+      metaprotocol new acme-rpc --from-capture recorded/conn1.c2s.bin
     """
     try:
         given = read_toml(file) if file else {}
         given |= {key: value for key, value in options.items() if value is not None}
         given |= {"fields": list(fields)} if fields else {}
         names = Names.of(name, *(given.pop(key, None) for key in NAME_KEYS))
-        answers = Answers(given)
+        suggested = suggestions_from(captures, choose=not defaults) if captures else None
+        answers = Answers(given, suggested)
         if not defaults:
             _ask(answers)
         files = render(context(names, protocol_values(answers.protocol())))

@@ -1,0 +1,141 @@
+"""Which offsets behave like an id: each request has its own value there, and responses repeat them."""
+
+from __future__ import annotations
+
+from itertools import pairwise, product
+from typing import TYPE_CHECKING, Literal
+
+from attrs import frozen
+
+from metaprotocol_sdk import Direction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from metaprotocol_cli.new.evidence.conversations import Conversation
+    from metaprotocol_cli.new.evidence.lengths import LengthField
+
+_FARTHEST = 64
+_SIZES = (8, 4, 2, 1)
+_ORDERS: tuple[Literal["big", "little"], ...] = ("big", "little")
+# One value may be repeated by chance.
+_FEWEST_REPEATED = 2
+# What a server says unasked repeats nothing.
+_SHARE_OF_RESPONSES = 0.75
+
+# The messages of a connection: to the server, and to the client.
+Messages = tuple[list[bytes], list[bytes]]
+
+
+@frozen
+class IdField:
+    """A place that behaves like an id.
+
+    Args:
+        offset: Bytes before it.
+        size: Its own bytes.
+        byte_order: Of the number.
+        requests: Messages to the server, each with a value of its own.
+        responses: Messages to the client.
+        repeated: How many of these repeat the value of a request.
+        step: What each request adds to the value of the one before, if that is always the same; else None.
+        overtaking: How many responses came before that of an earlier request.
+    """
+
+    offset: int
+    size: int
+    byte_order: Literal["big", "little"]
+    requests: int
+    responses: int
+    repeated: int
+    step: int | None
+    overtaking: int
+
+    @property
+    def counts_up(self) -> bool:
+        """Whether it grows by the same small number from request to request."""
+        return self.step is not None and 0 < self.step < 256
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it has room for more than a few requests: one byte may be the first of a number that grows."""
+        return self.size > 1
+
+    def overlaps(self, other: IdField) -> bool:
+        """Return whether two places have a byte in common."""
+        return other.offset < self.offset + self.size and self.offset < other.offset + other.size
+
+
+def find_ids(conversations: Sequence[Conversation], length: LengthField) -> list[IdField]:
+    """Return the places that behave like an id, the likeliest first; of places that overlap the best.
+
+    Args:
+        conversations: The recorded connections.
+        length: Where their messages end.
+    """
+    messages = _cut(conversations, length)
+    shortest = min((len(message) for both in messages for one in both for message in one), default=0)
+    taken = set(range(length.offset, length.offset + length.size))
+    taken |= {offset for offset, value in length.constant.items() if value}  # an id may have zeros in front
+    found: list[IdField] = []
+    for size, order, offset in product(_SIZES, _ORDERS, range(min(shortest, _FARTHEST))):
+        stop = offset + size
+        if stop > shortest or not taken.isdisjoint(range(offset, stop)) or (size == 1 and order == "little"):
+            continue
+        field = _evidence(messages, offset, size, order)
+        if field is not None and not _is_text(messages, offset, stop):
+            found.append(field)
+    counters = [field for field in found if field.size == 1 and field.counts_up]
+    best: list[IdField] = []
+    for field in sorted(found, key=lambda field: _rank(field, length.byte_order)):
+        # A byte that counts up, and behind it what responses repeat too, is not one number.
+        is_one = field.counts_up or not any(map(field.overlaps, counters))
+        if is_one and not any(map(field.overlaps, best)):
+            best.append(field)
+    return best
+
+
+def _cut(conversations: Sequence[Conversation], length: LengthField) -> list[Messages]:
+    boundaries = iter(length.boundaries)
+    found: list[Messages] = []
+    for conversation in conversations:
+        cut = {
+            direction: [data[start:stop] for start, stop in pairwise(next(boundaries))]
+            for direction, data in conversation.items()
+        }
+        found.append((cut.get(Direction.TO_SERVER, []), cut.get(Direction.TO_CLIENT, [])))
+    return found
+
+
+def _evidence(messages: Sequence[Messages], offset: int, size: int, order: Literal["big", "little"]) -> IdField | None:
+    """Return what speaks for a place, or None if something speaks against it."""
+    requests = responses = repeated = overtaking = 0
+    steps: set[int] = set()
+    for to_server, to_client in messages:
+        asked, answered = (
+            [int.from_bytes(message[offset : offset + size], order) for message in one]
+            for one in (to_server, to_client)
+        )
+        place = {value: number for number, value in enumerate(asked)}
+        if len(place) < len(asked):
+            return None
+        places = [place[value] for value in answered if value in place]
+        requests += len(asked)
+        responses += len(answered)
+        repeated += len(set(places))
+        overtaking += sum(after < before for before, after in pairwise(places))
+        steps.update(after - before for before, after in pairwise(asked))
+    if repeated < max(_FEWEST_REPEATED, _SHARE_OF_RESPONSES * responses):
+        return None
+    step = steps.pop() if len(steps) == 1 else None
+    return IdField(offset, size, order, requests, responses, repeated, step, overtaking)
+
+
+def _is_text(messages: Sequence[Messages], offset: int, stop: int) -> bool:
+    """Return whether the place holds letters only: a name, or what was asked and comes back in the answer."""
+    values = b"".join(message[offset:stop] for to_server, _ in messages for message in to_server)
+    return values.isascii() and values.decode("ascii").isprintable()
+
+
+def _rank(field: IdField, byte_order: str) -> tuple[object, ...]:
+    return (not field.counts_up, field.byte_order != byte_order, -field.repeated, -field.size, field.offset)

@@ -1,0 +1,143 @@
+"""Which offsets behave like a length: from message to message they lead to the very end of every stream."""
+
+from __future__ import annotations
+
+from itertools import pairwise, product
+from typing import TYPE_CHECKING, Literal
+
+from attrs import Factory, evolve, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+# Where a length may be, and how much longer than its value a message may be.
+_FARTHEST = 64
+_SIZES = (4, 2, 8, 1)
+_ORDERS: tuple[Literal["big", "little"], ...] = ("big", "little")
+_HEAD = 64
+# Fewer messages, or messages of one size only, may look like anything.
+_FEWEST_MESSAGES = 3
+_FEWEST_SIZES = 2
+_FEWEST_UNLIKE = 6
+
+Boundaries = tuple[tuple[int, ...], ...]
+
+
+@frozen
+class LengthField:
+    """A place that behaves like a length.
+
+    Args:
+        offset: Bytes before it.
+        size: Its own bytes.
+        byte_order: Of the number.
+        behind: How many bytes longer a message is than the number.
+        boundaries: Of each stream, where its messages begin, and where the last one ends.
+        constant: The first bytes that all messages have in common, by offset.
+        others: How many other places give the same messages.
+    """
+
+    offset: int
+    size: int
+    byte_order: Literal["big", "little"]
+    behind: int
+    boundaries: Boundaries
+    constant: Mapping[int, int] = Factory(dict)
+    others: int = 0
+
+    @property
+    def counts(self) -> str:
+        """What it counts, as `Protocol.counts` says it: what is no other is the body, behind a header."""
+        return {0: "message", self.offset + self.size: "rest"}.get(self.behind, "body")
+
+    @property
+    def messages(self) -> int:
+        """How many messages it leads to."""
+        return sum(len(offsets) - 1 for offsets in self.boundaries)
+
+    @property
+    def message_sizes(self) -> int:
+        """How many sizes these have."""
+        return len({after - before for offsets in self.boundaries for before, after in pairwise(offsets)})
+
+    @property
+    def alike(self) -> int:
+        """How many bytes beside the length all messages have in common."""
+        return sum(not self.offset <= offset < self.offset + self.size for offset in self.constant)
+
+
+def find_lengths(streams: Sequence[bytes]) -> list[LengthField]:
+    """Return the places that behave like a length, the likeliest first; of those that give the same messages one.
+
+    Args:
+        streams: What was recorded, both directions alike, each from its beginning to its end.
+    """
+    found: dict[Boundaries, list[LengthField]] = {}
+    for candidate in _candidates(streams):
+        if candidate.messages >= _FEWEST_MESSAGES and candidate.message_sizes >= _FEWEST_SIZES:
+            found.setdefault(candidate.boundaries, []).append(candidate)
+    best = [
+        evolve(min(candidates, key=_rank), constant=constant_bytes(streams, boundaries), others=len(candidates) - 1)
+        for boundaries, candidates in found.items()
+    ]
+    return sorted(filter(_is_likely, best), key=_rank)
+
+
+def _is_likely(field: LengthField) -> bool:
+    """Return whether it's no accident: messages begin alike, or there are many and nothing is added to the length."""
+    return field.alike > 0 or (field.counts != "body" and field.messages >= _FEWEST_UNLIKE)
+
+
+def constant_bytes(streams: Sequence[bytes], boundaries: Boundaries) -> dict[int, int]:
+    """Return the first bytes that all messages have in common, by offset."""
+    heads = [
+        data[start : min(start + _HEAD, stop)]
+        for data, offsets in zip(streams, boundaries, strict=True)
+        for start, stop in pairwise(offsets)
+    ]
+    columns = zip(*heads, strict=False)  # as many as the shortest message has
+    return {offset: column[0] for offset, column in enumerate(columns) if len(set(column)) == 1}
+
+
+def _rank(field: LengthField) -> tuple[object, ...]:
+    return (
+        field.counts == "body",
+        -field.alike,
+        -field.messages,
+        # Of small numbers all but the last bytes are 0, so narrower and unaligned places look the same.
+        field.offset % field.size != 0,
+        _SIZES.index(field.size),
+        field.byte_order,
+        field.offset,
+    )
+
+
+def _candidates(streams: Sequence[bytes]) -> Iterator[LengthField]:
+    shortest_first = sorted(range(len(streams)), key=lambda number: len(streams[number]))
+    places = product(range(_FARTHEST), _SIZES, _ORDERS, range(_FARTHEST + 1))
+    for offset, size, order, behind in places:
+        if size == 1 and order == "little":
+            continue
+        found: dict[int, tuple[int, ...]] = {}
+        for number in shortest_first:
+            offsets = _follow(streams[number], offset, size, order, behind)
+            if offsets is None:
+                break
+            found[number] = offsets
+        else:
+            boundaries = tuple(found[number] for number in range(len(streams)))
+            yield LengthField(offset, size, order, behind, boundaries)
+
+
+def _follow(
+    data: bytes, offset: int, size: int, order: Literal["big", "little"], behind: int
+) -> tuple[int, ...] | None:
+    """Return where the messages of a stream begin and the last one ends; None if a number leads astray."""
+    least, end, start, offsets = offset + size, len(data), 0, [0]
+    while start + least <= end:
+        total = behind + int.from_bytes(data[start + offset : start + least], order)
+        if total < least:
+            return None
+        start += total
+        offsets.append(start)
+    return tuple(offsets) if start == end else None

@@ -1,0 +1,61 @@
+"""A header that fits the evidence; what nothing is known of is called unknown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from metaprotocol_cli.new.evidence.ids import IdField
+    from metaprotocol_cli.new.evidence.lengths import LengthField
+
+_LONGEST_MAGIC = 16
+
+
+def suggest(length: LengthField, identifier: IdField | None) -> dict[str, Any]:
+    """Return answers, by their keys.
+
+    Args:
+        length: The place that is the length.
+        identifier: The place that is the id, if one is.
+    """
+    known = {length.offset: ("length", length.size)}
+    if identifier is not None:
+        known[identifier.offset] = ("id", identifier.size)
+    magic = _magic(length.constant, min(known))
+    end = max(offset + size for offset, (_, size) in known.items())
+    counts = length.counts
+    if counts == "body" and length.behind >= end:
+        end = length.behind  # the body begins behind the header
+    elif counts == "body":
+        counts = str(length.behind - length.offset - length.size)
+    return {
+        "magic": magic.hex() or "none",
+        "byte_order": length.byte_order,
+        "fields": _fields(known, len(magic), end),
+        "length": "length",
+        "counts": counts,
+        "id": "none" if identifier is None else "id",
+        **dict.fromkeys(("type", "status", "operation", "headers"), "none"),
+    }
+
+
+def _magic(constant: Mapping[int, int], most: int) -> bytes:
+    """Return what all messages begin with, without zeros at its end, which may belong to a number."""
+    magic = bytearray()
+    while len(magic) < min(most, _LONGEST_MAGIC) and len(magic) in constant:
+        magic.append(constant[len(magic)])
+    return bytes(magic).rstrip(b"\0")
+
+
+def _fields(known: Mapping[int, tuple[str, int]], start: int, end: int) -> list[str]:
+    fields = []
+    for offset, (name, size) in sorted(known.items()):
+        if start < offset:
+            fields.append(f"unknown_{start}:{offset - start}")
+        fields.append(f"{name}:{size}")
+        start = offset + size
+    if start < end:
+        fields.append(f"unknown_{start}:{end - start}")
+    return fields
