@@ -10,6 +10,7 @@ from types import ModuleType
 from click.testing import CliRunner, Result
 
 from metaprotocol_cli.main import main
+from metaprotocol_cli.new.protocol import KINDS
 
 LONG = "a meaning of eighty characters, which is as long as the meaning of a field may get"[:80]
 
@@ -79,9 +80,7 @@ AWKWARD: dict[str, list[str]] = {
             "--statuses",
             "ok=200,not_found=404,too_many_requests=429,internal=500",
         ),
-        "--types",
-        "request=18446744073709551610,response=18446744073709551611,oneway=18446744073709551612,"
-        "heartbeat=18446744073709551613,heartbeat_response=18446744073709551614,error=18446744073709551615",
+        "--types=" + ",".join(f"{kind}={2**64 - 1 - number}" for number, kind in enumerate(KINDS)),
     ],
 }
 

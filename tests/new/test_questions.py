@@ -1,0 +1,70 @@
+"""What was not said is asked, with an answer to begin with, until it makes sense."""
+
+from pathlib import Path
+
+from projects import imported, make, new
+
+
+def asked(folder: Path, answers: list[str], *options: str) -> str:
+    result = new("acme", "--output-dir", str(folder), *options, answers="".join(f"{line}\n" for line in answers))
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def codec_text(folder: Path) -> str:
+    return (folder / "acme-codec" / "src" / "acme_codec" / "codec.py").read_text("utf-8")
+
+
+def test_empty_answers_give_the_default_project(tmp_path: Path) -> None:
+    asked(tmp_path, [""] * 12)
+    (tmp_path / "defaults").mkdir()
+    make(tmp_path / "defaults", "acme")
+    assert codec_text(tmp_path) == codec_text(tmp_path / "defaults")
+
+
+def test_each_thing_is_asked_for_that_an_engineer_knows(tmp_path: Path) -> None:
+    fields = ["kind:2", "token:8", "size:4: of the body", "code:1", "call:2", ""]
+    roles = ["size", "body", "token", "kind", "request=0x10,response=0x20", "code", "ok=0,failed=1", "call", "none"]
+    asked(tmp_path, ["4142", "little", *fields, *roles])
+    with imported(tmp_path / "acme-codec") as package:
+        codec = package.AcmeCodec()
+        assert [(field.name, field.size) for field in codec.layout.fields] == [
+            ("magic", 2),
+            ("kind", 2),
+            ("token", 8),
+            ("size", 4),
+            ("code", 1),
+            ("call", 2),
+        ]
+        assert (codec.framing.offset, codec.framing.adjustment, codec.framing.byte_order) == (12, 3, "little")
+        assert codec.max_request_id == 2**64 - 1
+
+
+def test_what_an_option_says_is_not_asked(tmp_path: Path) -> None:
+    options = ["--magic", "none", "--field", "length:4", "--byte-order", "big", "--counts", "rest"]
+    output = asked(tmp_path, ["", "", "", "", "", ""], *options)
+    assert "Magic" not in output
+    assert "What it counts" not in output
+
+
+def test_an_answer_that_makes_no_sense_is_asked_again(tmp_path: Path) -> None:
+    fields = ["length 4", "length:4", ""]
+    output = asked(tmp_path, ["xy", "none", "middle", "big", *fields, "size", "length", "all", "rest", *[""] * 5])
+    assert "the magic 'xy' is no hex" in output
+    assert "the field 'length 4' is not NAME:BYTES" in output
+    assert "'all' is none of message, rest, body" in output
+    assert "'middle'" in output
+    assert "'size'" in output
+
+
+def test_where_nobody_answers_it_says_how_to_ask_nothing(tmp_path: Path) -> None:
+    result = new("acme", "--output-dir", str(tmp_path), answers="")
+    assert result.exit_code == 2
+    assert "--defaults asks nothing" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_are_checked_before_anything_is_asked(tmp_path: Path) -> None:
+    result = new("Acme", "--output-dir", str(tmp_path))
+    assert result.exit_code == 2
+    assert "Magic" not in result.output
