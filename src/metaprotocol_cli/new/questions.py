@@ -50,7 +50,7 @@ def ask(answers: Answers) -> None:
             names = [field.name for field in answers.fields() if field.is_integer and field.constant is None]
             choice = click.Choice([*names, *([] if key == "length" else [NONE])])
             known = answers[key] if answers[key] in choice.choices else None
-            answers[key] = click.prompt(_QUESTIONS[key], type=choice, default=known)
+            answers[key] = click.prompt(_QUESTIONS[key], type=choice, default=known, show_choices=key == "length")
 
 
 def _ask(answers: Answers, key: str, question: str, check: Callable[[str], object]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise, product
+from itertools import count, pairwise, product
 from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
@@ -75,15 +75,14 @@ def find_ids(conversations: Sequence[Conversation], length: LengthField) -> list
     """
     messages = _cut(conversations, length)
     shortest = min((len(message) for both in messages for one in both for message in one), default=0)
-    taken = set(range(length.offset, length.offset + length.size))
-    taken |= {offset for offset, value in length.constant.items() if value}  # an id may have zeros in front
+    taken = _taken(length)
     found: list[IdField] = []
     for size, order, offset in product(_SIZES, _ORDERS, range(min(shortest, _FARTHEST))):
         stop = offset + size
         if stop > shortest or not taken.isdisjoint(range(offset, stop)) or (size == 1 and order == "little"):
             continue
         field = _evidence(messages, offset, size, order)
-        if field is not None and not _is_text(messages, offset, stop):
+        if field is not None and (field.counts_up or not _is_text(messages, offset, stop)):
             found.append(field)
     counters = [field for field in found if field.size == 1 and field.counts_up]
     best: list[IdField] = []
@@ -93,6 +92,14 @@ def find_ids(conversations: Sequence[Conversation], length: LengthField) -> list
         if is_one and not any(map(field.overlaps, best)):
             best.append(field)
     return best
+
+
+def _taken(length: LengthField) -> set[int]:
+    """Return the offsets of the length, and of the magic as far as it goes; zeros at its end may be an id's."""
+    taken = set(range(length.offset, length.offset + length.size))
+    magic = taken | set(length.constant)
+    end = next(offset for offset in count() if offset not in magic)
+    return taken | {offset for offset in range(end) if length.constant.get(offset)}
 
 
 def _cut(conversations: Sequence[Conversation], length: LengthField) -> list[Messages]:
