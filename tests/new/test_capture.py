@@ -24,7 +24,7 @@ def found(*paths: Path) -> tuple[Place, int, list[Place]]:
     return (
         (length.offset, length.size, length.byte_order),
         length.behind,
-        [(field.offset, field.size, field.byte_order) for field in ids if field.is_wide],
+        [(field.offset, field.size, field.byte_order) for field in ids if field.is_likely],
     )
 
 
@@ -88,10 +88,7 @@ def test_the_evidence_is_shown(make: Callable[..., tuple[str, Path]]) -> None:
             "length 1: offset 8, 4 bytes, big endian, of the whole message: it leads through 9 messages of 7 sizes "
             "to the last byte of 2 streams; 3 narrower or shifted places do the same"
         ),
-        (
-            "id 1: offset 4, 4 bytes, big endian: 5 requests have 5 values, each 1 more than the one before, 4 of 4 "
-            "responses repeat one"
-        ),
+        ("id 1: offset 4, 4 bytes, big endian: 5 requests have 5 values, 1 apart, 4 of 4 responses repeat one"),
         "magic: every message begins with 415201",
     ]
 

@@ -65,6 +65,15 @@ def test_any_bytes_are_looked_through_without_a_fault(streams: list[bytes]) -> N
         assert length.message_sizes >= 2
 
 
+def test_connections_of_one_call_each_tell_no_more_than_they_can() -> None:
+    streams = [
+        (6 + size).to_bytes(2) + bytes([171, 0, 0, number]) + bytes(size) for number, size in enumerate((1, 2, 3, 4))
+    ]
+    length = find_lengths([stream for stream in streams for _ in range(2)])[0]
+    for identifier in find_ids([{"to_server": stream, "to_client": stream} for stream in streams], length):
+        assert not identifier.counts_up
+
+
 def test_a_name_that_comes_back_is_no_id() -> None:
     names = (b"addition", b"division", b"multiply", b"subtract")
     calls = [(12 + size).to_bytes(2) + b"\xab\xcd" + name + bytes(size) for size, name in enumerate(names)]

@@ -53,7 +53,7 @@ def suggestions_from(paths: Sequence[Path], *, choose: bool) -> dict[str, Any]:
 
 def _chosen(what: str, places: Sequence[_Place], describe: Callable[[_Place], str], *, choose: bool) -> _Place | None:
     """Show places and return one, or None for none of them."""
-    likely = 1 if places and getattr(places[0], "is_wide", True) else 0
+    likely = 1 if places and getattr(places[0], "is_likely", True) else 0
     if not likely:
         click.echo(f"{what}: no fixed offset behaves like one")
     for number, place in enumerate(places[:_SHOWN], 1):
@@ -84,7 +84,7 @@ def _length_text(field: LengthField) -> str:
 def _id_text(field: IdField) -> str:
     facts = [f"{field.requests} requests have {field.requests} values"]
     if field.counts_up:
-        facts.append(f"each {field.step} more than the one before")
+        facts.append(f"{field.step} apart")
     facts.append(f"{field.repeated} of {field.responses} responses repeat one")
     if field.overtaking:
         facts.append(f"{field.overtaking} of them came before that of an earlier request")

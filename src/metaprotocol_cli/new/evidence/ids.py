@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import count, pairwise, product
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +23,8 @@ _ORDERS: tuple[Literal["big", "little"], ...] = ("big", "little")
 _FEWEST_REPEATED = 2
 # What a server says unasked repeats nothing.
 _SHARE_OF_RESPONSES = 0.75
+# A client that has several counters jumps between them.
+_SHARE_OF_STEPS = 0.75
 
 # The messages of a connection: to the server, and to the client.
 Messages = tuple[list[bytes], list[bytes]]
@@ -38,8 +41,9 @@ class IdField:
         requests: Messages to the server, each with a value of its own.
         responses: Messages to the client.
         repeated: How many of these repeat the value of a request.
-        step: What each request adds to the value of the one before, if that is always the same; else None.
+        step: How far the values of a connection are apart, in their order, if nearly all are the same; else None.
         overtaking: How many responses came before that of an earlier request.
+        is_random: Whether each of its bytes takes nearly as many values as it can, or one.
     """
 
     offset: int
@@ -50,16 +54,22 @@ class IdField:
     repeated: int
     step: int | None
     overtaking: int
+    is_random: bool
 
     @property
     def counts_up(self) -> bool:
-        """Whether it grows by the same small number from request to request."""
+        """Whether its values are the same small number apart, in whatever order they were sent."""
         return self.step is not None and 0 < self.step < 256
 
     @property
     def is_wide(self) -> bool:
         """Whether it has room for more than a few requests: one byte may be the first of a number that grows."""
         return self.size > 1
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether it is worth to be proposed: it is wide, and its values count up or are random."""
+        return self.is_wide and (self.counts_up or self.is_random)
 
     def overlaps(self, other: IdField) -> bool:
         """Return whether two places have a byte in common."""
@@ -82,7 +92,7 @@ def find_ids(conversations: Sequence[Conversation], length: LengthField) -> list
         if stop > shortest or not taken.isdisjoint(range(offset, stop)) or (size == 1 and order == "little"):
             continue
         field = _evidence(messages, offset, size, order)
-        if field is not None and (field.counts_up or not _is_text(messages, offset, stop)):
+        if field is not None and (field.counts_up or not _is_text(_columns(messages, offset, stop))):
             found.append(field)
     counters = [field for field in found if field.size == 1 and field.counts_up]
     best: list[IdField] = []
@@ -117,7 +127,7 @@ def _cut(conversations: Sequence[Conversation], length: LengthField) -> list[Mes
 def _evidence(messages: Sequence[Messages], offset: int, size: int, order: Literal["big", "little"]) -> IdField | None:
     """Return what speaks for a place, or None if something speaks against it."""
     requests = responses = repeated = overtaking = 0
-    steps: set[int] = set()
+    steps: Counter[int] = Counter()
     for to_server, to_client in messages:
         asked, answered = (
             [int.from_bytes(message[offset : offset + size], order) for message in one]
@@ -131,18 +141,32 @@ def _evidence(messages: Sequence[Messages], offset: int, size: int, order: Liter
         responses += len(answered)
         repeated += len(set(places))
         overtaking += sum(after < before for before, after in pairwise(places))
-        steps.update(after - before for before, after in pairwise(asked))
+        steps.update(after - before for before, after in pairwise(sorted(asked)))
     if repeated < max(_FEWEST_REPEATED, _SHARE_OF_RESPONSES * responses):
         return None
-    step = steps.pop() if len(steps) == 1 else None
-    return IdField(offset, size, order, requests, responses, repeated, step, overtaking)
+    step = next((step for step, times in steps.most_common(1) if times >= _SHARE_OF_STEPS * steps.total()), None)
+    columns = _columns(messages, offset, offset + size)
+    is_random = all(len(column) == 1 or len(column) >= min(requests, 256) / 2 for column in columns)
+    return IdField(offset, size, order, requests, responses, repeated, step, overtaking, is_random)
 
 
-def _is_text(messages: Sequence[Messages], offset: int, stop: int) -> bool:
-    """Return whether the place holds letters only: a name, or what was asked and comes back in the answer."""
-    values = b"".join(message[offset:stop] for to_server, _ in messages for message in to_server)
-    return values.isascii() and values.decode("ascii").isprintable()
+def _columns(messages: Sequence[Messages], offset: int, stop: int) -> list[set[int]]:
+    """Return the values that each byte of a place takes in requests."""
+    requests = [message[offset:stop] for to_server, _ in messages for message in to_server]
+    return [set(column) for column in zip(*requests, strict=True)]
+
+
+def _is_text(columns: Sequence[set[int]]) -> bool:
+    """Return whether letters are in a place: a name, or what was asked and comes back in the answer."""
+    return any(len(column) > 1 and all(0x20 <= value < 0x7F for value in column) for column in columns)
 
 
 def _rank(field: IdField, byte_order: str) -> tuple[object, ...]:
-    return (not field.counts_up, field.byte_order != byte_order, -field.repeated, -field.size, field.offset)
+    return (
+        not field.is_likely,
+        not field.counts_up,
+        field.byte_order != byte_order,
+        -field.repeated,
+        -field.size,
+        field.offset,
+    )

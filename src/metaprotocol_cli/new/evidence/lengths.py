@@ -84,8 +84,12 @@ def find_lengths(streams: Sequence[bytes]) -> list[LengthField]:
 
 
 def _is_likely(field: LengthField) -> bool:
-    """Return whether it's no accident: messages begin alike, or there are many and nothing is added to the length."""
-    return field.alike > 0 or (field.counts != "body" and field.messages >= _FEWEST_UNLIKE)
+    """Return whether it's no accident: messages begin alike, or there are many with large numbers in the usual place.
+
+    Single bytes lead anywhere, and the end of a stream is soon hit by chance.
+    """
+    is_usual = field.size > 1 and field.counts != "body"
+    return field.alike > 0 or (is_usual and field.messages >= _FEWEST_UNLIKE)
 
 
 def constant_bytes(streams: Sequence[bytes], boundaries: Boundaries) -> dict[int, int]:
