@@ -10,6 +10,7 @@ In README.md, CONTRIBUTING.md, SECURITY.md and docs/ every fenced block names it
   the root of the repository, or once the document has saved a file from its folder. What the block shows under them is
   compared with what they print, on either stream. A line `...` stands for any lines. `$ echo $?` shows the exit status,
   which is otherwise 0. A line that ends with a backslash goes on in the next one. Other commands are not run.
+* The tutorial is gone through by `test_tutorial`.
 * `no-run` behind the language exempts a block. Without it a `python` or `console` block that runs nothing is an error.
 """
 
@@ -21,6 +22,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from consoles import FENCE, commands, matches
 from sybil import Document, Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
@@ -31,11 +33,10 @@ from metaprotocol_sdk.testing import strategies
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
     *sorted(ROOT.glob("[A-Z]*.md")),
-    *sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts),
+    *sorted(path for path in (ROOT / "docs").rglob("*.md") if not {"_build", "tutorial"} & set(path.parts)),
 ]
 RUN = {"python", "console", "diff"}
 SHOWN = {"ini", "json", "make", "text", "toml", "yaml"}
-FENCE = re.compile(r"^ *(?P<marks>`{3,}|~{3,})(?P<info>[^`\n]*)$", re.MULTILINE)
 OURS = re.compile(r"(?:^|\| *)(?:metaprotocol|pytest)(?: |$)")
 FILE = re.compile(r"# ([a-z_]+\.py)\n")
 
@@ -59,15 +60,6 @@ def check_console(example: Example) -> str | None:
     return None if ran else "This block runs nothing. Say so: ```console no-run"
 
 
-def commands(block: str) -> list[tuple[str, str]]:
-    """Return each command of a console block and what is shown under it."""
-    found: list[tuple[str, str]] = []
-    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-        command, _, expected = part.replace("\\\n", "").partition("\n")
-        found.append((command, expected))
-    return found
-
-
 def run(command: str, folder: Path) -> tuple[str, int]:
     environment = os.environ | {
         "PATH": sysconfig.get_path("scripts") + os.pathsep + os.environ["PATH"],
@@ -88,13 +80,6 @@ def run(command: str, folder: Path) -> tuple[str, int]:
         check=False,
     )
     return done.stdout, done.returncode
-
-
-def matches(expected: str, found: str) -> bool:
-    """Compare line by line; blanks at a line's end and empty lines at the text's end do not count."""
-    lines = [line.rstrip() for line in expected.rstrip().splitlines()]
-    pattern = "".join(r"(?:.*\n)*?" if line == "..." else re.escape(line) + r"\n" for line in lines)
-    return re.fullmatch(pattern, "".join(f"{line.rstrip()}\n" for line in found.rstrip().splitlines())) is not None
 
 
 def apply_diff(example: Example) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaprotocol_cli.new.evidence import find_ids, find_lengths
+from metaprotocol_sdk import Direction
 
 Order = Literal["big", "little"]
 
@@ -49,7 +50,7 @@ def test_a_length_is_found_that_cuts_the_streams_into_their_messages(protocol) -
 def test_an_id_is_found_where_the_id_is(protocol) -> None:
     order, offset, size, _, made = protocol
     streams = [b"".join(made[:8]), b"".join(made[8:])]
-    conversation = dict(zip(("to_server", "to_client"), streams, strict=True))
+    conversation = dict(zip(Direction, streams, strict=True))
     identifier = find_ids([conversation], find_lengths(streams)[0])[0]
     last = offset if order == "little" else offset + size - 1  # the byte that counts
     assert identifier.offset <= last < identifier.offset + identifier.size
@@ -70,7 +71,9 @@ def test_connections_of_one_call_each_tell_no_more_than_they_can() -> None:
         (6 + size).to_bytes(2) + bytes([171, 0, 0, number]) + bytes(size) for number, size in enumerate((1, 2, 3, 4))
     ]
     length = find_lengths([stream for stream in streams for _ in range(2)])[0]
-    for identifier in find_ids([{"to_server": stream, "to_client": stream} for stream in streams], length):
+    for identifier in find_ids(
+        [{Direction.TO_SERVER: stream, Direction.TO_CLIENT: stream} for stream in streams], length
+    ):
         assert not identifier.counts_up
 
 
@@ -80,4 +83,4 @@ def test_a_name_that_comes_back_is_no_id() -> None:
     stream = b"".join(calls)
     length = find_lengths([stream, stream])[0]
     assert (length.offset, length.counts) == (0, "message")
-    assert find_ids([{"to_server": stream, "to_client": stream}], length) == []
+    assert find_ids([{Direction.TO_SERVER: stream, Direction.TO_CLIENT: stream}], length) == []
