@@ -11,6 +11,7 @@ from metaprotocol_sdk import Direction, MessageDecoder
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 DUBBO = sorted((VECTORS / "dubbo").glob("*.c2s.bin"))
+FRAMED_THRIFT = sorted((VECTORS / "thrift").glob("*framed*.c2s.bin"))
 AWESOMERPC = VECTORS / "awesomerpc" / "example.c2s.bin"
 
 Place = tuple[int, int, str]
@@ -51,18 +52,28 @@ def test_awesomerpc_has_its_length_at_8_and_its_id_at_4() -> None:
     assert found(AWESOMERPC) == ((8, 4, "big"), 0, [(4, 4, "big")])
 
 
-@pytest.mark.parametrize("name", ["binary-framed-cpp_to_node", "compact-framed-java_to_go", "json-framed-py_to_java"])
-def test_framed_thrift_has_its_length_at_0_and_no_id_in_a_fixed_place(corpus: Path, name: str) -> None:
-    assert found(corpus / "thrift" / f"{name}.c2s.bin") == ((0, 4, "big"), 4, [])
+@pytest.mark.parametrize("path", FRAMED_THRIFT, ids=lambda path: path.name)
+def test_framed_thrift_has_its_length_at_0_and_no_id_in_a_fixed_place(path: Path) -> None:
+    assert found(path) == ((0, 4, "big"), 4, [])
 
 
-def test_thrift_with_headers_has_an_id_in_a_fixed_place(corpus: Path) -> None:
-    assert found(corpus / "thrift" / "binary-header-go_to_go-zlib.c2s.bin") == ((0, 4, "big"), 4, [(8, 4, "big")])
+def test_thrift_with_headers_has_an_id_in_a_fixed_place() -> None:
+    assert found(VECTORS / "thrift" / "compact-header-go-to-cpp.c2s.bin") == ((0, 4, "big"), 4, [(8, 4, "big")])
 
 
-def test_what_has_no_length_is_not_given_one(corpus: Path) -> None:
-    (conversation,) = read_conversations([corpus / "thrift" / "compact-buffered-go_to_cpp.c2s.bin"])
+@pytest.mark.parametrize("name", ["binary-buffered-java-to-node", "compact-buffered-cpp-to-python"])
+def test_what_has_no_length_is_not_given_one(name: str) -> None:
+    (conversation,) = read_conversations([VECTORS / "thrift" / f"{name}.c2s.bin"])
     assert find_lengths(list(conversation.values())) == []
+
+
+@pytest.mark.parametrize("protocol", ["dubbo", "thrift"])
+def test_the_corpus_tells_nothing_else(corpus: Path, protocol: str) -> None:
+    for path in (corpus / protocol).glob("*.c2s.bin"):
+        if protocol == "dubbo" and path.with_name(path.name.replace("c2s", "s2c")).stat().st_size > 51:
+            assert found(path) == ((12, 4, "big"), 16, [(4, 8, "big")])
+        elif "framed" in path.name:
+            assert found(path) == ((0, 4, "big"), 4, [])
 
 
 def test_either_direction_stands_for_both() -> None:
@@ -93,8 +104,8 @@ def test_the_evidence_is_shown(make: Callable[..., tuple[str, Path]]) -> None:
     ]
 
 
-def test_where_no_offset_behaves_like_an_id_it_says_so(corpus: Path, make: Callable[..., tuple[str, Path]]) -> None:
-    output, _ = make("--defaults", "--from-capture", str(corpus / "thrift" / "binary-framed-cpp_to_node.c2s.bin"))
+def test_where_no_offset_behaves_like_an_id_it_says_so(make: Callable[..., tuple[str, Path]]) -> None:
+    output, _ = make("--defaults", "--from-capture", str(FRAMED_THRIFT[0]))
     assert "id: no fixed offset behaves like one" in output.splitlines()
 
 

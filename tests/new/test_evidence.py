@@ -6,7 +6,7 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaprotocol_cli.new.evidence import find_ids, find_lengths
+from metaprotocol_cli.new.evidence import find_ids, find_lengths, suggest
 from metaprotocol_sdk import Direction
 
 Order = Literal["big", "little"]
@@ -64,6 +64,21 @@ def test_any_bytes_are_looked_through_without_a_fault(streams: list[bytes]) -> N
         )
         assert length.messages >= 3
         assert length.message_sizes >= 2
+
+
+def test_a_length_of_one_byte_leaves_the_byte_order_to_the_id() -> None:
+    streams = [
+        b"".join(
+            b"\xab" + bytes([8 + body]) + (300 + number).to_bytes(4, "little") + bytes(2 + body)
+            for number, body in calls
+        )
+        for calls in (((0, 1), (1, 2), (2, 0), (3, 9)), ((0, 3), (1, 0), (2, 0), (3, 1)))
+    ]
+    length = find_lengths(streams)[0]
+    identifier = find_ids([dict(zip(Direction, streams, strict=True))], length)[0]
+    suggested = suggest(length, identifier)
+    assert suggested["byte_order"] == "little"
+    assert suggested["fields"] == ["length:1", "id:4"]
 
 
 def test_connections_of_one_call_each_tell_no_more_than_they_can() -> None:

@@ -87,16 +87,18 @@ def find_ids(conversations: Sequence[Conversation], length: LengthField) -> list
     shortest = min((len(message) for both in messages for one in both for message in one), default=0)
     taken = _taken(length)
     found: list[IdField] = []
-    for size, order, offset in product(_SIZES, _ORDERS, range(min(shortest, _FARTHEST))):
+    # A header has one byte order.
+    orders = _ORDERS if length.size == 1 else (length.byte_order,)
+    for size, order, offset in product(_SIZES, orders, range(min(shortest, _FARTHEST))):
         stop = offset + size
-        if stop > shortest or not taken.isdisjoint(range(offset, stop)) or (size == 1 and order == "little"):
+        if stop > shortest or not taken.isdisjoint(range(offset, stop)) or (size == 1 and order != orders[0]):
             continue
         field = _evidence(messages, offset, size, order)
         if field is not None and (field.counts_up or not _is_text(_columns(messages, offset, stop))):
             found.append(field)
     counters = [field for field in found if field.size == 1 and field.counts_up]
     best: list[IdField] = []
-    for field in sorted(found, key=lambda field: _rank(field, length.byte_order)):
+    for field in sorted(found, key=_rank):
         # A byte that counts up, and behind it what responses repeat too, is not one number.
         is_one = field.counts_up or not any(map(field.overlaps, counters))
         if is_one and not any(map(field.overlaps, best)):
@@ -161,12 +163,5 @@ def _is_text(columns: Sequence[set[int]]) -> bool:
     return any(len(column) > 1 and all(0x20 <= value < 0x7F for value in column) for column in columns)
 
 
-def _rank(field: IdField, byte_order: str) -> tuple[object, ...]:
-    return (
-        not field.is_likely,
-        not field.counts_up,
-        field.byte_order != byte_order,
-        -field.repeated,
-        -field.size,
-        field.offset,
-    )
+def _rank(field: IdField) -> tuple[object, ...]:
+    return (not field.is_likely, not field.counts_up, -field.repeated, -field.size, field.offset)

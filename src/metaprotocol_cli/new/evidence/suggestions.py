@@ -32,7 +32,7 @@ def suggest(length: LengthField, identifier: IdField | None) -> dict[str, Any]:
         counts = str(length.behind - length.offset - length.size)
     return {
         "magic": magic.hex() or "none",
-        "byte_order": length.byte_order,
+        "byte_order": length.byte_order if identifier is None or length.size > 1 else identifier.byte_order,
         "fields": _fields(known, len(magic), end),
         "length": "length",
         "counts": counts,
