@@ -127,7 +127,9 @@ def heartbeat_reply_lines(protocol: Protocol) -> list[str]:
 
 
 def operation_text(protocol: Protocol) -> str:
-    """Return the operation of a message that has a header `service`."""
+    """Return the operation of a message that has a header `service`; "" if that's the name of a field."""
+    if any(field.name == "service" for field in protocol.plain_fields):
+        return ""
     return 'f"{service}/{metadata.operation}"' if "operation" in protocol.roles else "service"
 
 

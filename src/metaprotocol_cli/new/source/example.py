@@ -20,7 +20,7 @@ _METHOD = 8
 def example_lines(protocol: Protocol) -> list[str]:
     """Return the body of the codec's `examples`."""
     kinds = protocol.kinds if "type" in protocol.roles else {}
-    headers = f"{display(quoted(_HEADERS))}, " if "headers" in protocol.roles else ""
+    headers = f"{display(quoted(_headers(protocol)))}, " if "headers" in protocol.roles else ""
     request = _fields(protocol, type="REQUEST", id=_REQUEST_ID, operation=_OPERATION)
     lines = fitted("request = {", request, "}", indent=_METHOD) if request else ["request: dict[str, int] = {}"]
     lines.append(_to_server(f'request, {headers}b"hello"'))
@@ -70,7 +70,7 @@ def request_lines(protocol: Protocol) -> list[str]:
         note = f"{field.name}{_note(protocol, field, values)}"
         pieces = [raw[start : start + 32].hex() for start in range(0, len(raw), 32)]
         lines += [f'"{piece}"  # {note}' for piece in pieces]
-    for key, value in _HEADERS.items() if block else ():
+    for key, value in _headers(protocol).items():
         lines.append(f'"{_header(protocol, key, value).hex()}"  # the header {key}: {value}')
     return [*lines, f'"{_PAYLOAD.hex()}"  # payload: {_PAYLOAD.decode()}']
 
@@ -84,14 +84,13 @@ def expected_properties(protocol: Protocol) -> list[str]:
     if operation is not None:
         values[operation] = f'"{_OPERATION}"'
     items = [f'"{name}": {value}' for name, value in values.items()]
-    if "headers" in protocol.roles:
-        items += quoted(_HEADERS)
+    items += quoted(_headers(protocol))
     return fitted("assert request.properties == {", items, "}", indent=4)
 
 
 def expected_operation(protocol: Protocol) -> str:
     """Return the operation of that request."""
-    parts = [_HEADERS["service"]] if "headers" in protocol.roles else []
+    parts = [value for key, value in _headers(protocol).items() if key == "service"]
     return "/".join(parts + ([str(_OPERATION)] if "operation" in protocol.roles else []))
 
 
@@ -108,10 +107,16 @@ def _note(protocol: Protocol, field: Field, values: dict[str, int]) -> str:
     return ""
 
 
-def _header_block(protocol: Protocol) -> bytes:
+def _headers(protocol: Protocol) -> dict[str, str]:
+    """Return the headers of the request; a field of the same name would hide one."""
     if "headers" not in protocol.roles:
-        return b""
-    return b"".join(_header(protocol, key, value) for key, value in _HEADERS.items())
+        return {}
+    hidden = {field.name for field in protocol.plain_fields}
+    return {key: value for key, value in _HEADERS.items() if key not in hidden}
+
+
+def _header_block(protocol: Protocol) -> bytes:
+    return b"".join(_header(protocol, key, value) for key, value in _headers(protocol).items())
 
 
 def _header(protocol: Protocol, key: str, value: str) -> bytes:

@@ -49,8 +49,10 @@ class {{ cookiecutter.__codec_class }}(Codec):
             error.metadata = metadata
             raise
         metadata.header_size = block_end
+{% if cookiecutter._operation %}
         if service := metadata.properties.get("service"):
             metadata.operation = {{ cookiecutter._operation }}
+{% endif %}
         return metadata
 {% endif %}
 
