@@ -21,10 +21,11 @@ from metaprotocol_sdk import Error as SdkError
 NAMES = Names.of("acme")
 sizes = st.sampled_from([1, 2, 4, 8])
 # Names that the generated code, or Python, uses itself are as good as any.
-names = st.sampled_from(
-    "id type str len size code kind message metadata direction self answers failed error key value service request_id "
-    "build answer sizes headers block_end headers_size reply text user a b_1 print list match".split()
-)
+USED = """
+    id type str len size code kind message metadata direction self answers failed error key value service request_id
+    build answer sizes headers block_end headers_size reply text user a b_1 print list match
+"""
+names = st.sampled_from(USED.split())
 numbers = st.lists(st.integers(0, 255), min_size=10, max_size=10, unique=True)
 
 
