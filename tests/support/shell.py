@@ -4,12 +4,13 @@ import os
 import select
 import socket
 import subprocess
-import sysconfig
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from documents import console_environment, matches
 
 _PATIENCE = 180  # seconds; a command that takes longer hangs
 _END = "__the command has ended__"
@@ -31,15 +32,7 @@ class Shell:
     """
 
     def __init__(self, folder: Path, variables: dict[str, str]) -> None:
-        environment = os.environ | {
-            "PATH": sysconfig.get_path("scripts") + os.pathsep + os.environ["PATH"],
-            "HOME": str(folder),
-            "COLUMNS": "100",
-            "NO_COLOR": "1",
-            "TERM": "dumb",
-            "PYTHONUTF8": "1",
-            "PYTHONUNBUFFERED": "1",
-        }
+        environment = console_environment() | {"HOME": str(folder), "PYTHONUNBUFFERED": "1"}
         self._bash = subprocess.Popen(
             ["bash", "--norc"],
             cwd=folder,
@@ -62,17 +55,23 @@ class Shell:
         self._bash.wait(_PATIENCE)
         self._bash.stdout.close()
 
-    def run(self, command: str) -> tuple[str, int]:
-        """Return what a command prints, on either stream, and its exit status."""
+    def run(self, command: str, expected: str = "...") -> tuple[str, int]:
+        """Return what a command prints, on either stream, and its exit status.
+
+        One that ends with `&` goes on beside the shell: of it, what it prints until that is what was expected.
+        """
+        if command.endswith("&"):
+            self._write(f"{command}\n")
+            return self._read(lambda text: text.endswith("\n") and matches(expected, text)), 0
         self._write(f"{command}\necho {_END}$?\n")
         text = self._read(lambda text: _END in text and text.endswith("\n"))
         printed, _, status = text.partition(_END)
         return printed, int(status)
 
-    def start(self, command: str, is_ready: Callable[[str], bool]) -> str:
-        """Start a command that ends with `&`, wait until it has printed what it should, and return that."""
-        self._write(f"{command}\n")
-        return self._read(lambda text: text.endswith("\n") and is_ready(text))
+    def path(self, name: str) -> Path:
+        """Return where a file of this name is for the shell."""
+        folder, _ = self.run("pwd")
+        return Path(folder.strip(), name)
 
     def _write(self, text: str) -> None:
         self._bash.stdin.write(text.encode())
