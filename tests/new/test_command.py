@@ -23,7 +23,8 @@ def test_the_project_has_all_that_a_codec_needs(default_project: Path) -> None:
         "LICENSE",
         "README.md",
         "docs/protocol.md",
-        "fuzz/fuzz_decode.py",
+        "fuzz/README.md",
+        "fuzz/crashes/.gitkeep",
         "pyproject.toml",
         "src/acme_rpc_codec/__init__.py",
         "src/acme_rpc_codec/codec.py",
@@ -52,7 +53,7 @@ def test_a_protocol_without_a_header_block_has_no_module_for_one(tmp_path: Path)
 def test_it_says_what_to_do_next(tmp_path: Path) -> None:
     result = new("acme", "--defaults", "--output-dir", str(tmp_path))
     assert result.output.splitlines() == [
-        f"{tmp_path}/acme-codec is made, with 15 files. Its README.md says how to go on:",
+        f"{tmp_path}/acme-codec is made, with 16 files. Its README.md says how to go on:",
         f"  cd {tmp_path}/acme-codec",
         "  python -m venv .venv && . .venv/bin/activate",
         "  pip install --editable . --group test",
