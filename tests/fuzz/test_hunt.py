@@ -14,7 +14,7 @@ from toys.planted import (
     Sound,
 )
 
-from metaprotocol_sdk import Codec
+from metaprotocol_sdk import Codec, Direction, LengthField, MessageType, Metadata
 from metaprotocol_sdk.testing import Subject, Violation, replay
 from metaprotocol_sdk.testing._work.watchdog import watchdog
 from metaprotocol_sdk.testing.fuzzing import FUZZ, Finding, Hunt, Mutator, Trial, fuzz_seeds, shrunk, tokens
@@ -62,6 +62,16 @@ def test_memory_taken_for_a_number_is_found() -> None:
     finding = only_finding(AllocatesACount)
     assert finding.violated.id == "MP-HOSTILE-005"
     assert len(finding.data) == 5
+
+
+def test_many_small_messages_may_take_the_memory_that_messages_take() -> None:
+    class Tiny(Sound):
+        framing = LengthField(0, 1)
+
+        def decode(self, message: bytes, direction: Direction) -> Metadata:
+            return Metadata(message, MessageType.REQUEST, properties={"size": "1"}, expects_reply=False)
+
+    assert Trial(Subject(Tiny, effort=BRIEF)).memory(bytes(4096)) == []
 
 
 def test_an_exception_while_encoding_is_found() -> None:
