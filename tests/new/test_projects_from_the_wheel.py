@@ -1,10 +1,10 @@
 """What a user does with the wheel: makes a project, installs it in a clean environment, checks it and ships it."""
 
 import os
+import shlex
 import subprocess
 import sys
 import venv
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,20 +19,24 @@ ALWAYS = "little"
 Run = subprocess.CompletedProcess[str]
 
 
-def run(folder: Path, *command: str | Path) -> Run:
-    words = [str(part) for part in command]
-    return subprocess.run(words, cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False)
+def run(folder: Path, commands: Path, line: str) -> Run:
+    """Run a line of a shell in which the commands of an environment are found."""
+    path = {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(
+        ["bash", "-c", line],
+        cwd=folder,
+        env=os.environ | path,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
 
 
-def install(commands: Path, *what: str | Path) -> Run:
-    return run(commands, commands / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *what)
-
-
-def environment(folder: Path, *what: str | Path) -> Path:
+def environment(folder: Path, *what: str) -> Path:
     """Return the commands of a clean environment, with what is installed in it."""
     venv.create(folder, with_pip=True)
     commands = folder / "bin"
-    result = install(commands, *what)
+    result = run(folder, commands, f"python -m pip install --quiet --disable-pip-version-check {shlex.join(what)}")
     if result.returncode != 0:
         require("index", f"pip cannot install {what}: {result.stderr[-300:]}")
     return commands
@@ -55,14 +59,14 @@ def developer(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def user(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The environment in which finished codecs are used."""
-    return environment(tmp_path_factory.mktemp("user"), wheel)
+    return environment(tmp_path_factory.mktemp("user"), str(wheel))
 
 
-def check_options(project: Path) -> Sequence[str]:
-    """Return the deviations that the project's README tells to declare."""
-    (line,) = (line for line in (project / "README.md").read_text("utf-8").splitlines() if " --strict" in line)
-    _, *options = line.split(" --deviation ")
-    return [word for option in options for word in ("--deviation", option.strip('"'))]
+def steps_of_ci(project: Path) -> list[str]:
+    """Return what the project's workflow runs when everything is installed."""
+    workflow = (project / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+    _, steps = workflow.split("- run: pip install --editable . --group lint\n")
+    return [line.strip().removeprefix("- run: ") for line in steps.splitlines()]
 
 
 @pytest.mark.parametrize("name", CASES, ids=lambda name: name[:10])
@@ -72,24 +76,26 @@ def test_a_project_is_made_installed_checked_and_shipped(
     if name != ALWAYS and "index" not in os.environ.get("METAPROTOCOL_REQUIRE", ""):
         pytest.skip("continuous integration runs it (METAPROTOCOL_REQUIRE=index)")
 
-    def good(commands: Path, *command: str) -> Run:
-        result = run(project, commands / command[0], *command[1:])
-        assert result.returncode == 0, f"{' '.join(command)}:\n{result.stdout}{result.stderr}"
-        return result
+    def good(commands: Path, line: str) -> str:
+        result = run(project, commands, line)
+        assert result.returncode == 0, f"{line}:\n{result.stdout}{result.stderr}"
+        return result.stdout
 
     project = tmp_path
-    made = good(developer, "metaprotocol", "new", name, "--defaults", *CASES[name])
+    made = good(developer, shlex.join(["metaprotocol", "new", name, "--defaults", *CASES[name]]))
     (project,) = tmp_path.iterdir()
-    assert f"cd {project.name}" in made.stdout
-    good(developer, "python", "-m", "pip", "install", "--quiet", "--no-build-isolation", ".")
-    good(developer, "pytest", "-q")
-    good(developer, "metaprotocol", "check", name, "--strict", *check_options(project))
-    good(developer, "ruff", "check")
-    good(developer, "ruff", "format", "--check")
-    good(developer, "mypy")
-    good(developer, "hatchling", "build", "-t", "wheel")
+    assert f"cd {project.name}" in made
+    good(developer, "python -m pip install --quiet --no-build-isolation .")
+    steps = steps_of_ci(project)
+    for step in steps:
+        good(developer, step.replace("--time 60", "--time 3"))
+    good(developer, "hatchling build -t wheel")
 
-    assert install(user, *project.glob("dist/*.whl")).returncode == 0
-    listed = good(user, "metaprotocol", "codecs").stdout
+    check = made.splitlines()[-1].strip()
+    assert check in (project / "README.md").read_text("utf-8")
+    assert check in [step.replace(" --junit conformance.xml", "") for step in steps]
+
+    good(user, "python -m pip install --quiet dist/*.whl")
+    listed = good(user, "metaprotocol codecs")
     assert any(line.split()[:3] == [name, "0.1.0", project.name] for line in listed.splitlines()), listed
-    assert run(project, user / "python", "-m", "pip", "uninstall", "--yes", project.name).returncode == 0
+    good(user, f"python -m pip uninstall --yes {project.name}")

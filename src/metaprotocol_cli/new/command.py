@@ -111,7 +111,8 @@ def command(
         answers = Answers(given, suggested)
         if not defaults:
             _ask(answers)
-        files = render(context(names, protocol_values(answers.protocol())))
+        values = context(names, protocol_values(answers.protocol()))
+        files = render(values)
         target = write(files, folder, names.project)
     except AnswersError as error:
         raise click.UsageError(str(error)) from error
@@ -120,7 +121,7 @@ def command(
     click.echo("  python -m venv .venv && . .venv/bin/activate")
     click.echo("  pip install --editable . --group test")
     click.echo("  pytest")
-    click.echo(f"  metaprotocol check {name} --strict")
+    click.echo(f"  metaprotocol check {name} --strict{values['_check_options']}")
 
 
 def _ask(answers: Answers) -> None:
