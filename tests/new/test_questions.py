@@ -68,3 +68,44 @@ def test_names_are_checked_before_anything_is_asked(tmp_path: Path) -> None:
     result = new("Acme", "--output-dir", str(tmp_path))
     assert result.exit_code == 2
     assert "Magic" not in result.output
+
+
+def test_a_folder_that_exists_is_told_before_anything_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "acme-codec").mkdir()
+    result = new("acme", "--output-dir", str(tmp_path))
+    assert result.exit_code == 2
+    assert "exists already" in result.output
+    assert "Magic" not in result.output
+
+
+def test_a_field_cannot_have_two_names_or_two_roles(tmp_path: Path) -> None:
+    fields = ["length:4", "length:2", "id:4", ""]
+    output = asked(tmp_path, ["", "", *fields, "", "", "length", *[""] * 5])
+    assert "the field length comes twice" in output
+    assert "Which field is the id, that a response repeats (id, none)" in output
+    assert "'length' is not one of 'id', 'none'" in output
+
+
+def test_answers_that_do_not_fit_together_are_asked_for_once_more(tmp_path: Path) -> None:
+    fields = ["kind:1", "length:2", ""]
+    once = ["ff", "little", *fields, "length", "rest", "none", "kind", "request=1,response=256"]
+    again = ["", "", "", "", "", "", "", "request=1,response=2"]
+    output = asked(tmp_path, [*once, *again])
+    assert "the type response=256 does not fit the field kind of 1 bytes" in output
+    assert "Once more; an empty line keeps what you answered." in output
+    text = codec_text(tmp_path)
+    assert 'LengthField(offset=2, length=2, byte_order="little", magic=b"\\xff")' in text
+    assert 'KINDS = {"request": 1, "response": 2}' in text
+
+
+def test_a_header_without_a_field_for_the_length_is_asked_for_once_more(tmp_path: Path) -> None:
+    output = asked(tmp_path, ["", "", "blob:3", "", "", "", "length:4", "", *[""] * 7])
+    assert "no field can be the length: it is a number of 1, 2, 4 or 8 bytes, and no constant" in output
+
+
+def test_what_no_answer_can_mend_ends_the_questions(tmp_path: Path) -> None:
+    result = new("acme", "--output-dir", str(tmp_path), "--types", "request=0", answers="\n" * 40)
+    assert result.exit_code == 2
+    assert result.output.count("Once more") == 1
+    assert "the types lack response" in result.output
+    assert list(tmp_path.iterdir()) == []

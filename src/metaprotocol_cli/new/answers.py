@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from metaprotocol_cli.new import awesomerpc
@@ -29,18 +30,18 @@ class Answers:
         suggested: What holds where nothing was answered, before AwesomeRPC's header does.
     """
 
-    def __init__(self, given: Mapping[str, Any], suggested: Mapping[str, Any] | None = None) -> None:
-        self._given = dict(given)
-        self._suggested = dict(suggested or {})
+    def __init__(self, given: Mapping[str, Any], suggested: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self.given = dict(given)
+        self._suggested = dict(suggested)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._given
+        return key in self.given
 
     def __getitem__(self, key: str) -> Any:
-        return self._given[key] if key in self._given else self.default(key)
+        return self.given[key] if key in self.given else self.default(key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._given[key] = value
+        self.given[key] = value
 
     def default(self, key: str) -> Any:
         """Return what holds if nothing is answered."""

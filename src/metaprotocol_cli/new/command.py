@@ -13,11 +13,13 @@ from metaprotocol_cli.new.capture import suggestions_from
 from metaprotocol_cli.new.names import Names
 from metaprotocol_cli.new.problems import AnswersError
 from metaprotocol_cli.new.questions import ask
-from metaprotocol_cli.new.render import context, render, write
+from metaprotocol_cli.new.render import context, free_place, render, write
 from metaprotocol_cli.new.source import protocol_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from metaprotocol_cli.new.protocol import Protocol
 
 _OPTIONS = {
     "--project": ("NAME", "The distribution and its folder; by default the codec's name and -codec."),
@@ -107,11 +109,10 @@ def command(
         given |= {key: value for key, value in options.items() if value is not None}
         given |= {"fields": list(fields)} if fields else {}
         names = Names.of(name, *(given.pop(key, None) for key in NAME_KEYS))
-        suggested = suggestions_from(captures, choose=not defaults) if captures else None
-        answers = Answers(given, suggested)
-        if not defaults:
-            _ask(answers)
-        values = context(names, protocol_values(answers.protocol()))
+        free_place(folder, names.project)
+        suggested = suggestions_from(captures, choose=not defaults) if captures else {}
+        protocol = Answers(given, suggested).protocol() if defaults else _asked(given, suggested)
+        values = context(names, protocol_values(protocol))
         files = render(values)
         target = write(files, folder, names.project)
     except AnswersError as error:
@@ -124,9 +125,9 @@ def command(
     click.echo(f"  metaprotocol check {name} --strict{values['_check_options']}")
 
 
-def _ask(answers: Answers) -> None:
+def _asked(given: dict[str, Any], suggested: dict[str, Any]) -> Protocol:
     try:
-        ask(answers)
+        return ask(given, suggested)
     except click.Abort:
         if sys.stdin.isatty():
             raise

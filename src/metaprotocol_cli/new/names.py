@@ -74,7 +74,7 @@ class Names:
         if not _CODEC.fullmatch(self.name):
             problems.append(
                 f"the name {self.name!r} is no DNS label: lower-case letters, digits and inner hyphens, at most 46 "
-                "characters, since it becomes part of a port's name in the mesh"
+                f"characters, since it becomes part of a port's name in the mesh{_proposal(self.name)}"
             )
             return problems  # the others follow from it
         problems += [
@@ -100,3 +100,8 @@ class Names:
         if not author.strip() or not author.isprintable() or len(author) > 100 or not {'"', "\\"}.isdisjoint(author):
             problems.append("the author is one line of 1 to 100 characters, without double quotes and backslashes")
         return problems
+
+
+def _proposal(name: str) -> str:
+    label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return f"; {label} would be one" if _CODEC.fullmatch(label) else ""

@@ -9,18 +9,20 @@ import click
 from metaprotocol_cli.new.answers import NONE, Answers, parse_magic
 from metaprotocol_cli.new.fields import Field, parse_values
 from metaprotocol_cli.new.problems import AnswersError
-from metaprotocol_cli.new.protocol import COUNTS, KINDS
+from metaprotocol_cli.new.protocol import COUNTS, KINDS, ROLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+
+    from metaprotocol_cli.new.protocol import Protocol
 
 _QUESTIONS = {
     "length": "Which field is the length",
     "counts": "What it counts: message (all of it), rest (what follows it), body (what follows the header), "
     "or a number that is added to it",
     "id": "Which field is the id, that a response repeats",
-    "type": "Which field says request or response (none: whether it travels to the server)",
-    "types": f"Its numbers; of {', '.join(KINDS)} leave out what there is not",
+    "type": "Which field says request or response; without one the direction does",
+    "types": f"Its numbers: request, response, and those of {', '.join(KINDS[2:])} that there are",
     "status": "Which field says whether a response failed",
     "statuses": "Its numbers; ok is success",
     "operation": "Which field says what is called",
@@ -28,8 +30,32 @@ _QUESTIONS = {
 }
 
 
-def ask(answers: Answers) -> None:
-    """Ask for what was not answered."""
+def ask(given: Mapping[str, Any], suggested: Mapping[str, Any]) -> Protocol:
+    """Ask for what was not given, and again if the answers do not fit together.
+
+    Args:
+        given: Answers that are not asked for, by their keys.
+        suggested: What an empty line answers.
+
+    Raises:
+        AnswersError: What was given describes no protocol, whatever is answered.
+    """
+    problems: Sequence[str] = ()
+    while True:
+        answers = Answers(given, suggested)
+        try:
+            _ask_all(answers)
+            return answers.protocol()
+        except AnswersError as error:
+            if error.problems == problems:
+                raise
+            problems, suggested = error.problems, dict(suggested) | answers.given
+            for problem in problems:
+                click.echo(f"Error: {problem}", err=True)
+            click.echo("Once more; an empty line keeps what you answered.")
+
+
+def _ask_all(answers: Answers) -> None:
     if "magic" not in answers:
         _ask(answers, "magic", "Magic: the bytes that every message begins with, in hex, or none", parse_magic)
     if "byte_order" not in answers:
@@ -47,10 +73,22 @@ def ask(answers: Answers) -> None:
         elif key == "counts":
             _ask(answers, key, _QUESTIONS[key], _check_counts)
         else:
-            names = [field.name for field in answers.fields() if field.is_integer and field.constant is None]
-            choice = click.Choice([*names, *([] if key == "length" else [NONE])])
-            known = answers[key] if answers[key] in choice.choices else None
-            answers[key] = click.prompt(_QUESTIONS[key], type=choice, default=known, show_choices=key == "length")
+            _ask_role(answers, key)
+
+
+def _ask_role(answers: Answers, role: str) -> None:
+    """Ask which field has a role, of those that have none."""
+    used = {answers[other] for other in ROLES if other in answers}
+    names = [field.name for field in answers.fields() if field.is_integer and field.constant is None]
+    free = [name for name in names if name not in used]
+    if role == "length" and not free:
+        raise AnswersError("no field can be the length: it is a number of 1, 2, 4 or 8 bytes, and no constant")
+    choices = free if role == "length" else [*free, NONE]
+    known = answers[role] if answers[role] in choices else choices[-1]
+    if choices == [NONE]:
+        answers[role] = NONE
+    else:
+        answers[role] = click.prompt(_QUESTIONS[role], type=click.Choice(choices), default=known)
 
 
 def _ask(answers: Answers, key: str, question: str, check: Callable[[str], object]) -> None:
@@ -65,15 +103,16 @@ def _ask_fields(answers: Answers) -> None:
         click.echo(f"  {text}")
     texts: list[str] = []
     offset = len(parse_magic(answers["magic"]))
-    while text := click.prompt(f"  offset {offset}", default="", show_default=False, value_proc=_checked(_check_field)):
+    check = _checked(lambda text: _check_field(text, texts))
+    while text := click.prompt(f"  offset {offset}", default="", show_default=False, value_proc=check):
         texts.append(text)
         offset += Field.parse(text).size
     answers["fields"] = texts or answers["fields"]
 
 
-def _check_field(text: str) -> None:
-    if text:
-        Field.parse(text)
+def _check_field(text: str, before: Sequence[str]) -> None:
+    if text and (name := Field.parse(text).name) in ("magic", *(Field.parse(other).name for other in before)):
+        raise AnswersError(f"the field {name} comes twice")
 
 
 def _check_counts(text: str) -> None:

@@ -61,6 +61,18 @@ def render(values: Mapping[str, Any]) -> dict[str, bytes]:
     return files
 
 
+def free_place(folder: Path, project: str) -> Path:
+    """Return where a project goes.
+
+    Raises:
+        AnswersError: There is something of this name.
+    """
+    target = folder / project
+    if target.exists() or target.is_symlink():
+        raise AnswersError(f"{target} exists already, and nothing is overwritten")
+    return target
+
+
 def write(files: Mapping[str, bytes], folder: Path, project: str) -> Path:
     """Write the files and return the project's folder.
 
@@ -74,9 +86,7 @@ def write(files: Mapping[str, bytes], folder: Path, project: str) -> Path:
     Raises:
         AnswersError: There is something of this name, or the project cannot be written.
     """
-    target = folder / project
-    if target.exists() or target.is_symlink():
-        raise AnswersError(f"{target} exists already, and nothing is overwritten")
+    target = free_place(folder, project)
     try:
         with tempfile.TemporaryDirectory(prefix=f".{project}-", dir=folder, ignore_cleanup_errors=True) as temporary:
             for path, content in files.items():
