@@ -51,6 +51,7 @@ def main() -> None:
 
     \b
     Examples:
+      metaprotocol new acme-rpc
       metaprotocol codecs
       metaprotocol inspect --codec dubbo capture.bin
       metaprotocol record --listen 20881 --upstream 20880 recorded
