@@ -56,6 +56,7 @@ def test_it_says_what_to_do_next(tmp_path: Path) -> None:
         f"{tmp_path}/acme-codec is made, with 16 files. Its README.md says how to go on:",
         f"  cd {tmp_path}/acme-codec",
         "  python -m venv .venv && . .venv/bin/activate",
+        "  pip install --upgrade pip",
         "  pip install --editable . --group test",
         "  pytest",
         "  metaprotocol check acme --strict",

@@ -120,6 +120,7 @@ def command(
     click.echo(f"{target} is made, with {len(files)} files. Its README.md says how to go on:")
     click.echo(f"  cd {target}")
     click.echo("  python -m venv .venv && . .venv/bin/activate")
+    click.echo("  pip install --upgrade pip")
     click.echo("  pip install --editable . --group test")
     click.echo("  pytest")
     click.echo(f"  metaprotocol check {name} --strict{values['_check_options']}")
