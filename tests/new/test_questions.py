@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 from projects import imported, make, new
+
+RECORDING = Path(__file__).parents[1] / "vectors" / "awesomerpc" / "example.c2s.bin"
 
 
 def asked(folder: Path, answers: list[str], *options: str) -> str:
@@ -57,8 +60,9 @@ def test_an_answer_that_makes_no_sense_is_asked_again(tmp_path: Path) -> None:
     assert "'size'" in output
 
 
-def test_where_nobody_answers_it_says_how_to_ask_nothing(tmp_path: Path) -> None:
-    result = new("acme", "--output-dir", str(tmp_path), answers="")
+@pytest.mark.parametrize("options", [[], ["--from-capture", str(RECORDING)]], ids=["header", "recording"])
+def test_where_nobody_answers_it_says_how_to_ask_nothing(tmp_path: Path, options: list[str]) -> None:
+    result = new("acme", "--output-dir", str(tmp_path), *options, answers="")
     assert result.exit_code == 2
     assert "--defaults asks nothing" in result.output
     assert list(tmp_path.iterdir()) == []

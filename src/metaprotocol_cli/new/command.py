@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,15 +111,13 @@ def command(
         given |= {"fields": list(fields)} if fields else {}
         names = Names.of(name, *(given.pop(key, None) for key in NAME_KEYS))
         free_place(folder, names.project)
-        suggested = suggestions_from(captures, choose=not defaults) if captures else {}
-        protocol = Answers(given, suggested).protocol() if defaults else _asked(given, suggested)
-        values = context(names, protocol_values(protocol))
+        values = context(names, protocol_values(_protocol(given, captures, defaults=defaults)))
         files = render(values)
         target = write(files, folder, names.project)
     except AnswersError as error:
         raise click.UsageError(str(error)) from error
     click.echo(f"{target} is made, with {len(files)} files. Its README.md says how to go on:")
-    click.echo(f"  cd {target}")
+    click.echo(f"  cd {shlex.quote(str(target))}")
     click.echo("  python -m venv .venv && . .venv/bin/activate")
     click.echo("  pip install --upgrade pip")
     click.echo("  pip install --editable . --group test")
@@ -126,9 +125,10 @@ def command(
     click.echo(f"  metaprotocol check {name} --strict{values['_check_options']}")
 
 
-def _asked(given: dict[str, Any], suggested: dict[str, Any]) -> Protocol:
+def _protocol(given: dict[str, Any], captures: Sequence[Path], *, defaults: bool) -> Protocol:
     try:
-        return ask(given, suggested)
+        suggested = suggestions_from(captures, choose=not defaults) if captures else {}
+        return Answers(given, suggested).protocol() if defaults else ask(given, suggested)
     except click.Abort:
         if sys.stdin.isatty():
             raise
