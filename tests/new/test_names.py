@@ -37,13 +37,13 @@ def test_a_codecs_name_is_a_dns_label(name: str) -> None:
     ("name", "proposal"), [("Acme", "acme"), ("acme_rpc", "acme-rpc"), ("../Acme RPC/", "acme-rpc")]
 )
 def test_a_label_like_the_name_is_proposed(name: str, proposal: str) -> None:
-    with pytest.raises(AnswersError, match=f"; {proposal} would be one$"):
+    with pytest.raises(AnswersError, match=rf"; {proposal} would be one$"):
         Names.of(name)
 
 
 @pytest.mark.parametrize("name", ["", "__", "a" * 47])
 def test_nothing_is_proposed_for_a_name_without_a_label_in_it(name: str) -> None:
-    with pytest.raises(AnswersError, match="in the mesh$"):
+    with pytest.raises(AnswersError, match=r"in the mesh$"):
         Names.of(name)
 
 

@@ -1,6 +1,7 @@
 """Projects that `metaprotocol new` makes, for tests."""
 
 import importlib
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,73 +16,40 @@ from metaprotocol_cli.new.protocol import KINDS
 LONG = "a meaning of eighty characters, which is as long as the meaning of a field may get"[:80]
 
 # Options behind `metaprotocol new NAME --defaults`, by NAME.
-AWKWARD: dict[str, list[str]] = {
-    # Little endian, the body alone is counted, an id of 8 bytes, a type of 2, one number for all failures.
-    "little": [
-        *("--byte-order", "little", "--magic", "414c", "--counts", "body", "--types", "request=256,response=512"),
-        *("--field", "kind:2", "--field", "id:8", "--field", "flags:1:what the payload is", "--field", "body_length:4"),
-        *("--field", "cmd:4", "--field", "status:1", "--field", "meta_size:2", "--statuses", "ok=0,failed=1"),
-    ],
-    # A name that begins with a digit; no magic, no headers, no heartbeats; failures have a type of their own.
-    "9p-like": [
-        *("--byte-order", "little", "--author", "Zoë O'Brien", "--id", "tag"),
-        *(
-            "--field",
-            "size:4",
-            "--field",
-            "type:1",
-            "--field",
-            "tag:2",
-            "--types",
-            "request=100,response=101,error=107",
-        ),
-    ],
-    # Names that Python uses itself, a length of 2 bytes for the rest, no id, no type, no status.
-    "class": [
-        *("--package", "x", "--length", "len", "--counts", "rest", "--operation", "str", "--field", "len:2"),
-        *(
-            "--field",
-            "str:1",
-            "--field",
-            "message:1",
-            "--field",
-            "reserved:6",
-            "--field",
-            f"name_of_24_characters_xy:8:{LONG}",
-        ),
-    ],
-    # The longest name, and the smallest header.
-    "n" * 46: ["--magic", "ff", "--field", "length:1"],
-    # Everything at once, as wide and as long as it gets.
-    "wide": [
-        *("--field", f"version:8=18446744073709551615:{LONG}", "--field", "type_of_24_characters_xy:8"),
-        *(
-            "--field",
-            "id_of_the_24_characters_:8",
-            "--field",
-            "length_of_24_characters_:8",
-            "--field",
-            "op_of_the_24_characters_:8",
-        ),
-        *("--field", f"status_of_24_characters_:2:{LONG}", "--field", "headers_of_24_characters:1", "--field", "one:1"),
-        *("--field", "two:2", "--field", "four:4", "--field", "eight:8", "--field", "bytes:100"),
-        *(
-            "--type",
-            "type_of_24_characters_xy",
-            "--id",
-            "id_of_the_24_characters_",
-            "--length",
-            "length_of_24_characters_",
-        ),
-        *("--operation", "op_of_the_24_characters_", "--status", "status_of_24_characters_"),
-        *(
-            "--headers",
-            "headers_of_24_characters",
-            "--statuses",
-            "ok=200,not_found=404,too_many_requests=429,internal=500",
-        ),
-        "--types=" + ",".join(f"{kind}={2**64 - 1 - number}" for number, kind in enumerate(KINDS)),
-    ],
+AWKWARD = {
+    name: shlex.split(options)
+    for name, options in {
+        # Little endian, the body alone is counted, an id of 8 bytes, a type of 2, one number for all failures.
+        "little": """
+            --byte-order little --magic 414c --counts body --types request=256,response=512 --statuses ok=0,failed=1
+            --field kind:2 --field id:8 --field 'flags:1:what the payload is' --field body_length:4
+            --field cmd:4 --field status:1 --field meta_size:2
+        """,
+        # A name that begins with a digit; no magic, no headers, no heartbeats; failures have a type of their own.
+        "9p-like": """
+            --byte-order little --author "Zoë O'Brien" --id tag --types request=100,response=101,error=107
+            --field size:4 --field type:1 --field tag:2
+        """,
+        # Names that Python uses itself, a length of 2 bytes for the rest, no id, no type, no status.
+        "class": f"""
+            --package x --length len --counts rest --operation str
+            --field len:2 --field str:1 --field message:1 --field reserved:6
+            --field 'name_of_24_characters_xy:8:{LONG}'
+        """,
+        # The longest name, and the smallest header.
+        "n" * 46: "--magic ff --field length:1",
+        # Everything at once, as wide and as long as it gets.
+        "wide": f"""
+            --field 'version:8=18446744073709551615:{LONG}' --field type_of_24_characters_xy:8
+            --field id_of_the_24_characters_:8 --field length_of_24_characters_:8 --field op_of_the_24_characters_:8
+            --field 'status_of_24_characters_:2:{LONG}' --field headers_of_24_characters:1
+            --field one:1 --field two:2 --field four:4 --field eight:8 --field bytes:100
+            --type type_of_24_characters_xy --id id_of_the_24_characters_ --length length_of_24_characters_
+            --operation op_of_the_24_characters_ --status status_of_24_characters_ --headers headers_of_24_characters
+            --statuses ok=200,not_found=404,too_many_requests=429,internal=500
+            --types={",".join(f"{kind}={2**64 - 1 - number}" for number, kind in enumerate(KINDS))}
+        """,
+    }.items()
 }
 
 
