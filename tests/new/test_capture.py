@@ -1,5 +1,6 @@
 """What recorded traffic of real protocols tells about their headers."""
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,6 +121,31 @@ def test_the_codec_that_is_made_reads_the_recording(path: Path, make: Callable[.
             decoder.eof()
             assert b"".join(message.message for message in messages) == data
             assert all(message.error is None for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("uncounted", "framing"),
+    [
+        (9, 'LengthField(offset=2, length=2, adjustment=5, magic=b"PB")'),
+        (6, 'LengthField(offset=2, length=2, adjustment=2, magic=b"PB")'),
+    ],
+    ids=["the body alone", "the body and some of the header"],
+)
+def test_a_length_may_stand_in_front_of_what_it_does_not_count(
+    uncounted: int, framing: str, tmp_path: Path, make: Callable[..., tuple[str, Path]]
+) -> None:
+    for end in ("c2s", "s2c"):
+        bodies = [f"{end} {number}".encode() * (number % 3 + 1) for number in range(1, 9)]
+        messages = [
+            struct.pack(">2sHIB", b"PB", 9 + len(body) - uncounted, number, 7) + body
+            for number, body in enumerate(bodies, 1)
+        ]
+        (tmp_path / f"conn1.{end}.bin").write_bytes(b"".join(messages))
+    _, project = make("--defaults", "--from-capture", str(tmp_path / "conn1.c2s.bin"))
+    assert f"framing = {framing}" in (project / "src" / "acme_codec" / "codec.py").read_text("utf-8")
+    with imported(project) as package:
+        (first, *_) = MessageDecoder(package.AcmeCodec(), Direction.TO_CLIENT).feed(b"".join(messages))
+    assert (first.message, first.request_id) == (messages[0], 1)
 
 
 def test_the_user_chooses_and_may_describe_the_header_further(make: Callable[..., tuple[str, Path]]) -> None:
