@@ -71,7 +71,7 @@ class _Codec(pytest.Collector):
         effort = EFFORTS[str(self.config.getoption("metaprotocol_effort"))]
         try:
             codec = load_codec_class(name)
-            self.subject: Subject = Subject(codec, messages=provided_messages(name), effort=effort)
+            self.subject: Subject = Subject(codec, messages=provided_messages(name, codec()), effort=effort)
             self.deviations = self._deviations()
         except (MetaProtocolError, ValueError) as error:
             raise pytest.UsageError(f"--metaprotocol-codec {name}: {error}") from error

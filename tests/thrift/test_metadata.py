@@ -77,6 +77,20 @@ def test_a_reply_to_a_server_is_an_error_since_most_servers_run_it_as_a_call(for
 
 
 @each_form
+def test_a_call_to_a_client_is_an_error_that_is_not_answered_since_no_server_takes_the_answer(form):
+    with pytest.raises(DecodeError, match="goes to a client") as caught:
+        CODEC.decode(message(form, CALL, seqid=300), CLIENT)
+    reply = caught.value.metadata
+    assert (reply.message_type, reply.expects_reply, reply.request_id) == (MessageType.RESPONSE, False, 300)
+    assert CODEC.on_error(reply, Error(ErrorType.BAD_RESPONSE)) == b""
+
+
+@each_form
+def test_a_oneway_call_to_a_client_is_read(form):
+    assert CODEC.decode(message(form, ONEWAY), CLIENT).message_type is MessageType.ONEWAY
+
+
+@each_form
 def test_a_reply_with_a_result_is_a_response(form):
     for struct in ("result", "nothing"):
         response = CODEC.decode(message(form, REPLY, struct), CLIENT)
@@ -153,7 +167,7 @@ def test_blanks_between_the_parts_of_a_json_message_change_nothing():
         (b'[1,"m",1,2147483648,{}]', "no number of 32 bits"),
         (b"[1,m,1,0,{}]", "begins with"),
         (b'[1,"m",1,0,[]]', "begin with a brace"),
-        (b'[1,"m",2,0,7]', "begin with a brace"),
+        (b'[1,"m",1,0,7]', "begin with a brace"),
     ],
 )
 def test_another_head_of_a_json_message_is_an_error(start, what):

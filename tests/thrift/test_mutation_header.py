@@ -41,6 +41,12 @@ def test_a_first_key_makes_a_run():
     assert changed(in_header(PING), {"b": "2"}) == in_header(PING, information=run({"b": "2"}))
 
 
+def test_a_new_key_joins_no_empty_run_so_that_removing_it_gives_the_original():
+    data = in_header(PING, information=run({}) * 2)
+    assert changed(data, {"b": "2"}) == in_header(PING, information=run({}) * 2 + run({"b": "2"}))
+    assert changed(changed(data, {"b": "2"}), {"b": None}) == data
+
+
 def test_a_value_is_replaced_in_its_place():
     data = in_header(PING, information=run({"a": "1", "b": "2", "c": "3"}))
     expected = in_header(PING, information=run({"a": "1", "b": "other", "c": "3"}))

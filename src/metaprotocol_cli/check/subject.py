@@ -38,11 +38,11 @@ def subject_from(
     # A codec that is being written is where its author stands, and not installed.
     sys.path.insert(0, str(Path.cwd()))
     arguments = arguments_from(name, options)
-    load_codec(name, **arguments)  # says what is wrong with them
-    codec = load_codec_class(name)
-    make = partial(codec, **arguments) if arguments else codec
+    codec = load_codec(name, **arguments)  # says what is wrong with them
+    codec_class = load_codec_class(name)
+    make = partial(codec_class, **arguments) if arguments else codec_class
     try:
-        strategy = strategy_at(messages) if messages else provided_messages(name)
+        strategy = strategy_at(messages, codec) if messages else provided_messages(name, codec)
         recorded = [connection for pattern in vectors for connection in read_vectors(make, pattern)]
     except (OSError, ValueError) as error:
         raise click.UsageError(str(error)) from error

@@ -159,18 +159,20 @@ class ThriftCodec(Codec):
                 None,
                 (form, protocol, name, header),
             )
-            if form.at and not self.trust_frames:
-                if _read_length(message)[0] != len(message) - LENGTH_SIZE:
-                    raise DecodeError("the frame's length is not that of the message", offset=0, field="length")
-                end = protocol.message_end(data, at, start, self.limits)
-                if end != len(data):
-                    raise _trailing(data, end)
             if direction is _TO_SERVER:
                 if kind not in (CALL, ONEWAY):
                     raise _reply_to_server(metadata, kind, at)
                 # Only a multiplexed name is not the operation itself.
                 if operation is not name and not is_clear(name):
                     raise _unclear_name(name, at)
+            elif kind == CALL:
+                raise _call_to_client(metadata, at)
+            if form.at and not self.trust_frames:
+                if _read_length(message)[0] != len(message) - LENGTH_SIZE:
+                    raise DecodeError("the frame's length is not that of the message", offset=0, field="length")
+                end = protocol.message_end(data, at, start, self.limits)
+                if end != len(data):
+                    raise _trailing(data, end)
             if kind == REPLY:
                 if protocol.first_field(data, start):  # the field 0 is the result, any other is an exception
                     metadata.message_type = MessageType.ERROR
@@ -250,6 +252,17 @@ def _reply_to_server(metadata: Metadata, kind: int, at: int) -> DecodeError:
         f"a message of type {kind}, {MESSAGE_TYPES[kind]}, goes to a server, which may run it as a call",
         offset=at,
         field="type",
+    )
+
+
+def _call_to_client(metadata: Metadata, at: int) -> DecodeError:
+    """Return the error for a call on its way to a client, and make a reply of it: most clients do.
+
+    Were it a call, no answer could be given, since no server takes a reply.
+    """
+    metadata.message_type, metadata.expects_reply = MessageType.RESPONSE, False
+    return DecodeError(
+        "a message of type 1, call, goes to a client, which may take it for a reply", offset=at, field="type"
     )
 
 

@@ -61,9 +61,12 @@ def edit_header(message: bytes, header: Header, keys: Mapping[str, str | None], 
 
 
 def _runs(message: bytes, header: Header, changed: dict[int, bytes], added: list[bytes], limits: Limits) -> bytes:
-    """Return the header's runs of keys and values; one from which all were removed goes too."""
+    """Return the header's runs of keys and values; one from which all were removed goes too.
+
+    New keys do not join an empty run: it would go with them when they are removed.
+    """
     runs: list[bytes] = []
-    last = len(header.runs) - 1
+    last = len(header.runs) - 1 if header.runs and header.runs[-1].entries else None
     for number, run in enumerate(header.runs):
         here = added if number == last else []
         if not here and not any(entry.start in changed for entry in run.entries):
@@ -71,7 +74,7 @@ def _runs(message: bytes, header: Header, changed: dict[int, bytes], added: list
             continue
         written = [changed.get(entry.start, message[entry.start : entry.end]) for entry in run.entries]
         runs.append(_write_run([entry for entry in written if entry] + here, limits))
-    if not header.runs:
+    if last is None:
         runs.append(_write_run(added, limits))
     return b"".join(runs)
 
