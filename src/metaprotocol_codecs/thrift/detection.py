@@ -8,6 +8,7 @@ none with the bytes 0f ff; and that none begins with a NUL or a bracket is a rul
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -188,6 +189,12 @@ class Detection:
             if self._transport in (AUTO, form.transport) and protocol_fits:
                 accepted[lead] = form
         return accepted
+
+
+@cache
+def detection_of(transport: str, protocol: str) -> Detection:
+    """Return how a codec with these options tells messages apart; there are few pairs of options, and each is shared."""
+    return Detection(transport, protocol)
 
 
 def _check_length(field: bytes, largest: int) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, field, frozen
 
-from metaprotocol_codecs.thrift.detection import AUTO, EMPTY_FRAME, Detection
+from metaprotocol_codecs.thrift.detection import AUTO, EMPTY_FRAME, Detection, detection_of
 from metaprotocol_codecs.thrift.theader.header import LENGTH_SIZE
 from metaprotocol_sdk import DecodeError, Framing, FramingError, LimitExceeded, Scanner
 
@@ -34,7 +34,7 @@ class ThriftFraming(Framing):
         init=False,
         repr=False,
         eq=False,
-        default=Factory(lambda self: Detection(self.transport, self.protocol), takes_self=True),
+        default=Factory(lambda self: detection_of(self.transport, self.protocol), takes_self=True),
     )
 
     def scanner(self, direction: Direction, limits: Limits) -> Scanner:

@@ -45,12 +45,22 @@ def source(
 
 def chosen(source: Source, subject: Subject) -> Iterator[Case]:
     """Yield the cases of a sweep, or as many as the effort allows: the same ones every time, spread over all."""
-    cases = list(source.sweep(subject))
-    most = None if subject.effort.sweep is None else subject.effort.sweep // source.weight
-    if most is not None and len(cases) > most:
-        # Not at equal distances: they would share a rhythm with the loops that made the cases.
-        cases = [cases[number] for number in sorted(Random(0).sample(range(len(cases)), most))]  # noqa: S311
+    most = subject.effort.sweep
+    cases: Iterable[Case | Later]
+    if most is None:
+        cases = source.sweep(subject)
+    else:
+        if source.sweep not in subject.swept:
+            subject.swept[source.sweep] = _some(list(source.sweep(subject)), most)
+        cases = _some(subject.swept[source.sweep], most // source.weight)
     for case in cases:
         built = case() if callable(case) else case
         if built is not None:
             yield built
+
+
+def _some(cases: list[Case | Later], most: int) -> list[Case | Later]:
+    if len(cases) <= most:
+        return cases
+    # Not at equal distances: they would share a rhythm with the loops that made the cases.
+    return [cases[number] for number in sorted(Random(0).sample(range(len(cases)), most))]  # noqa: S311

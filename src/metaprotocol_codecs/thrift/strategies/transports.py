@@ -35,7 +35,7 @@ def in_header(draw: st.DrawFn, message: bytes, protocol: int, sequence: int) -> 
         draw: Hypothesis' function.
         message: The message.
         protocol: The number that THeader gives its protocol.
-        sequence: The message's sequence id.
+        sequence: The message's sequence id, which the header has too.
     """
     transforms = draw(_TRANSFORMS)
     parts = [varint(protocol), varint(len(transforms)), *map(varint, transforms)]
@@ -47,6 +47,4 @@ def in_header(draw: st.DrawFn, message: bytes, protocol: int, sequence: int) -> 
     block += bytes(-len(block) % 4 + 4 * draw(st.booleans()))
     for _ in transforms:
         message = zlib.compress(message)
-    # Some libraries leave the header's own sequence id at 0.
-    own = draw(st.sampled_from([sequence, 0]))
-    return framed(struct.pack(">HHiH", 0x0FFF, draw(_FLAGS), own, len(block) // 4) + block + message)
+    return framed(struct.pack(">HHiH", 0x0FFF, draw(_FLAGS), sequence, len(block) // 4) + block + message)
