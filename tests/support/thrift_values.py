@@ -1,6 +1,6 @@
-"""Generates structs of every shape, and has Apache Thrift's own Python library write and skip them."""
+"""Has Apache Thrift's own Python library write structs, read them and skip them; what they are made of is told by
+`metaprotocol_codecs.thrift.strategies.values`, whose classes may be given as plain tuples and numbers."""
 
-from hypothesis import strategies as st
 from thrift.protocol.TBinaryProtocol import TBinaryProtocol
 from thrift.protocol.TCompactProtocol import TCompactProtocol
 from thrift.protocol.TJSONProtocol import TJSONProtocol
@@ -9,66 +9,16 @@ from thrift.transport.TTransport import TMemoryBuffer
 
 PROTOCOLS = {"binary": TBinaryProtocol, "compact": TCompactProtocol, "json": TJSONProtocol}
 
-# Letters of all widths, what JSON escapes, and lengths around those that a pattern or a varint handles in one step.
-_TEXTS = st.one_of(
-    st.text(st.sampled_from('aé世😀"\\/\n\x00[]{},: '), max_size=12),
-    st.sampled_from([0, 1, 62, 63, 64, 65, 127, 128, 300]).map("x".__mul__),
-)
-_SCALARS = {
-    TType.BOOL: st.booleans(),
-    TType.BYTE: st.integers(-128, 127),
-    TType.I16: st.integers(-(2**15), 2**15 - 1),
-    TType.I32: st.integers(-(2**31), 2**31 - 1),
-    TType.I64: st.integers(-(2**63), 2**63 - 1),
-    TType.DOUBLE: st.floats(allow_nan=False, allow_infinity=False),
-    TType.STRING: _TEXTS,
-    TType.UUID: st.uuids(),
+_NAMES = {
+    TType.BOOL: "Bool",
+    TType.BYTE: "Byte",
+    TType.I16: "I16",
+    TType.I32: "I32",
+    TType.I64: "I64",
+    TType.DOUBLE: "Double",
+    TType.STRING: "String",
+    TType.UUID: "Uuid",
 }
-_SIZES = st.one_of(st.integers(0, 4), st.sampled_from([14, 15, 16, 17, 33]))
-_WRITERS = {
-    TType.BOOL: "writeBool",
-    TType.BYTE: "writeByte",
-    TType.I16: "writeI16",
-    TType.I32: "writeI32",
-    TType.I64: "writeI64",
-    TType.DOUBLE: "writeDouble",
-    TType.STRING: "writeString",
-    TType.UUID: "writeUuid",
-}
-
-
-@st.composite
-def values(draw, depth):
-    """Draw a type and a value of it: a scalar, (item type, items), (key type, value type, pairs), or fields."""
-    kinds = list(_SCALARS)
-    if depth:
-        kinds += [TType.LIST, TType.SET, TType.MAP, TType.STRUCT]
-    kind = draw(st.sampled_from(kinds))
-    return kind, draw(_value(kind, depth))
-
-
-@st.composite
-def _value(draw, kind, depth):
-    if kind in _SCALARS:
-        return draw(_SCALARS[kind])
-    if kind == TType.STRUCT:
-        return draw(structs(depth - 1))
-    inner = list(_SCALARS) + ([TType.LIST, TType.STRUCT, TType.MAP] if depth > 1 else [])
-    item = draw(st.sampled_from(inner))
-    size = draw(_SIZES if item in _SCALARS else st.integers(0, 3))
-    if kind != TType.MAP:
-        return item, [draw(_value(item, depth - 1)) for _ in range(size)]
-    # Apache's JSON writes no container as a key.
-    key = draw(st.sampled_from(list(_SCALARS)))
-    return key, item, [(draw(_value(key, 0)), draw(_value(item, depth - 1))) for _ in range(size)]
-
-
-@st.composite
-def structs(draw, depth=3):
-    """Draw the fields of a struct: ids of any distance, and what `values` draws."""
-    ids = st.one_of(st.integers(1, 20), st.integers(-(2**15), 2**15 - 1))
-    numbers = draw(st.lists(ids, max_size=5))
-    return [(number, *draw(values(depth))) for number in numbers]
 
 
 def write_struct(protocol, fields):
@@ -82,8 +32,8 @@ def write_struct(protocol, fields):
 
 
 def _write_value(protocol, kind, value):
-    if kind in _WRITERS:
-        getattr(protocol, _WRITERS[kind])(value)
+    if kind in _NAMES:
+        getattr(protocol, f"write{_name(kind, value)}")(value)
     elif kind == TType.STRUCT:
         write_struct(protocol, value)
     elif kind == TType.MAP:
@@ -102,6 +52,75 @@ def _write_value(protocol, kind, value):
         getattr(protocol, end)()
 
 
+def _name(kind, value):
+    """Return what the methods of a protocol call a type; a string that is no text has another one."""
+    return "Binary" if isinstance(value, bytes) else _NAMES[kind]
+
+
+def _read_struct(protocol, expected):
+    fields = []
+    protocol.readStructBegin()
+    for number, kind, value in expected:
+        _, read_kind, read_number = protocol.readFieldBegin()
+        assert (read_number, read_kind) == (number, kind)
+        fields.append((read_number, read_kind, _read_value(protocol, kind, value)))
+        protocol.readFieldEnd()
+    assert protocol.readFieldBegin()[1] == TType.STOP
+    protocol.readStructEnd()
+    return fields
+
+
+def _read_value(protocol, kind, expected):
+    if kind in _NAMES:
+        return getattr(protocol, f"read{_name(kind, expected)}")()
+    if kind == TType.STRUCT:
+        return _read_struct(protocol, expected)
+    if kind == TType.MAP:
+        key, item, pairs = expected
+        head = protocol.readMapBegin()
+        assert head in ((key, item, len(pairs)), (0, 0, 0))
+        read = [(_read_value(protocol, key, name), _read_value(protocol, item, inner)) for name, inner in pairs]
+        protocol.readMapEnd()
+        return int(key), int(item), read
+    item, items = expected
+    name = "List" if kind == TType.LIST else "Set"
+    assert getattr(protocol, f"read{name}Begin")() == (item, len(items))
+    read = [_read_value(protocol, item, inner) for inner in items]
+    getattr(protocol, f"read{name}End")()
+    return int(item), read
+
+
+def read(name, data, expected):
+    """Have Apache's library read a message whose struct is like another, which tells texts from other bytes.
+
+    Returns:
+        Its name, type, sequence id, fields as plain tuples, and where it ends.
+    """
+    buffer = TMemoryBuffer(data)
+    protocol = PROTOCOLS[name](buffer)
+    head = protocol.readMessageBegin()
+    fields = _read_struct(protocol, expected)
+    protocol.readMessageEnd()
+    return (*head, fields, buffer.cstringio_buf.tell())
+
+
+def plain(fields):
+    """Return fields as `read` does: plain tuples and numbers."""
+    return [(number, int(kind), _plain(kind, value)) for number, kind, value in fields]
+
+
+def _plain(kind, value):
+    if kind == TType.STRUCT:
+        return plain(value)
+    if kind == TType.MAP:
+        key, item, pairs = value
+        return int(key), int(item), [(_plain(key, name), _plain(item, inner)) for name, inner in pairs]
+    if kind in (TType.LIST, TType.SET):
+        item, items = value
+        return int(item), [_plain(item, inner) for inner in items]
+    return value
+
+
 def written(name, method, kind, seqid, fields):
     """Return a message as Apache's library writes it in the protocol of that name."""
     buffer = TMemoryBuffer()
@@ -117,6 +136,8 @@ def read_head_and_skip(name, data):
     buffer = TMemoryBuffer(data)
     protocol = PROTOCOLS[name](buffer)
     head = protocol.readMessageBegin()
+    if name != "json":
+        protocol.readString = protocol.readBinary  # it skips strings by reading them, and not each is a text
     protocol.skip(TType.STRUCT)
     protocol.readMessageEnd()
     return (*head, buffer.cstringio_buf.tell())

@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from thrift_messages import CODEC, SERVER, framed
-from thrift_values import PROTOCOLS, read_head_and_skip, structs, written
+from thrift_values import PROTOCOLS, read_head_and_skip, written
 from toy_protocols import byte_by_byte, cut_anywhere, outcome
 
 from metaprotocol_codecs.thrift import ThriftCodec
+from metaprotocol_codecs.thrift.strategies.messages import PROTOCOLS as WAYS
+from metaprotocol_codecs.thrift.strategies.values import structs
 from metaprotocol_sdk import MessageType
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=":"), min_size=1, max_size=8)
@@ -28,11 +30,11 @@ def test_a_message_that_apache_writes_is_read_framed_and_unframed(protocol, name
             assert metadata.message_type is {1: MessageType.REQUEST, 4: MessageType.ONEWAY}[kind]
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("way", WAYS)
 @given(fields=structs(), behind=st.binary(max_size=3))
-def test_apache_ends_a_message_where_the_scanner_does(protocol, fields, behind):
-    message = written(protocol, "m", 1, 5, fields)
-    assert read_head_and_skip(protocol, message + behind) == ("m", 1, 5, len(message))
+def test_apache_ends_a_message_where_the_scanner_does(way, fields, behind):
+    message = WAYS[way].write(1, "m", 5, fields)
+    assert read_head_and_skip(WAYS[way].option, message + behind) == ("m", 1, 5, len(message))
     scanner = ThriftCodec(transport="unframed").framing.scanner(SERVER, CODEC.limits)
     assert scanner.scan(message + behind, 0) == len(message)
 

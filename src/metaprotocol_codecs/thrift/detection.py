@@ -193,7 +193,7 @@ class Detection:
 
 @cache
 def detection_of(transport: str, protocol: str) -> Detection:
-    """Return how a codec with these options tells messages apart; there are few pairs of options, and each is shared."""
+    """Return how a codec with these options tells messages apart; there are few such objects, and they are shared."""
     return Detection(transport, protocol)
 
 
