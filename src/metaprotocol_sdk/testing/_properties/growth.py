@@ -52,7 +52,9 @@ def check_linear(what: str, work: Callable[[int], Callable[[], object] | None], 
         if action is None:
             return NOTHING
         allowed = int(_TOLERANCE * _TIMES * counts[-1]) + _CONSTANT if counts else 1 << 40
-        counts.append(opcodes_of(action, allowed))
+        # What is too much is counted on, except at the last: the next size is compared with it.
+        is_last = size == start * _TIMES**2
+        counts.append(opcodes_of(action, allowed if is_last else allowed * _TIMES))
         if counts[-1] < allowed and len(counts) > 1:
             return None  # one step that is linear is enough: below it, the message was perhaps refused at once
     shown = ", then ".join(f"{count:,}" for count in counts)
