@@ -55,8 +55,8 @@ def _ours(task: str) -> Callable[[bytes], Metadata]:
     if task == UNFRAMED:
         feed = MessageDecoder(ThriftCodec(), Direction.TO_SERVER).feed
         return lambda message: feed(message)[0]
-    decode = ThriftCodec(trust_frames=task == TRUSTED).decode
-    return lambda message: decode(message, Direction.TO_SERVER)
+    decode, direction = ThriftCodec(trust_frames=task == TRUSTED).decode, Direction.TO_SERVER
+    return lambda message: decode(message, direction)
 
 
 def _prototype(task: str) -> Callable[[bytes], Any]:

@@ -11,6 +11,8 @@ from metaprotocol_sdk._enums import ErrorType, MessageType, Status
 if TYPE_CHECKING:
     from metaprotocol_sdk._errors import ProtocolError
 
+_new = object.__new__
+
 
 @define(weakref_slot=False)
 class Metadata:
@@ -50,6 +52,42 @@ class Metadata:
     error: ProtocolError | None = field(default=None, eq=repr)
     state: Any = None
 
+    @staticmethod
+    def of(
+        message: bytes,
+        message_type: MessageType,
+        request_id: int,
+        operation: str,
+        status: Status,
+        properties: dict[str, str],
+        header_size: int,
+        status_code: int | None,
+        expects_reply: bool,
+        stream_id: int | None,
+        request: Metadata | None,
+        error: ProtocolError | None,
+        state: Any,
+    ) -> Metadata:
+        """Return what the constructor returns for the same arguments, a quarter faster: for `Codec.decode`.
+
+        Before Python 3.13, calling a class costs more than calling a function and setting the fields.
+        """
+        metadata: Metadata = _new(Metadata)
+        metadata.message = message
+        metadata.message_type = message_type
+        metadata.request_id = request_id
+        metadata.operation = operation
+        metadata.status = status
+        metadata.properties = properties
+        metadata.header_size = header_size
+        metadata.status_code = status_code
+        metadata.expects_reply = expects_reply
+        metadata.stream_id = stream_id
+        metadata.request = request
+        metadata.error = error
+        metadata.state = state
+        return metadata
+
     @property
     def body_size(self) -> int:
         """Bytes of the message after its header."""
@@ -60,7 +98,7 @@ class Metadata:
 
         The message, the request and the codec's state are shared: nobody changes them after decoding.
         """
-        return Metadata(
+        return Metadata.of(
             self.message,
             self.message_type,
             self.request_id,

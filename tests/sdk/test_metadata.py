@@ -58,6 +58,16 @@ def test_the_positional_order_is_public_and_new_fields_go_last() -> None:
     assert [getattr(metadata, name) for name in POSITIONS[5:10]] == [{"user": "zoe"}, 6, 500, True, 3]
 
 
+def test_the_fast_way_to_make_metadata_sets_every_field_that_the_constructor_sets() -> None:
+    metadata = full()
+    values = [getattr(metadata, name) for name in POSITIONS]
+    assert list(inspect.signature(Metadata.of).parameters) == list(inspect.signature(Metadata).parameters)
+    made = Metadata.of(*values)
+    assert type(made) is Metadata
+    assert made == metadata
+    assert all(getattr(made, name) is value for name, value in zip(POSITIONS, values, strict=True))
+
+
 def test_a_message_and_a_type_are_enough() -> None:
     metadata = Metadata(b"abc", MessageType.RESPONSE)
     assert (metadata.request_id, metadata.operation, metadata.status) == (0, "", Status.OK)

@@ -105,7 +105,9 @@ class DubboCodec(Codec):
     def _decode_request(self, message: bytes, flags: int, request_id: int) -> Metadata:
         two_way = flags & TWO_WAY != 0
         message_type = _REQUEST if two_way else _ONEWAY
-        metadata = Metadata(message, message_type, request_id, "", _OK, {}, _HEADER_SIZE, None, two_way)
+        metadata = Metadata.of(
+            message, message_type, request_id, "", _OK, {}, _HEADER_SIZE, None, two_way, None, None, None, None
+        )
         if flags & SERIALIZATION == HESSIAN2:
             try:
                 properties, metadata.state = read_plain_request(message, _HEADER_SIZE, self.limits) or read_request(

@@ -10,6 +10,8 @@ from metaprotocol_codecs.thrift import replies
 from metaprotocol_codecs.thrift.detection import (
     AUTO,
     EMPTY_FRAME,
+    FRAMED,
+    FRAMED_STRICT,
     HEADER,
     HEADER_FORM,
     PROTOCOLS,
@@ -23,7 +25,16 @@ from metaprotocol_codecs.thrift.framing import ThriftFraming
 from metaprotocol_codecs.thrift.idl import Idl
 from metaprotocol_codecs.thrift.mutation import rewrite
 from metaprotocol_codecs.thrift.names import FIELDS, SEPARATOR, is_clear
-from metaprotocol_codecs.thrift.protocols import CALL, EXCEPTION, MESSAGE_TYPES, ONEWAY, REPLY, Protocol, cut_off
+from metaprotocol_codecs.thrift.protocols import (
+    CALL,
+    EXCEPTION,
+    MESSAGE_TYPES,
+    ONEWAY,
+    REPLY,
+    Protocol,
+    cut_off,
+)
+from metaprotocol_codecs.thrift.protocols.binary import STRICT_CALL, STRICT_HEADS
 from metaprotocol_codecs.thrift.spans import message_spans
 from metaprotocol_codecs.thrift.theader.header import FIXED_SIZE, LENGTH_SIZE, WORD, Header, read_header
 from metaprotocol_codecs.thrift.theader.transforms import payload_of
@@ -45,12 +56,18 @@ from metaprotocol_sdk import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_NAME_SIZE = LENGTH_SIZE + 7
+"""Where a strict message in a frame has the last byte of its name's length."""
+_STRICT_HEAD = LENGTH_SIZE + 12
+"""Bytes of a strict message in a frame before its struct, without the name."""
+
 State = tuple[Form, Protocol, str, Header | None]
 """What a message is in, its protocol, the name it calls, and its header in THeader."""
 
 _TYPES = {REPLY: MessageType.RESPONSE, EXCEPTION: MessageType.ERROR, ONEWAY: MessageType.ONEWAY}
 # A member of an enum takes long to look up.
 _REQUEST, _OK, _TO_SERVER = MessageType.REQUEST, Status.OK, Direction.TO_SERVER
+_metadata = Metadata.of
 _read_length = Struct(">I").unpack_from
 
 
@@ -79,7 +96,7 @@ class ThriftCodec(Codec):
     """
 
     # What is in slots is not among the options that are shown.
-    __slots__ = ("_fifth", "_first")
+    __slots__ = ("_fifth", "_first", "_plain")
 
     name = "thrift"
     framing: ThriftFraming = ThriftFraming()
@@ -115,8 +132,44 @@ class ThriftCodec(Codec):
         self.idl = idl
         self.framing = ThriftFraming(transport, protocol)  # pyright: ignore[reportIncompatibleVariableOverride]
         self._first, self._fifth = self.framing.detection.first, self.framing.detection.fifth
+        self._plain = [form if form and form.transport == FRAMED else None for form in self._fifth]
 
     def decode(self, message: bytes, direction: Direction) -> Metadata:
+        # A short way for plain calls in a frame, which most messages are. The length of a frame under 16 MB begins with
+        # 00, and then the protocol's first byte tells what is in it.
+        try:
+            if not message[0] and (plain := self._plain[message[LENGTH_SIZE]]):
+                if plain is FRAMED_STRICT:  # here, since a function for it would take a tenth of the time
+                    size = message[_NAME_SIZE]
+                    word, length, raw, request_id = STRICT_HEADS[size](message, LENGTH_SIZE)
+                    if word != STRICT_CALL or length != size:
+                        return self._decode_any(message, direction)
+                    name, start = raw.decode(), _STRICT_HEAD + size
+                else:
+                    kind, request_id, name, start = plain.protocol.read_head(message, LENGTH_SIZE)
+                    if kind != CALL:
+                        return self._decode_any(message, direction)
+                if SEPARATOR not in name and (self.trust_frames or self._fills_frame(plain, message, start)):
+                    return _metadata(
+                        message,
+                        _REQUEST,
+                        request_id,
+                        name,
+                        _OK,
+                        {"method": name},
+                        start,
+                        None,
+                        True,
+                        None,
+                        None,
+                        None,
+                        (plain, plain.protocol, name, None),
+                    )
+        except (IndexError, struct_error, UnicodeDecodeError, ProtocolError):
+            pass  # looked at again below, with care
+        return self._decode_any(message, direction)
+
+    def _decode_any(self, message: bytes, direction: Direction) -> Metadata:
         # `data` holds the message from `at` on: it is the message itself, or what was packed in it.
         data, header, metadata = message, None, None
         try:
@@ -144,7 +197,7 @@ class ThriftCodec(Codec):
                 message_type, expects_reply = _REQUEST, True
             else:
                 message_type, expects_reply = _TYPES.get(kind) or _unknown_type(kind, at), False
-            metadata = Metadata(
+            metadata = _metadata(
                 message,
                 message_type,
                 request_id,
@@ -160,7 +213,7 @@ class ThriftCodec(Codec):
                 (form, protocol, name, header),
             )
             if direction is _TO_SERVER:
-                if kind not in (CALL, ONEWAY):
+                if kind != CALL and kind != ONEWAY:  # noqa: PLR1714 - a tuple would be made each time
                     raise _reply_to_server(metadata, kind, at)
                 # Only a multiplexed name is not the operation itself.
                 if operation is not name and not is_clear(name):
@@ -217,6 +270,14 @@ class ThriftCodec(Codec):
         # The service of TMultiplexedProtocol is in the request's name alone.
         if request := response.request:
             response.operation = request.operation
+
+    def _fills_frame(self, form: Form, message: bytes, start: int) -> bool:
+        """Return whether a message whose struct begins at a position ends where its frame does."""
+        size = len(message)
+        return (
+            _read_length(message)[0] == size - LENGTH_SIZE
+            and form.protocol.message_end(message, LENGTH_SIZE, start, self.limits) == size
+        )
 
     def _decode_short(self, message: bytes) -> Metadata:
         """Read what is too short to tell what it is in: no message, but maybe an empty frame."""

@@ -68,6 +68,7 @@ _IN_FRAME = {
     0x00: Form(FRAMED, NON_STRICT, LENGTH_SIZE),
     0x0F: HEADER_FORM,
 }
+FRAMED_STRICT = _IN_FRAME[0x80]
 
 
 def protocol_in_header(number: int, data: bytes, at: int) -> Protocol:

@@ -18,6 +18,7 @@ from metaprotocol_codecs.thrift.protocols.binary_skip import (
 )
 from metaprotocol_codecs.thrift.protocols.binary_values import BinaryReader
 from metaprotocol_codecs.thrift.protocols.protocol import (
+    CALL,
     LONGEST_DESCRIPTION,
     FieldPlace,
     Head,
@@ -39,9 +40,11 @@ VERSION = 0x8001
 _NO_LENGTH = 1 << 31  # negative, since lengths are signed
 
 _read_strict = Struct(">HxBI").unpack_from
-# With a name of each length up to 63 bytes, and the sequence id behind it.
-_SHORT = 64
-_SHORT_HEADS = tuple(Struct(f">HxBI{size}sI").unpack_from for size in range(_SHORT))
+STRICT_HEADS = tuple(Struct(f">II{size}sI").unpack_from for size in range(256))
+"""By the last byte of a name's length, what reads the head of a strict message: version and type, the length, the
+name if it is no longer, and the sequence id."""
+STRICT_CALL = VERSION << 16 | CALL
+"""What nearly all strict calls begin with; the third byte, here 0, means nothing."""
 _read_u32 = Struct(">I").unpack_from
 _read_type_and_id = Struct(">BI").unpack_from
 _read_field_id = Struct(">xh").unpack_from
@@ -110,13 +113,12 @@ class _Strict(_Binary):
 
     def read_head(self, data: bytes, at: int) -> Head:
         size = data[at + 7]
-        if size < _SHORT:
-            version, kind, length, raw, request_id = _SHORT_HEADS[size](data, at)
-            if version == VERSION and length == size:
-                try:
-                    return kind, request_id, raw.decode(), at + 12 + size
-                except UnicodeDecodeError:
-                    pass
+        word, length, raw, request_id = STRICT_HEADS[size](data, at)
+        if word >> 16 == VERSION and length == size:
+            try:
+                return word & 0xFF, request_id, raw.decode(), at + 12 + size
+            except UnicodeDecodeError:
+                pass
         version, kind, length = _read_strict(data, at)
         if version != VERSION:
             raise DecodeError(f"the binary protocol has no version {version:04x}", offset=at, field="version")

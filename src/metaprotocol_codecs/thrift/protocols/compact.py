@@ -66,7 +66,8 @@ class _Compact(Protocol):
         return end if end > 0 else skip_whole(CompactSkipper(limits), data, ~end)
 
     def read_head(self, data: bytes, at: int) -> Head:
-        if data[at] != PROTOCOL_ID or data[at + 1] & 0x1F != VERSION:
+        second = data[at + 1]
+        if data[at] != PROTOCOL_ID or second & 0x1F != VERSION:
             raise _no_message(data, at)
         # Most sequence ids are of one byte or two, and most names are short.
         request_id, middle = data[at + 2], at + 3
@@ -84,9 +85,9 @@ class _Compact(Protocol):
             raise IndexError
         raw = data[start:end]
         try:
-            return data[at + 1] >> 5, request_id, raw.decode(), end
+            return second >> 5, request_id, raw.decode(), end
         except UnicodeDecodeError:
-            return data[at + 1] >> 5, request_id, str(raw, "utf-8", "surrogateescape"), end
+            return second >> 5, request_id, str(raw, "utf-8", "surrogateescape"), end
 
     def places(self, data: bytes, at: int) -> Places:
         middle = skip_varint(data, at + 2)
