@@ -28,14 +28,14 @@ def _messages(kind: Kind, number: int) -> list[bytes]:
 
 
 def _ours(kind: Kind) -> Lane:
-    decode = DubboCodec().decode
+    decode, direction = DubboCodec().decode, Direction.TO_SERVER
 
     def check(message: bytes, metadata: Metadata) -> None:
         found = (metadata.request_id, metadata.properties["interface"], metadata.properties["method"])
         fields = {"method", "parameter_types", "dubbo"}
         _compare(kind, (*found, {name: value for name, value in metadata.properties.items() if name not in fields}))
 
-    return Lane(kind.name, OURS, partial(_messages, kind), lambda message: decode(message, Direction.TO_SERVER), check)
+    return Lane(kind.name, OURS, partial(_messages, kind), lambda message: decode(message, direction), check)
 
 
 def _lane(kind: Kind, peer: Peer) -> Lane:

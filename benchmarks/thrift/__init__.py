@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.thrift import decoding, scanning
+from benchmarks.thrift import decoding, scanning, streams
 from benchmarks.thrift.targets import TARGETS
 
 if TYPE_CHECKING:
@@ -15,4 +15,4 @@ __all__ = ["TARGETS", "tasks"]
 
 def tasks() -> list[Task]:
     """Return everything that is measured of Thrift."""
-    return [*decoding.tasks(), scanning.task()]
+    return [*decoding.tasks(), streams.task(), scanning.task()]

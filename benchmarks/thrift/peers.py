@@ -15,6 +15,8 @@ from thriftpy2.protocol.cybin import TCyBinaryProtocol
 from thriftpy2.transport.framed import TCyFramedTransport
 from thriftpy2.transport.memory import TCyMemoryBuffer
 
+from benchmarks.thrift.messages import BATCH
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,16 +38,21 @@ class Peer:
         name: What the tables call it.
         framed: Given a kind of calls and a protocol, returns what reads one call in a frame; or why it cannot.
         unframed: The same of a call without a frame, up to its end.
+        stream: The same of the frames of a whole batch, with one reader that is kept, as a server keeps one.
     """
 
     name: str
     framed: Callable[[Kind, str], Callable[[bytes], Found] | str]
     unframed: Callable[[Kind, str], Callable[[bytes], Found] | str]
+    stream: Callable[[Kind, str], Callable[[bytes], list[Found]] | str]
+
+
+_NO_COMPACT = "has no compact protocol in Cython"
 
 
 def _cython_skip(transport: Callable[[bytes], Any], protocol: str) -> Callable[[bytes], Found] | str:
     if protocol != "binary":
-        return "has no compact protocol in Cython"
+        return _NO_COMPACT
 
     def read(message: bytes) -> Found:
         reader = TCyBinaryProtocol(transport(message))
@@ -53,6 +60,23 @@ def _cython_skip(transport: Callable[[bytes], Any], protocol: str) -> Callable[[
         reader.skip(_STRUCT)
         reader.read_message_end()
         return method, request_id
+
+    return read
+
+
+def _cython_stream(protocol: str) -> Callable[[bytes], list[Found]] | str:
+    if protocol != "binary":
+        return _NO_COMPACT
+
+    def read(chunk: bytes) -> list[Found]:
+        reader = TCyBinaryProtocol(TCyFramedTransport(TCyMemoryBuffer(chunk)))
+        found = []
+        for _ in range(BATCH):
+            method, _, request_id = reader.read_message_begin()
+            reader.skip(_STRUCT)
+            reader.read_message_end()
+            found.append((method, request_id))
+        return found
 
     return read
 
@@ -71,15 +95,34 @@ def _accelerated(transport: Callable[[bytes], Any], kind: Kind, protocol: str) -
     return read
 
 
+def _accelerated_stream(kind: Kind, protocol: str) -> Callable[[bytes], list[Found]]:
+    make, args = _ACCELERATED[protocol], kind.args
+    spec = [args, args.thrift_spec]
+
+    def read(chunk: bytes) -> list[Found]:
+        reader = make(TFramedTransport(TMemoryBuffer(chunk)), fallback=False)
+        found = []
+        for _ in range(BATCH):
+            method, _, request_id = reader.readMessageBegin()
+            reader._fast_decode(args(), reader, spec)  # noqa: SLF001 - what generated code calls
+            reader.readMessageEnd()
+            found.append((method, request_id))
+        return found
+
+    return read
+
+
 CYTHON = Peer(
     "thriftpy2, Cython skip",
     lambda _, protocol: _cython_skip(lambda message: TCyFramedTransport(TCyMemoryBuffer(message)), protocol),
     lambda _, protocol: _cython_skip(TCyMemoryBuffer, protocol),
+    lambda _, protocol: _cython_stream(protocol),
 )
 ACCELERATED = Peer(
     "thrift, accelerated",
     lambda kind, protocol: _accelerated(lambda message: TFramedTransport(TMemoryBuffer(message)), kind, protocol),
     lambda kind, protocol: _accelerated(TMemoryBuffer, kind, protocol),
+    _accelerated_stream,
 )
 PROTOTYPE = "prototype"
 

@@ -5,25 +5,21 @@ from __future__ import annotations
 from benchmarks.model import OURS, Target
 from benchmarks.thrift.decoding import CHECKED, TRUSTED, UNFRAMED
 from benchmarks.thrift.messages import KINDS, MEDIUM, PROTOCOLS
+from benchmarks.thrift.messages import SMALL as SMALL_CALL
 from benchmarks.thrift.peers import ACCELERATED, CYTHON, PROTOTYPE
 from benchmarks.thrift.scanning import BYTEWISE, LARGE, SMALL
 
-_MEDIUM = f"binary, {MEDIUM.name}"
-
 TARGETS = (
-    Target(
-        "a trusted frame: thriftpy2's skip takes 1.5 times",
-        TRUSTED,
-        (_MEDIUM, CYTHON.name),
-        (_MEDIUM, OURS),
-        least=1.5,
-    ),
-    Target(
-        "a trusted frame: thrift's accelerated reader takes 8 times",
-        TRUSTED,
-        (_MEDIUM, ACCELERATED.name),
-        (_MEDIUM, OURS),
-        least=8,
+    *(
+        Target(
+            f"a trusted frame, {kind.name}: {peer.name} takes {least:g} times",
+            TRUSTED,
+            (f"binary, {kind.name}", peer.name),
+            (f"binary, {kind.name}", OURS),
+            least=least,
+        )
+        for kind in (SMALL_CALL, MEDIUM)
+        for peer, least in ((CYTHON, 1.5), (ACCELERATED, 8))
     ),
     *(
         Target(
