@@ -99,12 +99,15 @@ def command(
 
 
 def _codec_with_idl(name: str, options: tuple[str, ...], path: str) -> Codec:
-    from metaprotocol_cli.inspect.idl import read_idl
-    from metaprotocol_codecs.thrift import ThriftCodec
+    from metaprotocol_codecs.thrift import ThriftCodec, read_idl
 
     if not issubclass(load_codec_class(name), ThriftCodec):
         raise click.UsageError(f"--idl is for --codec thrift; the codec {name} takes no interface definition")
-    return codec_from(name, options, idl=read_idl(path))
+    try:
+        idl = read_idl(path)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--idl") from error
+    return codec_from(name, options, idl=idl)
 
 
 def _print_stream(

@@ -2,5 +2,6 @@
 
 from metaprotocol_codecs.thrift.codec import ThriftCodec
 from metaprotocol_codecs.thrift.idl import Field, Idl, Method, Type
+from metaprotocol_codecs.thrift.idl_file import read_idl
 
-__all__ = ["Field", "Idl", "Method", "ThriftCodec", "Type"]
+__all__ = ["Field", "Idl", "Method", "ThriftCodec", "Type", "read_idl"]

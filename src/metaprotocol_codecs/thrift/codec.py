@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from struct import Struct
 from struct import error as struct_error
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar
 
-from metaprotocol_codecs.thrift import replies
+from metaprotocol_codecs.thrift import refusals, replies
 from metaprotocol_codecs.thrift.detection import (
     AUTO,
     EMPTY_FRAME,
@@ -23,12 +23,12 @@ from metaprotocol_codecs.thrift.detection import (
 from metaprotocol_codecs.thrift.examples import examples
 from metaprotocol_codecs.thrift.framing import ThriftFraming
 from metaprotocol_codecs.thrift.idl import Idl
+from metaprotocol_codecs.thrift.idl_file import read_idl
 from metaprotocol_codecs.thrift.mutation import rewrite
 from metaprotocol_codecs.thrift.names import FIELDS, SEPARATOR, is_clear
 from metaprotocol_codecs.thrift.protocols import (
     CALL,
     EXCEPTION,
-    MESSAGE_TYPES,
     ONEWAY,
     REPLY,
     Protocol,
@@ -38,6 +38,7 @@ from metaprotocol_codecs.thrift.protocols.binary import STRICT_CALL, STRICT_HEAD
 from metaprotocol_codecs.thrift.spans import message_spans
 from metaprotocol_codecs.thrift.theader.header import FIXED_SIZE, LENGTH_SIZE, WORD, Header, read_header
 from metaprotocol_codecs.thrift.theader.transforms import payload_of
+from metaprotocol_codecs.thrift.type_check import check_call
 from metaprotocol_sdk import (
     Capability,
     Codec,
@@ -88,7 +89,9 @@ class ThriftCodec(Codec):
         trust_frames: Believe that a frame holds one message and nothing behind it, instead of looking. It is faster,
             and it is unsafe with clients that are not trusted: a server runs what follows in the frame as another call,
             which nobody has seen.
-        idl: The interface definition, for the names of fields in `spans`.
+        idl: The interface definition, for the names of fields in `spans`. If this is the path of its file, which
+            thriftpy2 reads, requests are held to it too: those of methods that it does not have are refused, and those
+            in which the type of a field, of a key or of an item is another on the wire.
         limits: Bounds for hostile bytes.
 
     Raises:
@@ -96,7 +99,7 @@ class ThriftCodec(Codec):
     """
 
     # What is in slots is not among the options that are shown.
-    __slots__ = ("_fifth", "_first", "_plain")
+    __slots__ = ("_checks_types", "_fifth", "_first", "_plain")
 
     name = "thrift"
     framing: ThriftFraming = ThriftFraming()
@@ -115,7 +118,7 @@ class ThriftCodec(Codec):
         transport: str = AUTO,
         protocol: str = AUTO,
         trust_frames: bool = False,
-        idl: Idl | None = None,
+        idl: Idl | str | None = None,
         limits: Limits | None = None,
     ) -> None:
         super().__init__(limits=limits)
@@ -126,13 +129,16 @@ class ThriftCodec(Codec):
             raise ValueError(f"trust_frames must be true or false, not {trust_frames!r}")  # noqa: TRY004
         if transport == HEADER and protocol == "json":
             raise ValueError("THeader carries the protocols binary and compact, not json")
-        if idl is not None and not isinstance(idl, Idl):
-            raise ValueError(f"idl must be an Idl, not {idl!r}; `metaprotocol inspect` takes --idl FILE")
+        if idl is not None and not isinstance(idl, Idl | str):
+            raise ValueError(f"idl must be the path of a file or an Idl, not {idl!r}")
         self.trust_frames = trust_frames
-        self.idl = idl
+        self._checks_types = isinstance(idl, str)
+        self.idl = read_idl(idl) if isinstance(idl, str) else idl
         self.framing = ThriftFraming(transport, protocol)  # pyright: ignore[reportIncompatibleVariableOverride]
         self._first, self._fifth = self.framing.detection.first, self.framing.detection.fifth
-        self._plain = [form if form and form.transport == FRAMED else None for form in self._fifth]
+        self._plain = [
+            form if form and form.transport == FRAMED and not self._checks_types else None for form in self._fifth
+        ]
 
     def decode(self, message: bytes, direction: Direction) -> Metadata:
         # A short way for plain calls in a frame, which most messages are. The length of a frame under 16 MB begins with
@@ -196,7 +202,7 @@ class ThriftCodec(Codec):
             if kind == CALL:
                 message_type, expects_reply = _REQUEST, True
             else:
-                message_type, expects_reply = _TYPES.get(kind) or _unknown_type(kind, at), False
+                message_type, expects_reply = _TYPES.get(kind) or refusals.unknown_type(kind, at), False
             metadata = _metadata(
                 message,
                 message_type,
@@ -214,18 +220,20 @@ class ThriftCodec(Codec):
             )
             if direction is _TO_SERVER:
                 if kind != CALL and kind != ONEWAY:  # noqa: PLR1714 - a tuple would be made each time
-                    raise _reply_to_server(metadata, kind, at)
+                    raise refusals.reply_to_server(metadata, kind, at)
                 # Only a multiplexed name is not the operation itself.
                 if operation is not name and not is_clear(name):
-                    raise _unclear_name(name, at)
+                    raise refusals.unclear_name(name, at)
             elif kind == CALL:
-                raise _call_to_client(metadata, at)
+                raise refusals.call_to_client(metadata, at)
             if form.at and not self.trust_frames:
                 if _read_length(message)[0] != len(message) - LENGTH_SIZE:
                     raise DecodeError("the frame's length is not that of the message", offset=0, field="length")
                 end = protocol.message_end(data, at, start, self.limits)
                 if end != len(data):
-                    raise _trailing(data, end)
+                    raise refusals.trailing(data, end)
+            if direction is _TO_SERVER and self._checks_types and self.idl:
+                check_call(self.idl, protocol, data, at, name, start, self.limits)
             if kind == REPLY:
                 if protocol.first_field(data, start):  # the field 0 is the result, any other is an exception
                     metadata.message_type = MessageType.ERROR
@@ -264,7 +272,8 @@ class ThriftCodec(Codec):
         return message_spans(metadata, self.idl, self.limits)
 
     def examples(self) -> Iterable[tuple[Direction, bytes]]:
-        return examples(self.framing)
+        # The examples are of no definition.
+        return (one for one in examples(self.framing) if one[0] is not _TO_SERVER or not self._checks_types)
 
     def complete(self, response: Metadata) -> None:
         # The service of TMultiplexedProtocol is in the request's name alone.
@@ -300,45 +309,3 @@ def _event(message: bytes, header: Header) -> Metadata:
 def _keys_of(header: Header) -> dict[str, str]:
     """Return the properties that a header tells."""
     return {entry.key: entry.value for run in header.runs for entry in run.entries if entry.key not in FIELDS}
-
-
-def _unknown_type(kind: int, at: int) -> NoReturn:
-    raise DecodeError(f"there is no type of message {kind}; there are 1 to 4", offset=at, field="type")
-
-
-def _reply_to_server(metadata: Metadata, kind: int, at: int) -> DecodeError:
-    """Return the error for what is no call on its way to a server, and make a request of it: most servers do."""
-    metadata.message_type, metadata.expects_reply = _REQUEST, True
-    return DecodeError(
-        f"a message of type {kind}, {MESSAGE_TYPES[kind]}, goes to a server, which may run it as a call",
-        offset=at,
-        field="type",
-    )
-
-
-def _call_to_client(metadata: Metadata, at: int) -> DecodeError:
-    """Return the error for a call on its way to a client, and make a reply of it: most clients do.
-
-    Were it a call, no answer could be given, since no server takes a reply.
-    """
-    metadata.message_type, metadata.expects_reply = MessageType.RESPONSE, False
-    return DecodeError(
-        "a message of type 1, call, goes to a client, which may take it for a reply", offset=at, field="type"
-    )
-
-
-def _unclear_name(name: str, at: int) -> DecodeError:
-    return DecodeError(
-        f"servers differ in which service and method the name {name[:80]!r} calls; one colon must separate the two",
-        offset=at,
-        field="name",
-    )
-
-
-def _trailing(data: bytes, end: int) -> DecodeError:
-    """Return the error for a message behind whose struct the frame goes on."""
-    return DecodeError(
-        f"{len(data) - end:,} bytes follow the message in its frame, which a server may run as another call",
-        offset=end,
-        field="frame",
-    )

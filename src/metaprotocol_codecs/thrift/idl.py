@@ -1,7 +1,7 @@
 """What an interface definition tells about messages: the names and types of arguments, results and fields.
 
-These are plain values. Whoever has a parser of the interface definition language makes them; `metaprotocol inspect
---idl` makes them with thriftpy2.
+These are plain values, which whoever has a parser of the interface definition language can make; `idl_file` makes them
+with thriftpy2.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ class Type:
         key: Of a map, the type of its keys.
         item: Of a list or a set, the type of its items; of a map, that of its values.
         numbers: Of an enum, the names of its numbers.
+        kind: What it is on the wire: "bool", "byte", "i16", "i32", "i64", "double", "string", "struct", "map", "set" or
+            "list". By default its name.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Type:
     key: Type | None = None
     item: Type | None = None
     numbers: Mapping[int, str] = Factory(dict)
+    kind: str = Factory(lambda self: self.name, takes_self=True)
 
 
 @frozen(eq=False)
@@ -54,11 +57,14 @@ class Method:
     results: Mapping[int, Field]
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class Idl:
     """The services of a definition, each a mapping of its methods by name, with those that it inherits."""
 
     services: Mapping[str, Mapping[str, Method]]
+
+    def __repr__(self) -> str:
+        return f"<Idl of {', '.join(self.services)}>"
 
     def find(self, service: str | None, method: str) -> Method | None:
         """Return a method of a service; where that is not in the definition, the one method that has the name.
@@ -67,7 +73,13 @@ class Idl:
             service: The name of TMultiplexedProtocol, which need not be that of the definition, or None.
             method: The method's name.
         """
+        found = self.candidates(service, method)
+        return found[0] if len(found) == 1 else None
+
+    def candidates(self, service: str | None, method: str) -> list[Method]:
+        """Return the methods that a call may mean: of its service, or where that is not in the definition, of all."""
         if service is not None and service in self.services:
-            return self.services[service].get(method)
-        found = {id(methods[method]): methods[method] for methods in self.services.values() if method in methods}
-        return next(iter(found.values())) if len(found) == 1 else None
+            services = [self.services[service]]
+        else:
+            services = list(self.services.values())
+        return list({id(methods[method]): methods[method] for methods in services if method in methods}.values())

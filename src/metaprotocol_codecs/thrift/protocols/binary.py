@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from metaprotocol_codecs.thrift.idl import Type
     from metaprotocol_codecs.thrift.protocols.skip import Skipper
+    from metaprotocol_codecs.thrift.protocols.walker import Walker
     from metaprotocol_sdk import Limits
 
 VERSION = 0x8001
@@ -81,8 +82,11 @@ class _Binary(Protocol):
             start = end
 
     def describe(self, data: bytes, field: FieldPlace, known: Type | None, limits: Limits) -> str:
-        reader = BinaryReader(data, field.value_start)
+        reader = BinaryReader(data, field.value_start, limits)
         return describe(reader, field.kind, known, most=LONGEST_DESCRIPTION, deepest=limits.max_depth)
+
+    def walker(self, data: bytes, start: int, limits: Limits) -> Walker:
+        return BinaryReader(data, start, limits)
 
     def read_text(self, data: bytes, start: int, end: int) -> str:
         return str(data[start + 4 : end], "utf-8", "surrogateescape")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from metaprotocol_codecs.thrift.idl import Type
     from metaprotocol_codecs.thrift.protocols.skip import Skipper
+    from metaprotocol_codecs.thrift.protocols.walker import Walker
     from metaprotocol_sdk import Limits
 
 PROTOCOL_ID = 0x82
@@ -120,8 +121,11 @@ class _Compact(Protocol):
             start = end
 
     def describe(self, data: bytes, field: FieldPlace, known: Type | None, limits: Limits) -> str:
-        reader = CompactReader(data, field.value_start)
+        reader = CompactReader(data, field.value_start, limits)
         return describe(reader, field.kind, known, most=LONGEST_DESCRIPTION, deepest=limits.max_depth)
+
+    def walker(self, data: bytes, start: int, limits: Limits) -> Walker:
+        return CompactReader(data, start, limits)
 
     def read_text(self, data: bytes, start: int, end: int) -> str:
         return str(data[skip_varint(data, start) : end], "utf-8", "surrogateescape")

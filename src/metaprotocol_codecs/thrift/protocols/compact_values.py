@@ -1,25 +1,33 @@
-"""Reads values of Thrift's compact protocol, for `values`."""
+"""Reads values of Thrift's compact protocol, or goes through them."""
 
 from __future__ import annotations
 
 from struct import Struct
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from metaprotocol_codecs.thrift.protocols import compact_skip as types
-from metaprotocol_codecs.thrift.protocols.values import Items, Reader, Scalar
-from metaprotocol_codecs.thrift.protocols.varint import from_zigzag, read_varint
+from metaprotocol_codecs.thrift.protocols.protocol import skip_whole
+from metaprotocol_codecs.thrift.protocols.values import Reader, Scalar
+from metaprotocol_codecs.thrift.protocols.varint import from_zigzag, read_varint, skip_varint
+from metaprotocol_codecs.thrift.protocols.walker import Items
+
+if TYPE_CHECKING:
+    from metaprotocol_sdk import Limits
 
 # The specification has doubles little endian, and so do all libraries.
 _read_double = Struct("<d").unpack_from
 _read_byte = Struct(">b").unpack_from
 _UUID_SIZE = 16
+_NUMBERS = {name: number for number, name in types.TYPE_NAMES.items()}
 
 
 class CompactReader(Reader):
     """Reads values of the compact protocol."""
 
-    def __init__(self, data: bytes, position: int) -> None:
+    def __init__(self, data: bytes, position: int, limits: Limits) -> None:
         super().__init__(data, position)
+        self._limits = limits
         self._bool: bool | None = None  # the value of a field that its type tells
 
     def field(self, previous: int) -> tuple[str, int]:
@@ -79,3 +87,21 @@ class CompactReader(Reader):
         self.position = start + size
         raw = self.data[start : self.position]
         return UUID(bytes=raw) if kind == "uuid" else raw
+
+    def skip(self, kind: str) -> None:
+        number = _NUMBERS[kind]
+        if kind == "bool" and self._bool is not None:
+            self._bool = None
+        elif width := types.WIDTHS[number]:
+            self.position += width
+        elif kind in ("i16", "i32", "i64"):
+            self.position = skip_varint(self.data, self.position)
+        elif kind == "string":
+            size, start = read_varint(self.data, self.position)
+            self.position = start + size
+        else:
+            self.position = skip_whole(types.CompactSkipper(self._limits, number), self.data, self.position)
+
+    def skip_scalars(self, kind: str, items: Items, start: int) -> None:
+        self.position = start
+        self.skip(kind)

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.thrift.protocols.json_skip import STRING, JsonSkipper
+from metaprotocol_codecs.thrift.protocols.json_walker import SCALAR, TYPE_NAMES, JsonWalker
 from metaprotocol_codecs.thrift.protocols.protocol import (
     LONGEST_DESCRIPTION,
     FieldPlace,
@@ -27,22 +28,8 @@ if TYPE_CHECKING:
 
     from metaprotocol_codecs.thrift.idl import Type
     from metaprotocol_codecs.thrift.protocols.skip import MatchAny, Skipper
+    from metaprotocol_codecs.thrift.protocols.walker import Walker
     from metaprotocol_sdk import Limits
-
-TYPE_NAMES = {
-    "tf": "bool",
-    "i8": "byte",
-    "i16": "i16",
-    "i32": "i32",
-    "i64": "i64",
-    "dbl": "double",
-    "str": "string",
-    "rec": "struct",
-    "map": "map",
-    "lst": "list",
-    "set": "set",
-    "uid": "uuid",
-}
 
 # JSON's blanks may stand between all parts.
 _HEAD = re.compile(
@@ -50,7 +37,6 @@ _HEAD = re.compile(
 ).match
 _FIRST_FIELD = re.compile(rb'\{[ \t\r\n]*+(?:\}|"(-?[0-9]{1,5})")').match
 _FIELD = re.compile(rb'[{,] *+"(-?[0-9]{1,5})" *+: *+\{ *+"([a-z0-9]{2,3})" *+: *+'.replace(rb" ", rb"[ \t\r\n]")).match
-_SCALAR = re.compile(rb"[-+.0-9A-Za-z]++|" + STRING).match
 _blanks: MatchAny = re.compile(rb"[ \t\r\n]*+").match  # type: ignore[assignment]
 
 
@@ -102,7 +88,7 @@ class _Json(Protocol):
             value = field.end()
             if data[value] in b"{[":
                 end = skip_whole(JsonSkipper(limits), data, value)
-            elif scalar := _SCALAR(data, value):
+            elif scalar := SCALAR(data, value):
                 end = scalar.end()
             else:
                 raise DecodeError("no value begins so", offset=value, field="value")
@@ -121,6 +107,9 @@ class _Json(Protocol):
             else None
         )
         return number or (text + MORE if field.end - field.value_start > len(shown) else text)
+
+    def walker(self, data: bytes, start: int, limits: Limits) -> Walker:
+        return JsonWalker(data, start, limits)
 
     def read_text(self, data: bytes, start: int, end: int) -> str:
         return _unquote(data[start:end])

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from metaprotocol_codecs.thrift.idl import Type
     from metaprotocol_codecs.thrift.protocols.skip import Skipper
+    from metaprotocol_codecs.thrift.protocols.walker import Walker
     from metaprotocol_sdk import Limits
 
 CALL, REPLY, EXCEPTION, ONEWAY = 1, 2, 3, 4
@@ -97,6 +98,10 @@ class Protocol(ABC):
     @abstractmethod
     def describe(self, data: bytes, field: FieldPlace, known: Type | None, limits: Limits) -> str:
         """Return a field's value for a person, with the names that its type is known to have."""
+
+    @abstractmethod
+    def walker(self, data: bytes, start: int, limits: Limits) -> Walker:
+        """Return what goes through a struct, which a skipper has found to be sound."""
 
     @abstractmethod
     def read_text(self, data: bytes, start: int, end: int) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from attrs import define, frozen
+from attrs import define
+
+from metaprotocol_codecs.thrift.protocols.walker import CONTAINERS, Items, Walker
 
 if TYPE_CHECKING:
     from metaprotocol_codecs.thrift.idl import Type
@@ -20,38 +22,12 @@ _LONGEST_CHARACTER = 4
 Scalar = bool | int | float | bytes | UUID
 
 
-@frozen
-class Items:
-    """The head of a list, a set or a map: the number of entries, and their types; that of keys is "" but for maps."""
-
-    count: int
-    key: str
-    item: str
-
-
-class Reader(ABC):
-    """Reads one value piece by piece.
-
-    Args:
-        data: What holds the value, which a skipper has found to be sound.
-        position: Where it begins.
-    """
-
-    def __init__(self, data: bytes, position: int) -> None:
-        self.data = data
-        self.position = position
-
-    @abstractmethod
-    def field(self, previous: int) -> tuple[str, int]:
-        """Read the head of a field behind the one with the id `previous`: its type, "" at the struct's end, and id."""
-
-    @abstractmethod
-    def items(self, kind: str) -> Items:
-        """Read the head of a list, a set or a map."""
+class Reader(Walker):
+    """Reads one value piece by piece."""
 
     @abstractmethod
     def scalar(self, kind: str) -> Scalar:
-        """Read a value of any other type."""
+        """Read a value of a type that holds no others."""
 
 
 @define
@@ -83,7 +59,7 @@ def describe(reader: Reader, kind: str, known: Type | None, *, most: int, deepes
     length = 0
     stack: list[_Open] = []
     while length <= most:
-        if kind in ("struct", "list", "set", "map"):
+        if kind in CONTAINERS:
             if len(stack) == deepest:
                 return _shortened("".join((*parts, MORE)), most)
             opened = _open(reader, kind, known)

@@ -1,15 +1,12 @@
-"""`--idl FILE.thrift`: the names and types of a Thrift interface definition, read with thriftpy2."""
+"""Reads the names and types of an interface definition from its file, with thriftpy2."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import click
+from metaprotocol_codecs.thrift.idl import Field, Idl, Method, Type
 
-from metaprotocol_codecs.thrift import Field, Idl, Method, Type
-
-_HINT = "--idl"
 # TType of Apache Thrift, and 18, which is thriftpy2's own.
 _SCALARS = {
     2: "bool",
@@ -31,28 +28,28 @@ def read_idl(path: str) -> Idl:
         path: A file in Thrift's interface definition language.
 
     Raises:
-        click.UsageError: thriftpy2 is not installed.
-        click.BadParameter: The file is no such definition.
+        ValueError: The file is no such definition, defines no service or cannot be opened; or thriftpy2 is not
+            installed, and the message says how to install it.
     """
     try:
         from thriftpy2.parser.exc import ThriftParserError
         from thriftpy2.parser.parser import parse
     except ImportError:
-        raise click.UsageError("--idl needs thriftpy2: pip install 'metaprotocol-sdk[thrift]'", ctx=None) from None
+        raise ValueError(f"reading {path} needs thriftpy2: pip install 'metaprotocol-sdk[thrift]'") from None
     try:
         # Nothing of it is kept: the same name may mean another file the next time.
         module = parse(path, "definition_thrift", include_dirs=[str(Path(path).parent)], enable_cache=False)
-    except (ThriftParserError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"{path} cannot be read: {error}", param_hint=_HINT) from error
+    except (ThriftParserError, OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
     types = _Types()
     services = module.__thrift_meta__["services"]
     if not services:
-        raise click.BadParameter(f"{path} defines no service", param_hint=_HINT)
+        raise ValueError(f"{path} defines no service")
     return Idl({service.__name__: types.methods(service) for service in services})
 
 
 class _Types:
-    """Makes our types of thriftpy2's: each struct once, since it may hold itself, and each method once."""
+    """Makes our types of thriftpy2's: each struct once, since it may hold itself, and methods that are alike once."""
 
     def __init__(self) -> None:
         self._structs: dict[Any, Type] = {}
@@ -62,10 +59,11 @@ class _Types:
         """Return the methods of a service, by name."""
         found = {}
         for name in service.thrift_services:
-            arguments, results = getattr(service, f"{name}_args"), getattr(service, f"{name}_result")
-            if arguments not in self._methods:
-                self._methods[arguments] = Method(self.fields(arguments), self.fields(results))
-            found[name] = self._methods[arguments]
+            structs = getattr(service, f"{name}_args"), getattr(service, f"{name}_result")
+            alike = tuple(frozenset(struct.thrift_spec.items()) for struct in structs)
+            if alike not in self._methods:
+                self._methods[alike] = Method(*map(self.fields, structs))
+            found[name] = self._methods[alike]
         return found
 
     def fields(self, struct: Any) -> dict[int, Field]:
@@ -78,13 +76,16 @@ class _Types:
             return self._struct(more)
         if kind == _MAP:
             key, item = (self._inside(inside) for inside in more)
-            return Type(f"map<{key.name},{item.name}>", key=key, item=item)
+            return Type(f"map<{key.name},{item.name}>", key=key, item=item, kind="map")
         if kind in (_SET, _LIST):
             item = self._inside(more)
-            return Type(f"{'set' if kind == _SET else 'list'}<{item.name}>", item=item)
+            name = "set" if kind == _SET else "list"
+            return Type(f"{name}<{item.name}>", item=item, kind=name)
         if more is not None:
-            return Type(more.__name__, numbers=more._VALUES_TO_NAMES)  # noqa: SLF001 - thriftpy2 has no other name for it
-        return Type(_SCALARS.get(kind, f"type {kind}"))
+            numbers = more._VALUES_TO_NAMES  # noqa: SLF001 - thriftpy2 has no other name for it
+            return Type(more.__name__, numbers=numbers, kind="i32")
+        name = _SCALARS.get(kind, f"type {kind}")
+        return Type(name, kind="string" if name == "binary" else name)
 
     def _inside(self, inside: Any) -> Type:
         return self._type(*inside) if isinstance(inside, tuple) else self._type(inside)
@@ -92,6 +93,6 @@ class _Types:
     def _struct(self, struct: Any) -> Type:
         known = self._structs.get(struct)
         if known is None:
-            known = self._structs[struct] = Type(struct.__name__)
+            known = self._structs[struct] = Type(struct.__name__, kind="struct")
             known.fields.update(self.fields(struct))
         return known
