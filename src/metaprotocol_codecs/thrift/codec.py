@@ -144,7 +144,7 @@ class ThriftCodec(Codec):
         # A short way for plain calls in a frame, which most messages are. The length of a frame under 16 MB begins with
         # 00, and then the protocol's first byte tells what is in it.
         try:
-            if not message[0] and (plain := self._plain[message[LENGTH_SIZE]]):
+            if direction is _TO_SERVER and not message[0] and (plain := self._plain[message[LENGTH_SIZE]]):
                 if plain is FRAMED_STRICT:  # here, since a function for it would take a tenth of the time
                     size = message[_NAME_SIZE]
                     word, length, raw, request_id = STRICT_HEADS[size](message, LENGTH_SIZE)

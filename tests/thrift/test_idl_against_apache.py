@@ -1,0 +1,141 @@
+"""What Apache's own library writes by an interface definition passes as a call of it, and nothing else does."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from thrift.Thrift import TType
+from thrift_messages import SERVER, framed
+from thrift_values import PROTOCOLS, SCALARS, structs, written
+
+from metaprotocol_codecs.thrift import ThriftCodec
+from metaprotocol_sdk import DecodeError
+
+NUMBERS = {
+    "bool": TType.BOOL,
+    "byte": TType.BYTE,
+    "double": TType.DOUBLE,
+    "i16": TType.I16,
+    "i32": TType.I32,
+    "i64": TType.I64,
+    "string": TType.STRING,
+    "list": TType.LIST,
+    "set": TType.SET,
+    "map": TType.MAP,
+    "struct": TType.STRUCT,
+}
+SCALAR_NAMES = [name for name, number in NUMBERS.items() if number in SCALARS]
+
+# A type is its name, or a tuple: a list or a set of a type, a map of two, or the types of a struct's fields 1, 2, ...
+KEYS = st.sampled_from(SCALAR_NAMES)
+TYPES = st.recursive(
+    KEYS,
+    lambda inner: st.one_of(
+        st.tuples(st.sampled_from(["list", "set"]), inner),
+        st.tuples(st.just("map"), KEYS, inner),
+        st.lists(inner, min_size=1, max_size=3).map(lambda fields: ("struct", *fields)),
+    ),
+    max_leaves=6,
+)
+
+
+def definition(types):
+    """Write the definition of a service whose method `m` has arguments of these types."""
+    text = []
+
+    def name_of(kind):
+        if isinstance(kind, str):
+            return kind
+        names = list(map(name_of, kind[1:]))
+        if kind[0] != "struct":
+            return f"{kind[0]}<{', '.join(names)}>"
+        fields = ", ".join(f"{number}: {name} f{number}" for number, name in enumerate(names, 1))
+        text.append(f"struct S{len(text)} {{ {fields} }}")
+        return f"S{len(text) - 1}"
+
+    arguments = ", ".join(f"{number}: {name_of(kind)} a{number}" for number, kind in enumerate(types, 1))
+    return "\n".join([*text, f"service Service {{ void m({arguments}) }}"])
+
+
+def number_of(kind):
+    return NUMBERS[kind if isinstance(kind, str) else kind[0]]
+
+
+@st.composite
+def values_of(draw, kind):
+    """Draw a value of a type, as `thrift_values` writes it."""
+    if isinstance(kind, str):
+        return draw(SCALARS[NUMBERS[kind]])
+    if kind[0] == "struct":
+        return draw(arguments_of(kind[1:]))
+    size, inner = draw(st.integers(0, 3)), kind[1:]
+    if kind[0] == "map":
+        pairs = [tuple(draw(values_of(part)) for part in inner) for _ in range(size)]
+        return (*map(number_of, inner), pairs)
+    return number_of(inner[0]), [draw(values_of(inner[0])) for _ in range(size)]
+
+
+@st.composite
+def arguments_of(draw, types):
+    """Draw some of the fields that have these types, in any order, and others that the definition does not have."""
+    known = [
+        (number, number_of(kind), draw(values_of(kind))) for number, kind in enumerate(types, 1) if draw(st.booleans())
+    ]
+    unknown = [(number + 100, *rest) for number, *rest in draw(structs(depth=2)) if 0 < number < 1000]
+    return draw(st.permutations([*known, *unknown]))
+
+
+def fits(fields, types):
+    """Return whether all fields that the definition has are of its types, however deep."""
+    expected = dict(enumerate(types, 1))
+    return all(
+        number not in expected or (kind == number_of(expected[number]) and fits_inside(value, expected[number]))
+        for number, kind, value in fields
+    )
+
+
+def fits_inside(value, kind):
+    if isinstance(kind, str):
+        return True
+    if kind[0] == "struct":
+        return fits(value, kind[1:])
+    *numbers, items = value
+    if items and numbers != list(map(number_of, kind[1:])):
+        return False
+    if kind[0] == "map":
+        return all(fits_inside(inner, kind[2]) for _, inner in items)
+    return all(fits_inside(inner, kind[1]) for inner in items)
+
+
+@pytest.fixture(scope="module")
+def codec_of(tmp_path_factory):
+    """Return what makes a codec of the definition of a method with arguments of these types."""
+    path = tmp_path_factory.mktemp("idl") / "service.thrift"
+
+    def make(types):
+        path.write_text(definition(types), "utf-8")
+        return ThriftCodec(idl=str(path))
+
+    return make
+
+
+METHODS = st.lists(TYPES, min_size=1, max_size=3)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@given(types=METHODS, data=st.data())
+def test_a_call_that_apache_writes_by_the_definition_passes(codec_of, protocol, types, data):
+    fields = data.draw(arguments_of(types))
+    message = framed(written(protocol, "m", 1, 5, fields))
+    assert codec_of(types).decode(message, SERVER).properties == {"method": "m"}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@given(types=METHODS, others=METHODS, data=st.data())
+def test_a_call_by_another_definition_passes_only_where_all_types_are_the_same(codec_of, protocol, types, others, data):
+    fields = data.draw(arguments_of(others))
+    codec, message = codec_of(types), framed(written(protocol, "m", 1, 5, fields))
+    if fits(fields, types):
+        assert codec.decode(message, SERVER).properties == {"method": "m"}
+    else:
+        with pytest.raises(DecodeError, match=r"on the wire, and .* in the interface definition"):
+            codec.decode(message, SERVER)
