@@ -55,3 +55,12 @@ def trailing(data: bytes, end: int) -> DecodeError:
 def unknown_method(name: str, at: int) -> DecodeError:
     """Return the error for a call of a method that the interface definition does not have."""
     return DecodeError(f"the interface definition has no method {name[:80]!r}", offset=at, field="name")
+
+
+def wide_field_id(number: int, at: int) -> DecodeError:
+    """Return the error for a field whose id some servers cut to 16 bits, and others do not."""
+    return DecodeError(
+        f"the field id {number} has more than 16 bits, and servers differ in which field that is",
+        offset=at,
+        field="field",
+    )

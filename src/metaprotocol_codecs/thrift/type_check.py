@@ -92,32 +92,29 @@ def _check_types(walker: Walker, arguments: Mapping[int, Field], limits: Limits)
 
 
 def _next_field(walker: Walker, stack: list[_Open]) -> Field | None:
-    """Go to the next field that the definition has; return None where the struct ends."""
+    """Go to the next field that holds values the definition knows; return None where the struct ends."""
     inside = stack[-1]
     if inside.in_field:
         inside.in_field = False
         walker.end_field()
+    fields = inside.fields
     while True:
         start = walker.position
         kind, number = walker.field(inside.number)
         if not kind:
             return None
         inside.number = number
-        if number not in _FIELD_IDS:
-            raise DecodeError(
-                f"the field id {number} has more than 16 bits, and servers differ in which field that is",
-                offset=start,
-                field="field",
-            )
-        field = inside.fields.get(number)
+        field = fields.get(number)
         if field is None:
-            walker.skip(kind)
-            walker.end_field()
-            continue
-        if kind != field.type.kind:
+            if number not in _FIELD_IDS:
+                raise refusals.wide_field_id(number, start)
+        elif kind != field.type.kind:
             raise _mismatch(_path(stack, field.name), kind, field.type, start)
-        inside.in_field = True
-        return field
+        elif kind in CONTAINERS:
+            inside.in_field = True
+            return field
+        walker.skip(kind)
+        walker.end_field()
 
 
 def _next_item(walker: Walker, inside: _Open) -> Type | None:
