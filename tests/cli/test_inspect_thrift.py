@@ -86,6 +86,13 @@ def test_methods_of_a_service_that_another_one_extends_are_found(tmp_path):
     assert spans(inspect("--idl", path, "--json", "-v", "-", data=data)) == {"arguments.a": ("3", "i32")}
 
 
+def test_a_method_that_two_services_have_alike_is_named(tmp_path):
+    path = tmp_path / "two.thrift"
+    path.write_text("service A { i32 add(1: list<i32> a) } service B { i32 add(1: list<i32> a) }", "utf-8")
+    data = framed(written("compact", "add", 1, 0, [(1, 15, (8, [3]))]))
+    assert spans(inspect("--idl", path, "--json", "-v", "-", data=data)) == {"arguments.a": ("[3]", "list<i32>")}
+
+
 def test_without_a_definition_there_are_ids_and_types():
     shown = spans(inspect("--json", "-v", "-", data=framed(written("binary", "paint", 1, 5, FIELDS))))
     assert shown["arguments.2"] == ("'raw'", "string")
@@ -134,6 +141,15 @@ def test_without_thriftpy2_the_extra_that_brings_it_is_named(definition, monkeyp
     result = inspect("--idl", definition, "-", data=b"")
     assert result.exit_code == 2
     assert "pip install 'metaprotocol-sdk[thrift]'" in result.stderr
+
+
+def test_the_option_idl_names_fields_and_refuses_what_is_not_of_the_definition(definition):
+    forget = framed(written("binary", "forget", 4, 0, [(1, 4, 0.5)]))
+    arguments = ("--option", f"idl={definition}", "--json", "-v", "-")
+    assert spans(inspect(*arguments, data=forget)) == {"arguments.since": ("0.5", "double")}
+    result = inspect(*arguments, data=framed(written("binary", "forget", 4, 0, [(1, 8, 5)])))
+    assert result.exit_code == 1
+    assert "since is i32 on the wire, and double in the interface definition" in result.stdout
 
 
 @pytest.mark.parametrize("options", [["transport=buffered"], ["protocol=xml"], ["idl=x.thrift"]])

@@ -25,7 +25,7 @@ from metaprotocol_codecs.thrift.framing import ThriftFraming
 from metaprotocol_codecs.thrift.idl import Idl
 from metaprotocol_codecs.thrift.idl_file import read_idl
 from metaprotocol_codecs.thrift.mutation import rewrite
-from metaprotocol_codecs.thrift.names import FIELDS, SEPARATOR, is_clear
+from metaprotocol_codecs.thrift.names import SEPARATOR, is_clear
 from metaprotocol_codecs.thrift.protocols import (
     CALL,
     EXCEPTION,
@@ -36,6 +36,7 @@ from metaprotocol_codecs.thrift.protocols import (
 )
 from metaprotocol_codecs.thrift.protocols.binary import STRICT_CALL, STRICT_HEADS
 from metaprotocol_codecs.thrift.spans import message_spans
+from metaprotocol_codecs.thrift.theader.event import event_of, keys_of
 from metaprotocol_codecs.thrift.theader.header import FIXED_SIZE, LENGTH_SIZE, WORD, Header, read_header
 from metaprotocol_codecs.thrift.theader.transforms import payload_of
 from metaprotocol_codecs.thrift.type_check import check_call
@@ -187,7 +188,7 @@ class ThriftCodec(Codec):
                 header = read_header(message, self.limits)
                 data, at = payload_of(message, header, self.limits)
                 if at == len(data):
-                    return _event(message, header)
+                    return event_of(message, header)
                 protocol = self._protocol_in(header, data, at)
             kind, request_id, name, start = protocol.read_head(data, at)
             if SEPARATOR in name:
@@ -198,7 +199,7 @@ class ThriftCodec(Codec):
                 properties = {"method": name}
                 operation = name
             if header is not None:
-                properties.update(_keys_of(header))
+                properties.update(keys_of(header))
             if kind == CALL:
                 message_type, expects_reply = _REQUEST, True
             else:
@@ -254,7 +255,7 @@ class ThriftCodec(Codec):
             if data is not message:  # a place in what was packed is none in the message
                 error.offset = header.end
             if metadata is None:
-                metadata = _event(message, header)
+                metadata = event_of(message, header)
                 request = direction is Direction.TO_SERVER
                 metadata.message_type = MessageType.REQUEST if request else MessageType.RESPONSE
         error.metadata = metadata
@@ -299,13 +300,3 @@ class ThriftCodec(Codec):
         if self.framing.protocol not in (AUTO, protocol.name):
             raise DecodeError(f"the message is in the {protocol.name} protocol", offset=at, field="protocol")
         return protocol
-
-
-def _event(message: bytes, header: Header) -> Metadata:
-    """Return what a header tells, without the message that should be in it. C++ clients send such."""
-    return Metadata(message, MessageType.EVENT, header.sequence, "", Status.OK, _keys_of(header), header.end)
-
-
-def _keys_of(header: Header) -> dict[str, str]:
-    """Return the properties that a header tells."""
-    return {entry.key: entry.value for run in header.runs for entry in run.entries if entry.key not in FIELDS}
