@@ -179,7 +179,7 @@ def test_decode_alone_refuses_what_is_too_short(data):
         ({"protocol": "simple"}, "protocol must be one of auto, binary, compact, json, not 'simple'"),
         ({"trust_frames": "yes"}, "trust_frames must be true or false, not 'yes'"),
         ({"transport": "header", "protocol": "json"}, "THeader carries the protocols binary and compact, not json"),
-        ({"idl": "x.thrift"}, "--idl FILE"),
+        ({"idl": 5}, "idl must be the path of a file or an Idl, not 5"),
     ],
 )
 def test_options_that_cannot_be_are_refused_with_what_can(options, what):

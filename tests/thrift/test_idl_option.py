@@ -230,8 +230,3 @@ def test_a_codec_of_a_definition_has_examples_of_replies_alone(codec):
 def test_a_file_that_cannot_be_read_is_told(tmp_path):
     with pytest.raises(CodecLoadError, match=r"absent\.thrift"):
         load_codec("thrift", idl=str(tmp_path / "absent.thrift"))
-
-
-def test_an_idl_that_is_neither_a_path_nor_a_definition_is_refused():
-    with pytest.raises(CodecLoadError, match="idl must be the path of a file or an Idl, not 5"):
-        load_codec("thrift", idl=5)
