@@ -27,7 +27,7 @@ enum Color { RED = 1 }
 struct Node { 1: Color color, 2: list<Node> after, 3: map<string, list<i64>> counts, 4: binary raw, 5: Node inner }
 service Base { void ping() }
 service Painter extends Base {
-  Node paint(1: Node node, 2: set<string> words, 3: map<i32, Node> places)
+  Node paint(1: Node node, 2: set<string> words, 3: map<i32, Node> places, 4: map<list<i32>, string> odd)
   oneway void forget(1: double since)
   void same(1: i32 a)
 }
@@ -96,6 +96,12 @@ WRONG = {
             "0d0003 080c 00000001 00000007 0f0002 08 00000001 00000005 00 00",
             "the items of places[].after are i32 on the wire, and Node in the",
             16,
+        ),
+        ("0d0004 0f0b 00000001 08 00000001 00000005 00000000 00", None, 0),
+        (
+            "0d0004 0f0b 00000001 0a 00000001 0000000000000005 00000000 00",
+            "the items of odd[] are i64 on the wire, and i32 in the",
+            9,
         ),
     ],
     "compact": [
