@@ -1,6 +1,10 @@
 """The option `idl`: requests have the types of the interface definition, on the wire too."""
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from thrift_messages import (
     CALL,
     CLIENT,
@@ -20,7 +24,11 @@ from thrift_messages import (
 from toy_protocols import outcome
 
 from metaprotocol_codecs.thrift import ThriftCodec
-from metaprotocol_sdk import CodecLoadError, DecodeError, LimitExceeded, Limits, load_codec
+from metaprotocol_sdk import CodecLoadError, DecodeError, LimitExceeded, Limits, ProtocolError, load_codec
+
+# What stands for types, sizes and signs in one of the protocols.
+NOTABLE = [bytes((byte,)) for byte in (*range(17), 0x19, 0x1B, 0x1C, 0x7F, 0x80, 0xFF)]
+NOTABLE += [b"{", b"}", b"[", b"]", b",", b":", b'"', b'"lst"', b'"map"', b'"rec"', b"null", b" "]
 
 DEFINITION = """
 enum Color { RED = 1 }
@@ -225,6 +233,18 @@ def test_arguments_that_are_cut_off_are_an_error_wherever_they_end(codec, protoc
     for end in range(len(message) - len(RIGHT[protocol]), len(message)):
         with pytest.raises(DecodeError):
             codec.decode(framed(message[:end]), SERVER)
+
+
+@pytest.mark.parametrize("protocol", WRITERS)
+@given(data=st.data())
+def test_arguments_with_wrong_bytes_are_read_or_refused(codec, protocol, data):
+    struct = bytearray(RIGHT[protocol])
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(struct) - 1))
+        replacement = st.binary(max_size=2) | st.sampled_from(NOTABLE)
+        struct[at : at + data.draw(st.integers(0, 2))] = data.draw(replacement)
+    with suppress(ProtocolError):  # any other exception would be a bug
+        codec.decode(framed(WRITERS[protocol](CALL, "paint", 7, bytes(struct))), SERVER)
 
 
 def test_a_codec_of_a_definition_has_examples_of_replies_alone(codec):
