@@ -1,26 +1,15 @@
 """Generates interface definitions, and arguments that are of them or nearly."""
 
 from hypothesis import strategies as st
-from thrift.Thrift import TType
-from thrift_values import SCALARS, structs
 
-NUMBERS = {
-    "bool": TType.BOOL,
-    "byte": TType.BYTE,
-    "double": TType.DOUBLE,
-    "i16": TType.I16,
-    "i32": TType.I32,
-    "i64": TType.I64,
-    "string": TType.STRING,
-    "list": TType.LIST,
-    "set": TType.SET,
-    "map": TType.MAP,
-    "struct": TType.STRUCT,
-}
-SCALAR_NAMES = [name for name, number in NUMBERS.items() if number in SCALARS]
+from metaprotocol_codecs.thrift.strategies.values import Kind, structs, values
+
+CONTAINERS = {"list": Kind.LIST, "set": Kind.SET, "map": Kind.MAP, "struct": Kind.STRUCT}
+SCALARS = {kind.name.lower(): kind for kind in Kind if kind not in CONTAINERS.values() and kind is not Kind.UUID}
+NUMBERS = {**SCALARS, **CONTAINERS}
 
 # A type is its name, or a tuple: a list or a set of a type, a map of two, or the types of a struct's fields 1, 2, ...
-KEYS = st.sampled_from(SCALAR_NAMES)
+KEYS = st.sampled_from(list(SCALARS))
 TYPES = st.recursive(
     KEYS,
     lambda inner: st.one_of(
@@ -58,7 +47,7 @@ def number_of(kind):
 def values_of(draw, kind):
     """Draw a value of a type, as `thrift_values` writes it."""
     if isinstance(kind, str):
-        return draw(SCALARS[NUMBERS[kind]])
+        return draw(values(SCALARS[kind]))
     if kind[0] == "struct":
         return draw(arguments_of(kind[1:]))
     size, inner = draw(st.integers(0, 3)), kind[1:]
