@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from metaprotocol_sdk import LengthField
@@ -32,6 +33,7 @@ class Frames:
         self._codec = codec
         self._known: dict[tuple[Direction, bytes], _Field | None] = {}
         self._last: _Field | None = None
+        self._rooms: dict[tuple[Direction, bytes, int, int], int] = {}
 
     def resized(self, original: bytes, changed: bytes, direction: Direction) -> bytes | None:
         """Return `changed` with its length field set to its size, or None if that can't be.
@@ -47,6 +49,29 @@ class Frames:
         added = len(changed) - len(original)
         resized = _with_added(changed, field, added)
         return resized if resized is not None and self._is_one(resized, direction) else None
+
+    def room(self, original: bytes, wanted: int, direction: Direction) -> int:
+        """Return by how many bytes a message can become longer: as its length field and the limits allow.
+
+        Args:
+            original: A message.
+            wanted: The most that is asked for, in bytes.
+            direction: Which way it travels.
+        """
+        wanted = max(min(wanted, self._codec.limits.max_message_size - len(original)), 0)
+        if self._field(original, direction) is None:
+            return wanted
+        key = (direction, original[:_FURTHEST], len(original), wanted)
+        if key not in self._rooms:
+            self._rooms[key] = self._most_added(original, wanted, direction)
+        return self._rooms[key]
+
+    def _most_added(self, original: bytes, wanted: int, direction: Direction) -> int:
+        def is_too_long(size: int) -> bool:
+            return self.resized(original, original + bytes(size), direction) is None
+
+        # Not from the field's size: what was found may begin with bytes of another field.
+        return bisect_left(range(1, wanted + 1), True, key=is_too_long) if is_too_long(wanted) else wanted
 
     def are_told_by_header(self, message: bytes, header_size: int, direction: Direction) -> bool:
         """Whether the end of a message is told by its header, so that any body of its size is framed as it is."""

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-    from metaprotocol_sdk.testing._sources import Later
-
     Message = tuple[Direction, bytes]
 
 _DRAWN = 20  # messages of the author's strategy that the sweeps use too
@@ -50,8 +48,6 @@ class Subject:
         self.messages = messages
         self.vectors = tuple(tuple(conversation) for conversation in vectors)
         self.effort = effort
-        self.swept: dict[Callable[[Subject], Iterable[Case | Later]], list[Case | Later]] = {}
-        """What was chosen of sweeps, some of which take longer to go through than what is chosen takes to try."""
         self.limit: Callable[[], AbstractContextManager[None]] = nullcontext
         """Entered around what must end; whoever checks puts a watchdog here."""
 

@@ -11,7 +11,7 @@ from metaprotocol_sdk import Direction
 from metaprotocol_sdk.testing import strategies
 from metaprotocol_sdk.testing._case import Case
 from metaprotocol_sdk.testing._cases.messages import any_message
-from metaprotocol_sdk.testing._sources import Source, source
+from metaprotocol_sdk.testing._sources import Block, Source, source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -35,13 +35,18 @@ BOUNDARIES = {
 _COUNTS = {2: (0xFFFF,), 4: (1 << 20, 1 << 24, (1 << 31) - 1), 8: (1 << 20, (1 << 31) - 1)}
 
 
-def _written(case: Case, values_of: Mapping[int, Iterable[int]]) -> Iterator[Later]:
+def _written(case: Case, values_of: Mapping[int, Iterable[int]]) -> Iterator[Block]:
     for size, values in values_of.items():
-        for at in range(min(len(case.data), _MOST_OFFSETS) - size + 1):
-            for value in values:
-                yield partial(_write, case, at, value.to_bytes(size))
-                if size > 1:
-                    yield partial(_write, case, at, value.to_bytes(size, "little"))
+        forms = [form for value in values for form in (value.to_bytes(size), value.to_bytes(size, "little"))]
+        if size == 1:
+            forms = forms[::2]  # one byte has one order
+        places = max(min(len(case.data), _MOST_OFFSETS) - size + 1, 0)
+        yield Block(places * len(forms), partial(_with_form, case, forms))
+
+
+def _with_form(case: Case, forms: list[bytes], number: int) -> Case:
+    at, form = divmod(number, len(forms))
+    return _write(case, at, forms[form])
 
 
 def _write(case: Case, at: int, written: bytes) -> Case:
@@ -49,28 +54,29 @@ def _write(case: Case, at: int, written: bytes) -> Case:
 
 
 @source()
-def boundaries(subject: Subject) -> Iterable[Later]:
+def boundaries(subject: Subject) -> Iterable[Block]:
     """Numbers at the edges, written at every place of every message, in every width and both byte orders."""
     for case in subject.brief:
         yield from _written(case, BOUNDARIES)
 
 
 @source(weight=4)
-def large_counts(subject: Subject) -> Iterable[Later]:
+def large_counts(subject: Subject) -> Iterable[Block]:
     """Numbers that a reckless reader would allocate, at every place of every message."""
     for case in subject.brief:
         yield from _written(case, _COUNTS)
 
 
 @source()
-def flips(subject: Subject) -> Iterable[Later]:
+def flips(subject: Subject) -> Iterable[Block]:
     """Each byte of each message with each other value, or of long messages with some."""
     for case in subject.brief:
-        data = case.data
-        for at in range(min(len(data), _MOST_OFFSETS)):
-            for value in range(256):
-                if value != data[at]:
-                    yield partial(_write, case, at, bytes((value,)))
+        yield Block(255 * min(len(case.data), _MOST_OFFSETS), partial(_flipped, case))
+
+
+def _flipped(case: Case, number: int) -> Case:
+    at, value = divmod(number, 255)
+    return _write(case, at, bytes((value + (value >= case.data[at]),)))
 
 
 @source()
@@ -126,12 +132,13 @@ def windows(case: Case) -> Iterator[tuple[int, int]]:
 
 
 def with_repeated(subject: Subject, case: Case, at: int, unit: bytes, count: int) -> Case | None:
-    """Return a message with a unit repeated behind an offset, framed soundly; None if that can't be."""
+    """Return a message with a unit repeated behind an offset as often as fits; None if it can't be framed soundly."""
+    count = min(count, subject.frames.room(case.data, count * len(unit), case.direction) // len(unit))
     return _resized(subject, case, case.data[:at] + unit * count + case.data[at:])
 
 
 @source(weight=4)
-def repeated(subject: Subject) -> Iterable[Later]:
+def repeated(subject: Subject) -> Iterable[Later | Block]:
     """Each good message with some bytes of it repeated many times; then with any byte repeated before each field."""
     for case in subject.brief:
         for at, size in windows(case):
@@ -140,8 +147,11 @@ def repeated(subject: Subject) -> Iterable[Later]:
         if metadata is None:
             continue
         for start in sorted({span.start for span in codec.spans(metadata)}):
-            for value in range(256):
-                yield partial(with_repeated, subject, case, start, bytes((value,)), REPEATS)
+            yield Block(256, partial(_with_byte_repeated, subject, case, start))
+
+
+def _with_byte_repeated(subject: Subject, case: Case, at: int, value: int) -> Case | None:
+    return with_repeated(subject, case, at, bytes((value,)), REPEATS)
 
 
 some_repeated = Source(repeated.sweep, weight=12)

@@ -19,30 +19,30 @@ class Endless(BaseException):
 
 
 class _Watch:
-    """What one thread is allowed."""
+    """What one thread is allowed. To ask for its time costs more than a case, so only the watchdog asks."""
 
     def __init__(self, seconds: float) -> None:
         self.thread = threading.get_ident()
         self.clock = _clock_of(self.thread)
         self.seconds = seconds
-        self.started: float | None = None
+        self._things = 0  # that were begun
+        self._watched = -1  # which of them was running when the watchdog last looked
+        self._since = 0.0
         self._lock = threading.Lock()
 
     def begin(self) -> None:
         """Begin to count anew."""
         with self._lock:
-            self.started = self.clock()
-
-    def end(self) -> None:
-        """Count no more."""
-        with self._lock:
-            self.started = None
+            self._things += 1
 
     def stop_if_due(self) -> None:
         """Raise an exception in the thread if its time is up."""
         with self._lock:
-            if self.started is not None and self.clock() - self.started > self.seconds:
-                self.started = None
+            now = self.clock()
+            if self._watched != self._things:
+                self._watched, self._since = self._things, now
+            elif now - self._since > self.seconds:
+                self._watched = -1
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread), ctypes.py_object(Endless))
 
 
@@ -56,11 +56,10 @@ def watchdog(seconds: float) -> Iterator[Callable[[], _Limit]]:
     watch, ended = _Watch(seconds), threading.Event()
     thread = threading.Thread(target=_run, args=(watch, ended), daemon=True, name="metaprotocol-watchdog")
     thread.start()
-    watch.begin()
     try:
         yield lambda: _Limit(watch)
     finally:
-        watch.end()
+        watch.begin()
         ended.set()
         thread.join()
 
