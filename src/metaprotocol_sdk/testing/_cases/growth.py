@@ -36,8 +36,20 @@ def whole_messages(subject: Subject) -> Iterable[Case]:
         yield from there[len(there) // 2 :][:1]
 
 
+@source()
+def with_headers(subject: Subject) -> Iterable[Case]:
+    """The same, of the messages that take new keys."""
+    for direction in Direction:
+        there = [case for case in subject.samples if case.direction is direction and _takes_keys(subject, case)]
+        yield from there[len(there) // 2 :][:1]
+
+
+def _takes_keys(subject: Subject, case: Case) -> bool:
+    return with_keys(subject, case)(1) is not None
+
+
 def with_part_repeated(subject: Subject, case: Case) -> Callable[[int], Case | None]:
-    """Return what makes messages in which the part between the cuts is repeated so many times."""
+    """Return what makes messages in which the part between the cuts is repeated so many times, or as often as fits."""
     start, end = case.cuts[0], case.cuts[1]
     return lambda count: with_repeated(subject, case.having(cuts=()), start, case.data[start:end], count)
 
@@ -61,3 +73,11 @@ def with_keys(subject: Subject, case: Case) -> Callable[[int], Case | None]:
 def keys(count: int) -> Mutation:
     """Return a mutation of so many keys."""
     return Mutation({f"x-kit-{number}": "1" for number in range(count)})
+
+
+def most_keys(subject: Subject, case: Case, wanted: int) -> int:
+    """Return how many keys a message takes: the number that is asked for, or the half of it, and so on."""
+    make = with_keys(subject, case)
+    while wanted and make(wanted) is None:
+        wanted //= 2
+    return wanted

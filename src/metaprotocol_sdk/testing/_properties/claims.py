@@ -26,7 +26,7 @@ _RESPONSES = {MessageType.RESPONSE, MessageType.ERROR}
     Tier.CHANGE,
     once,
     claim=Capability.REQUEST_MUTATION,
-    title="A codec that claims to change requests sets a key and removes it, on one request at least",
+    title="A codec that claims to change requests sets a new key in one of them at least, or changes a key that is there",
     why="Rules that change headers are accepted for this codec, and do nothing.",
     fix="Implement encode for requests, or do not claim `REQUEST_MUTATION`.",
 )
@@ -39,7 +39,7 @@ def changes_requests(subject: Subject, case: Case) -> object:
     Tier.CHANGE,
     once,
     claim=Capability.RESPONSE_MUTATION,
-    title="A codec that claims to change responses sets a key and removes it, on one response at least",
+    title="A codec that claims to change responses sets a new key in one of them at least, or changes a key that is there",
     why="Rules that change headers are accepted for this codec, and do nothing.",
     fix="Implement encode for responses, or do not claim `RESPONSE_MUTATION`.",
 )
@@ -54,20 +54,45 @@ def _changes(subject: Subject, kinds: set[MessageType]) -> object:
             continue
         tried += 1
         try:
-            encoded = codec.encode(metadata, Mutation({NEW_KEY: "1"}))
-            other = subject.connection(sample)
-            again = receive(other, sample.having(data=encoded))
-            if again is None or again.properties.get(NEW_KEY) != "1":
-                continue
-            removed = other.encode(again, Mutation({NEW_KEY: None}))
-            last = receive(subject.connection(sample), sample.having(data=removed))
-            if last is not None and NEW_KEY not in last.properties:
+            if _sets_and_removes(subject, sample, codec, metadata):
                 return None
         except EncodeError as error:
-            reason = str(error)
+            reason = f": {error}"
+        # A protocol without headers has fields to change, which are there and stay there.
+        if any(_sets(subject, sample, codec, metadata, key) for key in metadata.properties):
+            return None
     if not tried:
         raise Violation(f"there is no good message among {', '.join(sorted(kinds))} to change")
-    raise Violation(f"{tried} messages were tried, and none took the key {NEW_KEY}{reason and f': {reason}'}")
+    raise Violation(
+        f"{tried} messages were tried, and none took the key {NEW_KEY} or another value of a key that it has{reason}"
+    )
+
+
+def _sets_and_removes(subject: Subject, sample: Case, codec: Codec, metadata: Metadata) -> bool:
+    """Whether a key that no message has is read back once it is set, and is gone once it is removed.
+
+    Raises:
+        EncodeError: It is refused.
+    """
+    encoded = codec.encode(metadata, Mutation({NEW_KEY: "1"}))
+    other = subject.connection(sample)
+    again = receive(other, sample.having(data=encoded))
+    if again is None or again.properties.get(NEW_KEY) != "1":
+        return False
+    removed = other.encode(again, Mutation({NEW_KEY: None}))
+    last = receive(subject.connection(sample), sample.having(data=removed))
+    return last is not None and NEW_KEY not in last.properties
+
+
+def _sets(subject: Subject, sample: Case, codec: Codec, metadata: Metadata, key: str) -> bool:
+    """Whether a key that a message has takes another value."""
+    value = metadata.properties[key] + "x"
+    try:
+        encoded = codec.encode(metadata, Mutation({key: value}))
+    except EncodeError:
+        return False
+    again = receive(subject.connection(sample), sample.having(data=encoded))
+    return again is not None and again.properties.get(key) == value
 
 
 @prove(
@@ -98,11 +123,11 @@ def answers_heartbeats(subject: Subject, case: Case) -> None:
 )
 def claims_what_it_can(subject: Subject, case: Case) -> object:
     claimed, able = set(subject.codec.capabilities), set()
-    for _, codec, metadata in _decoded(subject):
+    for sample, codec, metadata in _decoded(subject):
         kind = metadata.message_type
-        if kind in _REQUESTS and _can_set(codec, metadata):
+        if kind in _REQUESTS and _can_set(subject, sample, codec, metadata):
             able.add(Capability.REQUEST_MUTATION)
-        if kind in _RESPONSES and _can_set(codec, metadata):
+        if kind in _RESPONSES and _can_set(subject, sample, codec, metadata):
             able.add(Capability.RESPONSE_MUTATION)
         if kind is MessageType.ONEWAY:
             able.add(Capability.ONEWAY)
@@ -130,11 +155,13 @@ def answers_requests(subject: Subject, case: Case) -> object:
     return None
 
 
-def _can_set(codec: Codec, metadata: Metadata) -> bool:
+def _can_set(subject: Subject, sample: Case, codec: Codec, metadata: Metadata) -> bool:
     try:
-        return codec.encode(metadata, Mutation({NEW_KEY: "1"})) != metadata.message
+        if codec.encode(metadata, Mutation({NEW_KEY: "1"})) != metadata.message:
+            return True
     except EncodeError:
-        return False
+        pass
+    return any(_sets(subject, sample, codec, metadata, key) for key in metadata.properties)
 
 
 def _decoded(subject: Subject) -> Iterator[tuple[Case, Codec, Metadata]]:
