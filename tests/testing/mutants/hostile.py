@@ -126,6 +126,16 @@ class ForgetsTheIdOfWhatItCannotRead(Blobs):
             raise
 
 
+@fails("MP-AFTERMATH-005")
+class ForgetsTheIdOfBadHeaders(AwesomeRpcCodec):
+    def decode(self, message, direction):
+        try:
+            return super().decode(message, direction)
+        except DecodeError as error:
+            error.metadata = None
+            raise
+
+
 @fails("MP-COST-002", "MP-COST-004", "MP-COST-006")
 class LooksBackAtEveryByte(AwesomeRpcCodec):
     def decode(self, message, direction):

@@ -217,8 +217,6 @@ mutant(
     "self.needed = end - seen if end else max(self._at - seen, 0) + 1",
     "self.needed = end - seen if end else max(self._at - seen, 0) + 2",
     "MP-FRAMING-004",
-    "MP-CLAIM-001",
-    "MP-CLAIM-002",
     options=UNFRAMED,
 )
 # A reader that forgets what came before.

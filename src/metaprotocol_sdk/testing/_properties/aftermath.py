@@ -123,26 +123,28 @@ def can_be_answered(subject: Subject, case: Case) -> object:
 def keeps_its_id(subject: Subject, case: Case) -> object:
     codec = subject.connection(case)
     good = codec.decode(case.other or b"", case.direction)
-    if not _has_its_id_in_the_header(codec, good):
+    at = case.cuts[0] if case.cuts else good.header_size
+    if not _has_its_id_before(at, codec, good):
         return NOTHING
     unreadable = _unreadable(subject, case)
     for _, metadata in unreadable:
         if metadata.request_id != good.request_id:
             raise Violation(f"the header has the id {good.request_id}, and the metadata {metadata.request_id}")
-        if metadata.expects_reply is not good.expects_reply:
+        # Keys behind the fixed part of a header may be what tells whether a reply is expected.
+        if at >= good.header_size and metadata.expects_reply is not good.expects_reply:
             raise Violation(
                 f"with this header a message {_expects(good)}, and the metadata says it {_expects(metadata)}"
             )
     return None if unreadable else NOTHING
 
 
-def _has_its_id_in_the_header(codec: Codec, metadata: Metadata) -> bool:
-    """Whether a new id leaves the body as it is; it would not where the message is packed with its id in it."""
+def _has_its_id_before(at: int, codec: Codec, metadata: Metadata) -> bool:
+    """Whether a new id leaves what is behind a place as it is; it would not where that is packed with the id in it."""
     try:
         renumbered = codec.encode(metadata, Mutation(), 0 if metadata.request_id else 1)
     except EncodeError:
-        return True
-    return renumbered[metadata.header_size :] == metadata.message[metadata.header_size :]
+        return at >= metadata.header_size
+    return renumbered.endswith(metadata.message[at:])
 
 
 def _expects(metadata: Metadata) -> str:

@@ -26,7 +26,7 @@ _RESPONSES = {MessageType.RESPONSE, MessageType.ERROR}
     Tier.CHANGE,
     once,
     claim=Capability.REQUEST_MUTATION,
-    title="A codec that claims to change requests sets a new key in one of them at least, or changes a key that is there",
+    title="A codec that claims to change requests sets a new key in one of them, or changes one that is there",
     why="Rules that change headers are accepted for this codec, and do nothing.",
     fix="Implement encode for requests, or do not claim `REQUEST_MUTATION`.",
 )
@@ -39,7 +39,7 @@ def changes_requests(subject: Subject, case: Case) -> object:
     Tier.CHANGE,
     once,
     claim=Capability.RESPONSE_MUTATION,
-    title="A codec that claims to change responses sets a new key in one of them at least, or changes a key that is there",
+    title="A codec that claims to change responses sets a new key in one of them, or changes one that is there",
     why="Rules that change headers are accepted for this codec, and do nothing.",
     fix="Implement encode for responses, or do not claim `RESPONSE_MUTATION`.",
 )

@@ -87,13 +87,13 @@ def _pass_through(codec: Codec, subject: Subject, case: Case, numbers: range) ->
 
 def _variant(codec: Codec, case: Case, number: int) -> bytes:
     """Return the message with an id and a value of its own, as far as the codec can write them."""
-    data = case.data
-    for mutation, request_id in ((Mutation(), number), (Mutation({"x-kit": f"value {number}"}), None)):
-        metadata = _decode(codec, case.having(data=data))
-        if metadata is None:
-            break
+    metadata = _decode(codec, case)
+    if metadata is None:
+        return case.data
+    key = Mutation({"x-kit": f"value {number}"})
+    for mutation, request_id in ((key, number), (key, None), (Mutation(), number)):
         try:
-            data = codec.encode(metadata, mutation, request_id)
+            return codec.encode(metadata, mutation, request_id)
         except EncodeError:
             continue
-    return data
+    return case.data
