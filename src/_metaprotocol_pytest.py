@@ -111,12 +111,12 @@ class _Item(pytest.Item):
         codec = self._codec
         result = try_property(codec.subject, self._found, codec.results, codec.deviations)
         codec.results.append(result)
-        if result.is_bad(strict=bool(self.config.getoption("metaprotocol_strict"))):
-            raise Violation(explain(codec.subject, result), result.case) from result.cause
-        if result.verdict is Verdict.FAILS:
-            pytest.skip(f"recommended, and it does not hold: {result.diagnosis}")
+        strict = bool(self.config.getoption("metaprotocol_strict"))
+        if result.is_bad(strict=strict):
+            before = [other for other in codec.results[:-1] if other.is_bad(strict=strict)]
+            raise Violation(explain(codec.subject, result, before), result.case) from result.cause
         if result.verdict is not Verdict.HOLDS:
-            pytest.skip(f"{result.verdict}: {result.diagnosis}")
+            pytest.skip(f"{result.label()}: {result.diagnosis}")
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show what the kit has to say, without the kit's own frames."""

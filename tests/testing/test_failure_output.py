@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from mutants.changes import DropsTheMutation
 from mutants.framings import WantsTheHeaderInOnePiece
+from mutants.hostile import AssertsOnWireData, LeaksAStructError
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_sdk import Direction, Error, ErrorType
@@ -52,9 +53,32 @@ def test_a_failure_in_full() -> None:
         "",
         "    def test_mp_stream_001_be564b() -> None:",
         '        """Messages are the same however the network cut the stream."""',
-        f'        replay("MP-STREAM-001", WantsTheHeaderInOnePiece, {call})',
+        "        replay(",
+        '            "MP-STREAM-001",',
+        "            WantsTheHeaderInOnePiece,",
+        f"            {call},",
+        "        )",
     ]
     assert text.replace("the header is incomplete (offset 0)", "…").splitlines() == expected
+
+
+def test_one_cause_is_told_once() -> None:
+    subject = Subject(AssertsOnWireData, effort=EFFORTS["quick"])
+    report = check(subject, ["MP-HOSTILE-00[23]"])
+    first, second = (explain(subject, result, report.earlier(result)) for result in report.bad())
+    assert "a regression test to paste:" in first
+    assert second.splitlines() == [
+        "MP-HOSTILE-003 Any byte in any place gives messages or a ProtocolError",
+        f"  {report.results[1].diagnosis}",
+        "  the cause is that of MP-HOSTILE-002; tried alone, this shows a case of its own",
+    ]
+
+
+def test_two_causes_are_told_apart() -> None:
+    subject = Subject(AssertsOnWireData, effort=EFFORTS["quick"])
+    other = check(Subject(LeaksAStructError, effort=EFFORTS["quick"]), ["MP-HOSTILE-002"]).results
+    (result,) = check(subject, ["MP-HOSTILE-003"]).results
+    assert "why it matters" in explain(subject, result, other)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ class Table:
         click.echo(f"{click.style(name, bold=True)}  {type(codec).__module__}:{type(codec).__qualname__}")
         click.echo(f"claims: {able}")
         click.echo(f"tried on {len(subject.samples)} good messages{more}; effort: {subject.effort.name}")
-        click.echo(click.style(f"\n{'property':<19} {'verdict':<17} {'cases':>7}  title", bold=True))
+        click.echo(click.style(f"\n{'property':<19} {'verdict':<19} {'cases':>7}  title", bold=True))
 
     def begin(self, found: Property) -> None:
         """Show which property is being tried."""
@@ -52,12 +52,11 @@ class Table:
         if result.verdict is Verdict.NOT_RUN:
             return  # told in one line at the end
         found = result.property
-        verdict = str(result.verdict)
+        color = _COLORS.get(result.verdict)
         if result.verdict is Verdict.FAILS and not result.is_bad(strict=self._strict):
-            verdict = "not recommended"
-        color = "yellow" if verdict == "not recommended" else _COLORS.get(result.verdict)
+            color = "yellow"
         cases = f"{result.telling:,}" if result.cases else ""
-        click.echo(f"{found.id:<19} {click.style(f'{verdict:<17}', fg=color)} {cases:>7}  {found.title}")
+        click.echo(f"{found.id:<19} {click.style(f'{result.label():<19}', fg=color)} {cases:>7}  {found.title}")
         if result.verdict in (Verdict.FAILS, Verdict.DEVIATES, Verdict.HOLDS_AGAIN):
             click.echo(click.style(f"{'':<19} {printable(result.diagnosis, 300)}", fg=color))
 
@@ -68,8 +67,8 @@ class Table:
             click.echo(f"{count} more {'was' if count == 1 else 'were'} not tried: {reason}")
         for result in report.results:
             if result.verdict in (Verdict.FAILS, Verdict.HOLDS_AGAIN):
-                click.echo(f"\n{explain(report.subject, result)}")
-        counts = Counter(result.verdict for result in report.results)
+                click.echo(f"\n{explain(report.subject, result, report.earlier(result))}")
+        counts = Counter(result.label() for result in report.results)
         summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
         bad = report.bad(strict=self._strict)
         outcome = click.style("not good", fg="red") if bad else click.style("good", fg="green")

@@ -63,15 +63,15 @@ class Case:
         return evolve(self, **changes)
 
     def __repr__(self) -> str:
-        return f"Case({', '.join(self.arguments())})"
+        return f"Case({', '.join(self._arguments())})"
 
-    def arguments(self) -> list[str]:
+    def _arguments(self) -> list[str]:
         """Return the arguments of the call that makes it, as Python; what is left at its default is left out."""
         parts = [_bytes(self.data)]
         if self.direction is not Direction.TO_SERVER:
             parts.append(_direction(self.direction))
         if self.cuts:
-            parts.append(f"cuts={self.cuts!r}")
+            parts.append(f"cuts={_places(self.cuts)}")
         if self.before:
             before = ", ".join(f"({_direction(direction)}, {_bytes(data)})" for direction, data in self.before)
             parts.append(f"before=({before},)")
@@ -108,8 +108,15 @@ def _bytes(data: bytes) -> str:
             parts = [_bytes(data[:start])] if start else []
             parts.append(f'bytes.fromhex("{unit.hex()}") * {count}')
             parts += [_bytes(data[end:])] if end < len(data) else []
-            return " + ".join(parts)
+            return parts[0] if len(parts) == 1 else f'b"".join([{", ".join(parts)}])'
     return f'bytes.fromhex("{data.hex()}")'
+
+
+def _places(places: tuple[int, ...]) -> str:
+    """Return Python for some numbers; those in a row, between single bytes, are not told one by one."""
+    if len(places) > 8 and places == tuple(range(places[0], places[-1] + 1)):
+        return f"tuple(range({places[0]}, {places[-1] + 1}))"
+    return repr(places)
 
 
 def _longest_run(data: bytes) -> tuple[bytes, int, int]:

@@ -101,11 +101,11 @@ def _test_of(found: Property) -> Callable[[CodecConformance], None]:
         __tracebackhide__ = True
         result = self._result(found)
         if result.is_bad(strict=self.strict):
-            raise Violation(explain(self._subject(), result), result.case) from result.cause
-        if result.verdict is Verdict.FAILS:
-            raise unittest.SkipTest(f"recommended, and it does not hold: {result.diagnosis}")
+            before = [other for other in self._results.values() if other.is_bad(strict=self.strict)]
+            told = result.same_cause(before) is not None
+            raise Violation(explain(self._subject(), result, before), result.case) from None if told else result.cause
         if result.verdict is not Verdict.HOLDS:
-            raise unittest.SkipTest(f"{result.verdict}: {result.diagnosis}")
+            raise unittest.SkipTest(f"{result.label()}: {result.diagnosis}")
 
     test.__name__ = found.test_name
     test.__qualname__ = f"CodecConformance.{found.test_name}"

@@ -100,7 +100,7 @@ class PretendsToChangeAField(AwesomeRpcCodec):
         return super().encode(metadata, Mutation({k: v for k, v in mutation.items() if k != "cmd"}), request_id)
 
 
-@fails("MP-MUTATION-001", "MP-MUTATION-006", "MP-MUTATION-007", "MP-MUTATION-008", "MP-CLAIM-001", "MP-CLAIM-002")
+@fails("MP-MUTATION-001", "MP-MUTATION-006", "MP-MUTATION-007", "MP-MUTATION-008")
 class EmptiesWhatItShouldRemove(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         return super().encode(metadata, Mutation({key: value or "" for key, value in mutation.items()}), request_id)

@@ -20,7 +20,7 @@ class AssertsOnWireData(AwesomeRpcCodec):
 @fails("MP-HOSTILE-003")
 class LeaksAnIndexError(AwesomeRpcCodec):
     def decode(self, message, direction):
-        if 0x81 <= message[3] <= 0xFD and message[12:14] == b"\0\7":
+        if 0x81 <= message[3] <= 0xEF and message[12:14] == b"\0\7":
             message[len(message)]
         return super().decode(message, direction)
 
@@ -76,7 +76,7 @@ class NeverEnds(AwesomeRpcCodec):
 
     def decode(self, message, direction):
         at = 3
-        while 0x81 <= message[at] <= 0xFD and message[12:14] == b"\0\7":
+        while 0x81 <= message[at] <= 0xEF and message[12:14] == b"\0\7":
             at += 0
         return super().decode(message, direction)
 

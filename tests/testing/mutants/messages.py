@@ -155,8 +155,6 @@ class ExpectsRepliesToOnewayRequests(AwesomeRpcCodec):
     "MP-MUTATION-001",
     "MP-MUTATION-006",
     "MP-TEXT-001",
-    "MP-CLAIM-001",
-    "MP-CLAIM-002",
 )
 class SharesADefault(AwesomeRpcCodec):
     def decode(self, message, direction, properties: dict = {}):  # noqa: B006 - the fault

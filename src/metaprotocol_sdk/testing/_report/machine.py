@@ -42,7 +42,7 @@ def _row(report: Report, result: Result, *, strict: bool) -> dict[str, Any]:
         "tier": found.tier.name.lower(),
         "level": found.level.value,
         "title": found.title,
-        "verdict": result.verdict.value,
+        "verdict": result.label(),
         "bad": result.is_bad(strict=strict),
         "cases": result.cases,
         "telling": result.telling,
@@ -75,9 +75,9 @@ def as_junit(report: Report, name: str, *, strict: bool) -> str:
         test = ET.SubElement(suite, "testcase", classname=f"metaprotocol.{name}", name=_title(result))
         if result in bad:
             failure = ET.SubElement(test, "failure", message=_legal(result.diagnosis), type=found.id)
-            failure.text = _legal(explain(report.subject, result))
+            failure.text = _legal(explain(report.subject, result, report.earlier(result)))
         elif result in skipped:
-            ET.SubElement(test, "skipped", message=_legal(f"{result.verdict}: {result.diagnosis}"))
+            ET.SubElement(test, "skipped", message=_legal(f"{result.label()}: {result.diagnosis}"))
     return ET.tostring(suite, encoding="unicode", xml_declaration=True)
 
 

@@ -6,6 +6,8 @@ import inspect
 import re
 from typing import TYPE_CHECKING
 
+from metaprotocol_sdk.testing._report.source import laid_out
+
 if TYPE_CHECKING:
     from metaprotocol_sdk.testing._case import Case
     from metaprotocol_sdk.testing._result import Result
@@ -20,17 +22,13 @@ def regression_test(subject: Subject, result: Result) -> str:
         return ""
     found = result.property
     module, name = _where(subject)
-    arguments = result.case.arguments()
-    call = f"Case({', '.join(arguments)})"
-    if len(call) > 90:
-        inner = "".join(f"        {argument},\n" for argument in arguments)
-        call = f"Case(\n{inner}    )"
+    call = f'replay("{found.id}", {name}, {result.case!r})'
     lines = [f"from {module} import {name}" if module else f"# import {name}, the codec"]
     if used := [ours for ours in _OURS if re.search(rf"\b{ours}\b", call)]:
         lines.append(f"from metaprotocol_sdk import {', '.join(used)}")
     lines += ["from metaprotocol_sdk.testing import Case, replay", "", ""]
     lines += [f"def {found.test_name}_{_fingerprint(result.case)}() -> None:"]
-    lines += [f'    """{found.title}."""', f'    replay("{found.id}", {name}, {call})']
+    lines += [f'    """{found.title}."""', *laid_out(call)]
     return "\n".join(lines)
 
 

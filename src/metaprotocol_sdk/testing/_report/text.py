@@ -11,23 +11,30 @@ from metaprotocol_sdk.testing._report.regression import regression_test
 from metaprotocol_sdk.testing._result import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from metaprotocol_sdk.testing._result import Result
     from metaprotocol_sdk.testing._subject import Subject
 
 _WIDTH = 100
 
 
-def explain(subject: Subject, result: Result) -> str:
+def explain(subject: Subject, result: Result, before: Iterable[Result] = ()) -> str:
     """Return all that is to be said of a property that does not hold.
 
     Args:
         subject: The codec under test.
         result: What was found.
+        before: What was explained before; what fails for the same cause as one of these is told in few lines.
     """
     found = result.property
     lines = [f"{found.id} {found.title}", f"  {printable(result.diagnosis, 600)}"]
     if result.verdict is Verdict.HOLDS_AGAIN:
         return "\n".join(lines)
+    if (first := result.same_cause(before)) is not None:
+        return "\n".join(
+            [*lines, f"  the cause is that of {first.property.id}; tried alone, this shows a case of its own"]
+        )
     lines += ["", *_paragraph("why it matters", found.why), *_paragraph("how to fix it", found.fix)]
     if result.case is not None:
         shown = [f"  {line}" for line in picture(subject, result.case)]
