@@ -70,7 +70,7 @@ class QuotesTheMessageInErrors(AwesomeRpcCodec):
             raise DecodeError(f"{error}: {message!r}", metadata=error.metadata) from None
 
 
-@fails("MP-HOSTILE-003")
+@fails("MP-HOSTILE-003", "MP-AFTERMATH-001", "MP-AFTERMATH-002", "MP-AFTERMATH-003", "MP-AFTERMATH-004")
 class NeverEnds(AwesomeRpcCodec):
     """A type that it does not know is skipped without a step."""
 

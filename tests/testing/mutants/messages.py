@@ -71,14 +71,13 @@ class HoldsALock(AwesomeRpcCodec):
     "MP-MUTATION-010",
     "MP-TEXT-001",
     "MP-AFTERMATH-005",
-    "MP-COST-007",
 )
 class ForgetsTheIdArgument(AwesomeRpcCodec):
     def encode(self, metadata: Metadata, mutation: Mutation) -> bytes:
         return super().encode(metadata, mutation)
 
 
-@fails("MP-MESSAGE-001")
+@fails("MP-MESSAGE-001", "MP-AFTERMATH-005")
 class RefusesAMessageOfItsOwnProtocol(AwesomeRpcCodec):
     def decode(self, message: bytes, direction: Direction) -> Metadata:
         if message.endswith(b"hello"):

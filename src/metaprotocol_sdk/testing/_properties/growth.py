@@ -96,8 +96,8 @@ def scans_in_linear_time(subject: Subject, case: Case) -> object:
         pieces = [data[at : at + 1] for at in range(len(data) - 1)]  # all but the last: nothing is decoded
         return _feeding(subject, case, pieces)
 
-    most = subject.frames.room(case.data, 256 * _TIMES**2, case.direction)
-    return check_linear("scanning", work, 256, most)
+    most = subject.frames.room(case.data, 128 * _TIMES**2, case.direction)
+    return check_linear("scanning", work, 128, most)
 
 
 @prove(
@@ -183,6 +183,8 @@ def check_seconds(what: str, work: Callable[[int], Callable[[], object] | None],
             return NOTHING
         times[size] = seconds_of(action)
         allowed = max(_FAR * times[smallest] * size / smallest, _NOTICEABLE)
+        if times[size] > allowed:
+            times[size] = min(times[size], seconds_of(action))  # perhaps something else came between
         if times[size] > allowed:
             shown = ", ".join(f"{seconds:.3f} s at {size / _KIB:.3g} KiB" for size, seconds in times.items())
             raise Violation(f"{what} took {shown}, which is far above linear")

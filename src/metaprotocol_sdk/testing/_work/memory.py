@@ -26,13 +26,23 @@ def peak_of(action: Callable[[], object]) -> int:
 
 def kept_by(warm_up: Callable[[], object], action: Callable[[], object]) -> int:
     """Run an action after a similar one and return how many bytes are still allocated afterwards."""
-    with _tracing():
+    with _tracing(), _without_old_objects():
         warm_up()
         gc.collect()
         before = tracemalloc.get_traced_memory()[0]
         action()
         gc.collect()
         return tracemalloc.get_traced_memory()[0] - before
+
+
+@contextmanager
+def _without_old_objects() -> Iterator[None]:
+    """Keep the collector from going through all that the process had before, which takes longer than the action."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager

@@ -9,12 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def seconds_of(action: Callable[[], object], *, runs: int = 2) -> float:
-    """Run an action some times and return the processor seconds of the fastest run."""
-    return min(_once(action) for _ in range(runs))
-
-
-def _once(action: Callable[[], object]) -> float:
+def seconds_of(action: Callable[[], object]) -> float:
+    """Run an action and return the processor seconds that it took."""
     start = time.thread_time()
     action()
     return time.thread_time() - start
