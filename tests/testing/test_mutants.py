@@ -13,7 +13,7 @@ from metaprotocol_sdk.testing import Effort, Subject, catalogue, check
 
 MUTANTS = [*FRAMINGS, *MESSAGES, *CHANGES, *REPLIES, *HOSTILE, *LINES]
 # Few cases, so that what is found is found by every run.
-FEW = Effort("few", examples=5, sweep=1_500, cpu_seconds=1.0)
+FEW = Effort("few", examples=5, sweep=3_000, cpu_seconds=1.0)
 # The real codecs have longer messages, and none of these mutants is endless.
 FEWER = Effort("fewer", examples=5, sweep=800, cpu_seconds=20.0)
 # What only drawn messages show needs most of what can be done with them.

@@ -5,7 +5,7 @@ from mutants.mutant import Mutant, collect
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_codecs.awesomerpc.codec import HEADER
 from metaprotocol_codecs.awesomerpc.headers import read_headers, write_headers
-from metaprotocol_sdk import Metadata, Mutation, UnsupportedMutation
+from metaprotocol_sdk import EncodeError, Metadata, Mutation, UnsupportedMutation
 
 CHANGES: list[Mutant] = []
 fails = collect(CHANGES)
@@ -183,6 +183,15 @@ class SortsTheHeadersWhenItChangesThem(AwesomeRpcCodec):
 class ForgetsTheIdWhenItChangesHeaders(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         return super().encode(metadata, mutation, None if mutation else request_id)
+
+
+@fails("MP-MUTATION-011")
+class RefusesWithTheErrorOfIds(AwesomeRpcCodec):
+    def encode(self, metadata, mutation, request_id=None):
+        try:
+            return super().encode(metadata, mutation, request_id)
+        except UnsupportedMutation as error:
+            raise EncodeError(str(error)) from None
 
 
 @fails("MP-MUTATION-010", "MP-TEXT-001")

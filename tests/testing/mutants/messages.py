@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterable
 
 from mutants.mutant import Mutant, collect
+from toys.streams import BraidCodec
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_sdk import Capability, Codec, DecodeError, Direction, Metadata, Mutation, Span
@@ -75,6 +76,14 @@ class HoldsALock(AwesomeRpcCodec):
 class ForgetsTheIdArgument(AwesomeRpcCodec):
     def encode(self, metadata: Metadata, mutation: Mutation) -> bytes:
         return super().encode(metadata, mutation)
+
+
+@fails("MP-MESSAGE-007", "MP-IDENTITY-002", "MP-ID-001")
+class ForgetsTheStream(BraidCodec):
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        metadata = super().decode(message, direction)
+        metadata.stream_id = None
+        return metadata
 
 
 @fails("MP-MESSAGE-001", "MP-AFTERMATH-005")

@@ -119,7 +119,15 @@ def empty_changes(subject: Subject) -> Iterable[Case]:
             yield case.having(mutation={key: value})
 
 
-@source()
+def _any_new_key(subject: Subject) -> st.SearchStrategy[Case] | None:
+    found = any_message(subject)
+    values = strategies.texts()
+    return (
+        None if found is None else st.builds(lambda case, value: case.having(mutation={NEW_KEY: value}), found, values)
+    )
+
+
+@source(_any_new_key)
 def new_keys(subject: Subject) -> Iterable[Case]:
     """Each good message with a key that it has not."""
     for case in subject.samples:

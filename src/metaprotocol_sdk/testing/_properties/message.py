@@ -158,6 +158,27 @@ def shows_what_it_claims(subject: Subject, case: Case) -> object:
     return None
 
 
+@prove(
+    "MP-MESSAGE-007",
+    Tier.MESSAGE,
+    messages,
+    claim=Capability.STREAMS,
+    title="A message of a stream says which stream it belongs to, and no other message does",
+    why="A proxy keeps a stream together by its number: without one its messages go to different servers.",
+    fix="Set `stream_id` on the messages that open, continue and close streams.",
+)
+def says_which_stream(subject: Subject, case: Case) -> object:
+    metadata = subject.receive(case)[1]
+    if metadata is None:
+        return NOTHING
+    kind = metadata.message_type
+    if kind in _STREAM_TYPES and metadata.stream_id is None:
+        raise Violation(f"a {kind} has no stream_id")
+    if kind not in _STREAM_TYPES and metadata.stream_id is not None:
+        raise Violation(f"a {kind} has the stream_id {metadata.stream_id}")
+    return None if kind in _STREAM_TYPES else NOTHING
+
+
 _KINDS = {
     Capability.ONEWAY: {MessageType.ONEWAY},
     Capability.HEARTBEAT: {MessageType.HEARTBEAT},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metaprotocol_sdk import Codec, EncodeError, Metadata
+from metaprotocol_sdk import Codec, EncodeError, Metadata, UnsupportedMutation
 from metaprotocol_sdk.testing._cases.changes import NEW_KEY, changes, changes_and_ids, empty_changes, new_keys
 from metaprotocol_sdk.testing._catalogue import NOTHING, Level, Tier, prove
 from metaprotocol_sdk.testing._outcome import difference, facts, outcome
@@ -246,6 +246,27 @@ def goes_with_an_id(subject: Subject, case: Case) -> object:
     if after != both:
         raise Violation(f"together they gave {shown(both)}, one after the other {shown(after)}")
     return None
+
+
+@prove(
+    "MP-MUTATION-011",
+    Tier.CHANGE,
+    changes,
+    title="A change that a message cannot carry is refused with `UnsupportedMutation`",
+    why="A proxy tells by the type of the error whether a rule asks for too much or the id does not fit.",
+    fix="Raise `UnsupportedMutation`, not its base `EncodeError`, for what the mutation asks.",
+)
+def refuses_with_the_right_error(subject: Subject, case: Case) -> object:
+    codec, metadata = subject.receive(case)
+    if metadata is None:
+        return NOTHING
+    try:
+        codec.encode(metadata, case.changes)
+    except UnsupportedMutation:
+        return None
+    except EncodeError as error:
+        raise Violation(f"the change was refused with {type(error).__name__}: {error}") from error
+    return NOTHING
 
 
 @prove(
