@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from metaprotocol_cli.options import arguments_from
-from metaprotocol_sdk import load_codec, load_codec_class
+from metaprotocol_sdk import MetaProtocolError, load_codec, load_codec_class
 
 if TYPE_CHECKING:
     from metaprotocol_sdk.testing import Subject
@@ -38,15 +38,28 @@ def subject_from(
     # A codec that is being written is where its author stands, and not installed.
     sys.path.insert(0, str(Path.cwd()))
     arguments = arguments_from(name, options)
-    codec = load_codec(name, **arguments)  # says what is wrong with them
+    codec = None
+    try:
+        codec = load_codec(name, **arguments)
+    except MetaProtocolError:  # says what is wrong with them
+        raise
+    except (Exception, SystemExit):  # noqa: BLE001, S110 - a mistake of the codec, which a property reports
+        pass
     codec_class = load_codec_class(name)
     make = partial(codec_class, **arguments) if arguments else codec_class
     try:
-        strategy = strategy_at(messages, codec) if messages else provided_messages(name, codec)
+        strategy = None
+        if codec is not None:
+            strategy = strategy_at(messages, codec) if messages else provided_messages(name, codec)
         recorded = [connection for pattern in vectors for connection in read_vectors(make, pattern)]
     except (OSError, ValueError) as error:
         raise click.UsageError(str(error)) from error
-    return Subject(make, messages=strategy, vectors=recorded, effort=EFFORTS[effort])
+    subject = Subject(make, messages=strategy, vectors=recorded, effort=EFFORTS[effort])
+    try:
+        subject.samples  # noqa: B018 - draws from the strategy for the first time
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    return subject
 
 
 def deviations_from(deviations: tuple[str, ...]) -> dict[str, str]:

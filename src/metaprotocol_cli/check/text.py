@@ -33,10 +33,11 @@ class Table:
     def heading(self, name: str, subject: Subject) -> None:
         """Print what is tried, on what."""
         codec = subject.codec
-        able = ", ".join(sorted(codec.capabilities)) or "nothing beyond decoding"
+        claimed = codec.capabilities
+        able = ", ".join(sorted(claimed)) if isinstance(claimed, frozenset) else repr(claimed)
         more = ", and those that a strategy draws" if subject.messages is not None else ""
         click.echo(f"{click.style(name, bold=True)}  {type(codec).__module__}:{type(codec).__qualname__}")
-        click.echo(f"claims: {able}")
+        click.echo(f"claims: {able or 'nothing beyond decoding'}")
         click.echo(f"tried on {len(subject.samples)} good messages{more}; effort: {subject.effort.name}")
         click.echo(click.style(f"\n{'property':<19} {'verdict':<19} {'cases':>7}  title", bold=True))
 

@@ -11,7 +11,7 @@ from metaprotocol_sdk.testing._result import Report, Result, Verdict
 from metaprotocol_sdk.testing._search import search
 from metaprotocol_sdk.testing._sources import chosen
 from metaprotocol_sdk.testing._subject import Subject
-from metaprotocol_sdk.testing._violation import Violation, escaped
+from metaprotocol_sdk.testing._violation import ANYTHING, Violation, escaped
 from metaprotocol_sdk.testing._work.memory import limited_memory
 from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
 
@@ -104,7 +104,7 @@ def check_property(subject: Subject, found: Property, deviation: str | None = No
         if deviation is not None:
             verdict, diagnosis = Verdict.DEVIATES, f"{deviation} ({diagnosis})"
         return Result(found, verdict, tally.cases, tally.telling, diagnosis, violation.case, violation.__cause__)
-    except Exception as error:  # noqa: BLE001 - the codec cannot even be made
+    except ANYTHING as error:  # the codec cannot even be made
         diagnosis = escaped(error).diagnosis
         return Result(found, Verdict.FAILS, tally.cases, tally.telling, diagnosis, None, error)
     if deviation is not None:
@@ -195,7 +195,7 @@ class _Tally:
             raise
         except Endless:
             raise _Stuck(Violation(self._endless, case)) from None
-        except Exception as error:
+        except ANYTHING as error:
             raise escaped(error, case=case) from error
         self.telling += said is not NOTHING
 

@@ -13,6 +13,7 @@ from metaprotocol_sdk.testing._faults import faults
 from metaprotocol_sdk.testing._frames import Frames
 from metaprotocol_sdk.testing._outcome import Outcome, outcome
 from metaprotocol_sdk.testing._search import some
+from metaprotocol_sdk.testing._violation import ANYTHING, Violation, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -61,7 +62,7 @@ class Subject:
         """Whether there is a codec to try anything on."""
         try:
             return isinstance(self.codec, Codec)
-        except Exception:  # noqa: BLE001 - a property of its own says what is wrong
+        except ANYTHING:  # a property of its own says what is wrong
             return False
 
     @cached_property
@@ -71,17 +72,21 @@ class Subject:
 
     @cached_property
     def samples(self) -> tuple[Case, ...]:
-        """The messages that are known to be good, the shortest first: examples, vectors, and some drawn ones."""
+        """The messages that are known to be good, the shortest first: examples, vectors, and some drawn ones.
+
+        Raises:
+            ValueError: The strategy for messages draws something else.
+        """
         found: dict[tuple[Direction, bytes], Case] = {}
         try:
             examples = [example for example in self.codec.examples() if is_message(example)]
-        except Exception:  # noqa: BLE001 - a property of its own says what is wrong
+        except ANYTHING:  # a property of its own says what is wrong
             examples = []
         for conversation in (examples, *self.vectors):
             for case in self._cases_of(conversation):
                 found.setdefault((case.direction, case.data), case)
         if self.messages is not None:
-            for direction, data in some(self.messages, _DRAWN):
+            for direction, data in _drawn(self.messages):
                 found.setdefault((direction, data), self.case(direction, data, list(found.values())))
         return tuple(sorted(found.values(), key=lambda case: len(case.data)))
 
@@ -133,6 +138,8 @@ class Subject:
     def connection(self, case: Case) -> Codec:
         """Return the codec of a new connection, on which came what came before the case."""
         codec = self.make().for_connection()
+        if not isinstance(codec, Codec):
+            raise Violation(f"for_connection returned {shown(codec)}, which is no Codec")
         for direction, data in case.before:
             codec.decode(data, direction)
         return codec
@@ -178,8 +185,21 @@ class Subject:
     def _decoded(self, case: Case) -> Metadata | None:
         try:
             return decoded(self.connection(case), case.data, case.direction)
-        except Exception:  # noqa: BLE001 - the codec cannot be made, or what came before does not decode
+        except ANYTHING:  # the codec cannot be made, or what came before does not decode
             return None
+
+
+def _drawn(messages: SearchStrategy[Message]) -> list[Message]:
+    try:
+        drawn = some(messages, _DRAWN)
+    except Exception as error:
+        raise ValueError(f"the strategy for messages raised {type(error).__name__}: {error}") from error
+    for message in drawn:
+        if not is_message(message):
+            raise ValueError(
+                f"the strategy for messages drew {shown(message)}, which is no pair of Direction and bytes"
+            )
+    return drawn
 
 
 def receive(codec: Codec, case: Case) -> Metadata | None:
@@ -203,7 +223,7 @@ def decoded(codec: Codec, data: bytes, direction: Direction) -> Metadata | None:
     """Decode a message; None if that fails, for whatever reason."""
     try:
         return codec.decode(data, direction)
-    except Exception:  # noqa: BLE001 - which exceptions it may raise is for a property of its own
+    except ANYTHING:  # which exceptions it may raise is for a property of its own
         return None
 
 
@@ -214,7 +234,7 @@ def tried(subject: Subject, case: Case) -> Outcome | None:
     """
     try:
         return outcome(subject.connection(case), [case.data], case.direction)
-    except Exception:  # noqa: BLE001 - as it says above
+    except ANYTHING:  # as it says above
         return None
 
 

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from metaprotocol_sdk.testing._case import Case
 
 
+# What a codec may raise by mistake. One that ends the process would end the check, too.
+ANYTHING = (Exception, SystemExit)
+
+
 class Violation(AssertionError):
     """A property does not hold.
 

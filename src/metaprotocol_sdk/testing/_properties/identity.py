@@ -31,6 +31,7 @@ def keeps_the_bytes(subject: Subject, case: Case) -> object:
     if metadata is None:
         return NOTHING
     encoded = codec.encode(metadata, Mutation())
+    _check_bytes(encoded)
     if encoded != case.data:
         raise Violation(f"encode returned {shown(encoded)}; {_first_difference(case.data, encoded)}")
     return None
@@ -52,6 +53,7 @@ def keeps_the_bytes_with_the_same_id(subject: Subject, case: Case) -> object:
         encoded = codec.encode(metadata, Mutation(), metadata.request_id)
     except EncodeError:
         return NOTHING
+    _check_bytes(encoded)
     if encoded != case.data:
         raise Violation(f"encode returned {shown(encoded)}; {_first_difference(case.data, encoded)}")
     return None
@@ -79,6 +81,16 @@ def leaves_its_arguments(subject: Subject, case: Case) -> object:
     if first != second:
         raise Violation(f"the second call returned {shown(second)}, the first one {shown(first)}")
     return None
+
+
+def _check_bytes(encoded: object) -> None:
+    """Check that encode returned bytes.
+
+    Raises:
+        Violation: It returned something else.
+    """
+    if not isinstance(encoded, bytes):
+        raise Violation(f"encode returned {shown(encoded)}, which is no bytes")
 
 
 def _encoded(codec: Codec, metadata: Metadata, mutation: Mutation) -> bytes | str:
