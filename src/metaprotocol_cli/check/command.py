@@ -85,12 +85,11 @@ def command(
     subject = subject_from(codec_name, options, messages, vectors, effort)
     table = Table(strict=strict)
     declared = deviations_from(deviations)
+    if not as_json:
+        table.heading(codec_name, subject)
+    done = (lambda result: table.clear()) if as_json else table.done
     try:
-        if as_json:
-            report = check(subject, only, deviations=declared, stop=not all_tiers, begin=table.begin)
-        else:
-            table.heading(codec_name, subject)
-            report = check(subject, only, deviations=declared, stop=not all_tiers, begin=table.begin, done=table.done)
+        report = check(subject, only, deviations=declared, stop=not all_tiers, begin=table.begin, done=done)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--deviation") from error
     if as_json:

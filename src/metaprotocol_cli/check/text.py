@@ -46,10 +46,14 @@ class Table:
         if self._shows:
             click.echo(f"\r{found.id} …", nl=False, err=True)
 
-    def done(self, result: Result) -> None:
-        """Print what was found."""
+    def clear(self) -> None:
+        """Show no longer which property is being tried."""
         if self._shows:
             click.echo("\r\x1b[K", nl=False, err=True)
+
+    def done(self, result: Result) -> None:
+        """Print what was found."""
+        self.clear()
         if result.verdict is Verdict.NOT_RUN:
             return  # told in one line at the end
         found = result.property

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from metaprotocol_sdk import Direction, ErrorType, Framing, Layout, LengthField, Mutation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from metaprotocol_sdk import Codec
+
+    Message = tuple[Direction, bytes]
 
 _SIGNED = frozenset("bhiq")
 
@@ -30,6 +34,48 @@ def from_layout(layout: Layout, framing: Framing | None = None, *, max_body: int
     fields = {field.name: _values(field.code, field.size, field.names) for field in layout.variables}
     bodies = st.binary(max_size=max_body)
     return st.builds(lambda values, body: _fit(layout, framing, values, body), st.fixed_dictionaries(fields), bodies)
+
+
+def from_codec(
+    make: Callable[[], Codec],
+    *,
+    vectors: Iterable[Sequence[Message]] = (),
+    messages: st.SearchStrategy[Message] | None = None,
+) -> st.SearchStrategy[Message]:
+    """Generate messages that a codec frames: its examples, others that are given, and what its layout allows.
+
+    Some of them have bytes changed, and need not decode.
+
+    Args:
+        make: Returns a new codec: its class, or a function without arguments.
+        vectors: Recorded connections, each a sequence of messages.
+        messages: Generates valid messages, or None.
+
+    Raises:
+        ValueError: There are neither examples nor a layout, nor are messages given.
+    """
+    from metaprotocol_sdk.testing._cases.messages import any_message
+    from metaprotocol_sdk.testing._subject import Subject
+
+    cases = any_message(Subject(make, vectors=vectors, messages=messages))
+    if cases is None:
+        raise ValueError("the codec has neither examples nor a layout, and no messages are given")
+    return cases.map(lambda case: (case.direction, case.data))
+
+
+def streams(messages: st.SearchStrategy[Message], *, most: int = 4) -> st.SearchStrategy[Message]:
+    """Generate streams: a direction, and the bytes of some messages that go that way, one behind the other.
+
+    Args:
+        messages: Generates messages, of either direction.
+        most: How many messages at most; at least one.
+    """
+
+    def joined(drawn: list[Message]) -> Message:
+        direction = drawn[0][0]
+        return direction, b"".join(data for way, data in drawn if way is direction)
+
+    return st.lists(messages, min_size=1, max_size=most).map(joined)
 
 
 def cut_points(data: bytes, *, most: int = 8) -> st.SearchStrategy[tuple[int, ...]]:

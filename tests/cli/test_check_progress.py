@@ -1,0 +1,34 @@
+"""On a terminal `metaprotocol check` shows which property is being tried, and leaves nothing of it behind."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
+
+
+def on_a_terminal(*arguments: str) -> tuple[str, str]:
+    """Return what is printed, and what a terminal that shows the errors gets."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "metaprotocol_cli", "check", "awesomerpc", "--only", "MP-ID-*", *arguments]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, text=True, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    return result.stdout, shown
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_each_property_is_shown_while_it_is_tried_and_cleared_afterwards(arguments: list[str]) -> None:
+    printed, shown = on_a_terminal(*arguments)
+    for number in (1, 2, 3):
+        assert f"\rMP-ID-00{number} …\r\x1b[K" in shown
+    assert "…" not in printed
+
+
+def test_nothing_is_shown_where_there_is_no_terminal() -> None:
+    command = [sys.executable, "-m", "metaprotocol_cli", "check", "awesomerpc", "--only", "MP-ID-*", "--json"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stderr == ""
