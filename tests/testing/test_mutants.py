@@ -23,7 +23,7 @@ DRAWN = Effort("drawn", examples=5, sweep=1_500, cpu_seconds=20.0)
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_fails_the_properties_that_its_fault_breaks_and_no_others(mutant: Mutant) -> None:
     messages = mutant.messages and mutant.messages()
-    effort = DRAWN if messages else FEWER if mutant in LINES else FEW
+    effort = DRAWN if mutant.messages else FEWER if mutant in LINES else FEW
     report = check(Subject(mutant.make, messages=messages, effort=effort), stop=False)
     diagnoses = {result.property.id: result.diagnosis for result in report.results if result.diagnosis}
     assert report.failing() == mutant.fails, {key: diagnoses.get(key) for key in report.failing() ^ mutant.fails}

@@ -140,7 +140,6 @@ class HasPropertiesThatAreNoText(AwesomeRpcCodec):
     "MP-CLAIM-003",
     "MP-AFTERMATH-001",
     "MP-AFTERMATH-004",
-    "MP-COST-007",
 )
 class CountsTheHeaderTwice(AwesomeRpcCodec):
     def decode(self, message: bytes, direction: Direction) -> Metadata:

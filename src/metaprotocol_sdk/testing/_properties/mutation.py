@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metaprotocol_sdk import Codec, EncodeError, Metadata, UnsupportedMutation
-from metaprotocol_sdk.testing._cases.changes import NEW_KEY, changes, changes_and_ids, empty_changes, new_keys
+from metaprotocol_sdk.testing._cases.changes import (
+    NEW_KEY,
+    changes,
+    changes_and_ids,
+    empty_changes,
+    new_keys,
+    new_keys_anywhere,
+)
 from metaprotocol_sdk.testing._catalogue import NOTHING, Level, Tier, prove
 from metaprotocol_sdk.testing._outcome import difference, facts, outcome
 from metaprotocol_sdk.testing._subject import receive
@@ -93,7 +100,7 @@ def keeps_the_rest(subject: Subject, case: Case) -> object:
 @prove(
     "MP-MUTATION-003",
     Tier.CHANGE,
-    new_keys,
+    new_keys_anywhere,
     title="A new key changes no other property, and not the operation",
     why="Headers that get lost on the way (a trace id, a token, a tenant) are what a mesh exists to keep.",
     fix="Carry all headers over that the mutation does not name, those too that decode does not show.",
@@ -118,7 +125,7 @@ def keeps_other_properties(subject: Subject, case: Case) -> object:
 @prove(
     "MP-MUTATION-004",
     Tier.CHANGE,
-    new_keys,
+    new_keys_anywhere,
     title="A mutation that changes the header leaves the body",
     why="The body is the caller's business data.",
     fix="Append `metadata.message[metadata.header_size :]` to the new header.",
@@ -190,7 +197,7 @@ def _added_and_removed(subject: Subject, case: Case) -> tuple[Metadata, Metadata
 @prove(
     "MP-MUTATION-007",
     Tier.CHANGE,
-    new_keys,
+    new_keys_anywhere,
     title="A key that is set and removed again leaves the message as it was",
     why="One proxy sets a header for the way through the mesh and the next one takes it out; the server must see what "
     "the client sent.",
