@@ -24,7 +24,8 @@ class Case:
     Args:
         data: One message, or some of a stream, as the property says.
         direction: Which way it travels.
-        cuts: Where the stream is cut into pieces, in ascending order; offsets in `data`.
+        cuts: Where the stream is cut into pieces, or where the part begins and ends that the property is about; offsets
+            in `data`, in ascending order.
         before: Messages that were on the connection before, for a codec that keeps state.
         request: The request that `data` answers.
         other: A message of another connection.
