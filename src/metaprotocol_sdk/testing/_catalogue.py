@@ -92,6 +92,7 @@ _MODULES = (
     "ends",
     "connections",
     "mutation",
+    "changed",
     "texts",
     "claims",
     "replies",

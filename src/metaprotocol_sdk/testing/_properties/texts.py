@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from metaprotocol_sdk.testing._cases.changes import awkward_changes
 from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
-from metaprotocol_sdk.testing._properties.mutation import again, changed, check_one_message, check_properties
+from metaprotocol_sdk.testing._properties.changed import check_one_message
+from metaprotocol_sdk.testing._properties.mutation import again, changed, check_properties
 
 if TYPE_CHECKING:
     from metaprotocol_sdk.testing._case import Case
