@@ -1,5 +1,7 @@
 """How properties are tried: tiers, deviations, claims, and what is said of each."""
 
+import importlib
+
 import pytest
 from mutants.changes import DropsTheMutation
 from mutants.framings import ReadsOneByteTooMany
@@ -115,3 +117,16 @@ def test_every_property_says_what_it_is_and_what_to_do() -> None:
         assert one.why.endswith(".")
         assert one.fix.endswith((".", "metadata.message", "raise"))
         assert one.level in Level
+
+
+def test_what_is_drawn_does_not_depend_on_the_modules_that_are_loaded(tmp_path, monkeypatch) -> None:
+    """Hypothesis would draw the constants that stand in them."""
+    from hypothesis import strategies as st
+
+    from metaprotocol_sdk.testing._search import some
+
+    before = some(st.integers(), 300)
+    (tmp_path / "module_with_numbers.py").write_text(f"NUMBERS = {list(range(70_001, 90_000, 97))}\n", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("module_with_numbers")
+    assert some(st.integers(), 300) == before

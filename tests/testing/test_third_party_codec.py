@@ -119,7 +119,8 @@ def test_the_mistake_is_found_and_named(door, wrong: Path, tmp_path: Path) -> No
     assert result.returncode == 1, result.stdout + result.stderr
     assert "MP-MUTATION-001 A key names a property" in result.stdout
     assert "the key 'x-kit' was set to '1', and the property is None afterwards" in result.stdout
-    assert 'replay("MP-MUTATION-001", ParcelCodec, Case(' in result.stdout
+    assert "def test_mp_mutation_001_" in result.stdout  # to paste
+    assert "replay(" in result.stdout
 
 
 def test_a_codec_is_tried_on_the_messages_that_its_distribution_provides(installed: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis.errors import Flaky, Unsatisfiable
 from metaprotocol_sdk.testing._violation import Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from hypothesis.strategies import SearchStrategy
 
@@ -47,6 +47,29 @@ def _settings(examples: int, *phases: Phase) -> settings:
     )
 
 
+@contextlib.contextmanager
+def _the_same_everywhere() -> Iterator[None]:
+    """Keep hypothesis from drawing numbers and texts that stand in the modules that happen to be loaded.
+
+    With them a test suite would try other cases than the command does.
+    """
+    try:
+        from hypothesis.internal.conjecture import providers
+        from hypothesis.internal.constants_ast import Constants
+
+        found, none = providers._get_local_constants, Constants()  # noqa: SLF001 - there is no setting
+    except (ImportError, AttributeError, TypeError):
+        yield
+        return
+    providers._get_local_constants = lambda: none  # noqa: SLF001
+    providers.CONSTANTS_CACHE.cache.clear()
+    try:
+        yield
+    finally:
+        providers._get_local_constants = found  # noqa: SLF001
+        providers.CONSTANTS_CACHE.cache.clear()
+
+
 def some(values: SearchStrategy[T], count: int) -> list[T]:
     """Return some values of a strategy, the same ones in every run."""
     found: list[T] = []
@@ -56,7 +79,8 @@ def some(values: SearchStrategy[T], count: int) -> list[T]:
     def collect(value: T) -> None:
         found.append(value)
 
-    collect()
+    with _the_same_everywhere():
+        collect()
     return found
 
 
@@ -81,7 +105,7 @@ def search(cases: SearchStrategy[Case], check: Callable[[Case], None], effort: E
     with contextlib.suppress(AttributeError):  # hypothesis' own, and only an improvement
         holds.hypothesis.inner_test._hypothesis_internal_add_digest = hashlib.sha256(seed.encode()).digest()  # type: ignore[attr-defined]  # noqa: SLF001
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), _the_same_everywhere():
             holds()
     except Flaky as error:
         raise _flaky(error) from error
@@ -101,7 +125,7 @@ def run_machine(subject: Subject, pool: list[tuple[Direction, bytes]]) -> None:
 
     options = settings(_settings(subject.effort.examples, Phase.generate, Phase.shrink), stateful_step_count=20)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), _the_same_everywhere():
             run_state_machine_as_test(machine(subject, pool), settings=options)
     except Flaky as error:
         raise _flaky(error) from error
