@@ -70,8 +70,9 @@ class _Codec(pytest.Collector):
         super().__init__(name=name, parent=parent, nodeid=f"metaprotocol-codec::{name}", **kwargs)
         effort = EFFORTS[str(self.config.getoption("metaprotocol_effort"))]
         try:
-            codec = load_codec_class(name)
-            self.subject: Subject = Subject(codec, messages=provided_messages(name, codec()), effort=effort)
+            self.subject: Subject = Subject(load_codec_class(name), effort=effort)
+            if self.subject.can_be_made:  # else a property says why not
+                self.subject.messages = provided_messages(name, self.subject.codec)
             self.deviations = self._deviations()
         except (MetaProtocolError, ValueError) as error:
             raise pytest.UsageError(f"--metaprotocol-codec {name}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,14 @@ def opcodes_of(action: Callable[[], object], most: int = 1 << 40) -> int:
         most: Where to stop.
     """
     counter = _Counter(most)
-    with contextlib.suppress(TooMuch):
-        (_with_monitoring if hasattr(sys, "monitoring") else _with_trace)(action, counter)
+    collects = gc.isenabled()
+    gc.disable()  # a collection runs callbacks, hypothesis' for one, which are no work of the action
+    try:
+        with contextlib.suppress(TooMuch):
+            (_with_monitoring if hasattr(sys, "monitoring") else _with_trace)(action, counter)
+    finally:
+        if collects:
+            gc.enable()
     return counter.count
 
 
