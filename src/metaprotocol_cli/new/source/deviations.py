@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metaprotocol_cli.new.source.encoding import reports_failures
+from metaprotocol_cli.new.source.statuses import tells_reasons_apart
 
 if TYPE_CHECKING:
     from metaprotocol_cli.new.protocol import Protocol
@@ -23,6 +24,6 @@ def options(protocol: Protocol) -> str:
 def _deviations(protocol: Protocol) -> dict[str, str]:
     if not reports_failures(protocol):
         return {"MP-CLAIM-005": "the protocol has no way to report a failure"}
-    if "status" in protocol.roles and len(protocol.statuses) == 2:
-        return {"MP-REPLY-007": "the protocol has one number for all failures"}
+    if "status" in protocol.roles and not tells_reasons_apart(protocol.statuses):
+        return {"MP-REPLY-007": "the protocol has one number for all errors of a mesh"}
     return {}

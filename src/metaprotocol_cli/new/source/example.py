@@ -24,9 +24,10 @@ def example_lines(protocol: Protocol) -> list[str]:
     request = _fields(protocol, type="REQUEST", id=_REQUEST_ID, operation=_OPERATION)
     lines = fitted("request = {", request, "}", indent=_METHOD) if request else ["request: dict[str, int] = {}"]
     lines.append(_to_server(f'request, {headers}b"hello"'))
-    lines.append(
-        f"response = request | {display(_fields(protocol, type='RESPONSE'))}" if kinds else "response = request"
-    )
+    changed = _fields(protocol, type="RESPONSE") if kinds else []
+    if protocol.statuses.get("ok"):  # what is not given is 0
+        changed += _fields(protocol, status='STATUSES["ok"]')
+    lines.append(f"response = request | {display(changed)}" if changed else "response = request")
     lines.append(_to_client('response, payload=b"hello back"'))
     if reports_failures(protocol):
         error = {"type": "ERROR"} if "error" in kinds else {}

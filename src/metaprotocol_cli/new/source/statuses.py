@@ -38,6 +38,13 @@ def nearest(statuses: Collection[str]) -> dict[str, str]:
     return found
 
 
+def tells_reasons_apart(statuses: Collection[str]) -> bool:
+    """Return whether two errors have different statuses."""
+    near = nearest(statuses)
+    names = {near.get(error, error) for error in ErrorType}
+    return len({name if name in statuses else any_failure(statuses) for name in names}) > 1
+
+
 def any_failure(statuses: Collection[str]) -> str:
     """Return the status of all other errors."""
     return next((name for name in _ANY_FAILURE if name in statuses), [name for name in statuses if name != "ok"][-1])
