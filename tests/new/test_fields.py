@@ -34,6 +34,7 @@ def test_fields_of_1_2_4_and_8_bytes_are_numbers() -> None:
         ("", "is not NAME:BYTES"),
         ("id", "is not NAME:BYTES"),
         ("id:four", "is not NAME:BYTES"),
+        ("id:" + "9" * 5000, "is not NAME:BYTES"),
         ("id:-4", "is not NAME:BYTES"),
         (":4", "no identifier"),
         ("Id:4", "no identifier"),
@@ -57,7 +58,7 @@ def test_anything_else_is_refused_with_what_is_expected(text: str, why: str) -> 
         Field.parse(text)
 
 
-@pytest.mark.parametrize("text", ["ok=0,failed=255", "ok=0, failed=0xff", "ok=0 failed=255", " ok=0,\tfailed=255 "])
+@pytest.mark.parametrize("text", ["ok=0,failed=255", "ok=0, failed=0xff", "ok=0 failed=255", " ok=0,\tfailed=255, "])
 def test_numbers_are_named_with_commas_or_blanks_between(text: str) -> None:
     assert parse_values(text) == {"ok": 0, "failed": 255}
 
@@ -65,7 +66,6 @@ def test_numbers_are_named_with_commas_or_blanks_between(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "is not NAME=NUMBER"),
         ("ok", "is not NAME=NUMBER"),
         ("Ok=1", "is not NAME=NUMBER"),
         ("ok=-1", "no whole number"),

@@ -35,15 +35,19 @@ def test_what_the_length_counts_is_what_framing_adds(counts: str, adjustment: in
         ({"fields": ["length:3"]}, "the field length has 3 bytes; the length is a whole number of 1, 2, 4, 8 bytes"),
         ({"fields": ["length:1=1"]}, "the field length is constant, so it cannot be the length"),
         ({"fields": ["length:1", "length:1"]}, "the field length comes twice"),
-        ({"fields": ["magic:1", "length:1"]}, "the field magic comes twice"),
+        ({"fields": ["magic:1", "length:1"]}, "a field is called magic, as the bytes 4142"),
         ({"magic": "41" * 17}, "the magic has 17 bytes; at most 16 make one"),
         ({"counts": "everything"}, "the length counts 'everything'; expected message, rest, body or a whole number"),
+        ({"counts": "9" * 5000}, "expected message, rest, body or a whole number"),
         ({"counts": "2"}, "a length that counts 2 cannot say that a message is 10 bytes long, its header"),
         ({"fields": ["length:1", "a:200", "b:100"]}, "cannot say that a message is 303 bytes long, its header"),
+        ({"types": ""}, "the types lack request and response"),
         ({"types": "request=0"}, "the types lack response"),
         ({"types": "request=0,response=256"}, "the type response=256 does not fit the field type of 1 bytes"),
         ({"types": "request=0,response=1,push=2"}, "'push' is no type of message; there are request, response, oneway"),
         ({"types": "request=0,response=1,heartbeat_response=2"}, "a type heartbeat_response, but no heartbeat"),
+        ({"type": "none", "types": "request=0"}, "there are types, but no field is said to be the type"),
+        ({"status": "none", "statuses": "ok=0"}, "there are statuses, but no field is said to be the status"),
         ({"statuses": "fine=0,failed=1"}, "no status is named ok, the one that means success"),
         ({"statuses": "ok=0"}, "no status but ok is named, so no failure can be reported"),
         ({"statuses": "ok=0,failed=256"}, "the status failed=256 does not fit the field status of 1 bytes"),
@@ -51,6 +55,11 @@ def test_what_the_length_counts_is_what_framing_adds(counts: str, adjustment: in
 )
 def test_what_does_not_fit_together_is_told(answers: dict[str, object], problem: str) -> None:
     assert problem in problems(**answers)
+
+
+def test_a_field_may_be_called_magic_where_no_message_begins_with_one() -> None:
+    protocol = Answers({"fields": ["length:2", "magic:2=0xbeef"]}).protocol()
+    assert [field.constant for field in protocol.fields] == [None, 0xBEEF]
 
 
 @pytest.mark.parametrize("magic", ["4", "xy", "41 4"])

@@ -80,6 +80,12 @@ class Answers:
             AnswersError: They describe none.
         """
         roles = {role: self[role] for role in ROLES if self[role] != NONE}
+        if problems := [
+            f"there are {values}, but no field is said to be the {role}"
+            for role, values in (("type", "types"), ("status", "statuses"))
+            if values in self and role not in roles
+        ]:
+            raise AnswersError(*problems)
         return Protocol(
             parse_magic(self["magic"]),
             self["byte_order"],

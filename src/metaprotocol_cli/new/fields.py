@@ -55,7 +55,7 @@ class Field:
             AnswersError: It is no such text.
         """
         match = _FIELD.fullmatch(text)
-        if match is None or not match["size"].isdecimal():
+        if match is None or not re.fullmatch("[0-9]{1,9}", match["size"]):
             raise AnswersError(f"the field {text!r} is not NAME:BYTES, NAME:BYTES=VALUE or NAME:BYTES:MEANING")
         name, size, meaning = match["name"], int(match["size"]), (match["meaning"] or "").strip()
         if not _NAME.fullmatch(name) or keyword.iskeyword(name):
@@ -78,13 +78,13 @@ class Field:
 
 
 def parse_values(text: str) -> dict[str, int]:
-    """Read "request=0, response=1" or "ok=0 failed=0xff".
+    """Read "request=0, response=1" or "ok=0 failed=0xff"; "" has no values.
 
     Raises:
         AnswersError: It is no such text, or a name or a number comes twice.
     """
     values: dict[str, int] = {}
-    for part in re.split(r"[,\s]+", text.strip()):
+    for part in re.findall(r"[^,\s]+", text):
         name, equals, number = part.partition("=")
         if not equals or not _NAME.fullmatch(name):
             raise AnswersError(f"{part!r} is not NAME=NUMBER")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 ROLES = ("length", "id", "type", "status", "operation", "headers")
 KINDS = ("request", "response", "oneway", "heartbeat", "heartbeat_response", "error")
 COUNTS = ("message", "rest", "body")
+
+
+def is_count(text: str) -> bool:
+    """Return whether a text says what a length counts: one of `COUNTS`, or a number of at most nine digits."""
+    return text in COUNTS or re.fullmatch(r"-?[0-9]{1,9}", text) is not None
 
 
 @frozen(slots=False)
@@ -92,8 +98,10 @@ class Protocol:
     def _problems(self) -> Iterator[str]:
         if len(self.magic) > 16:
             yield f"the magic has {len(self.magic)} bytes; at most 16 make one"
-        names = ["magic", *(field.name for field in self.fields)]
+        names = [field.name for field in self.fields]
         yield from (f"the field {name} comes twice" for name in dict.fromkeys(names) if names.count(name) > 1)
+        if self.magic and "magic" in names:
+            yield f"a field is called magic, as the bytes {self.magic.hex()} that every message begins with are"
         yield from self._role_problems()
         yield from self._count_problems()
         yield from self._kind_problems()
@@ -118,7 +126,7 @@ class Protocol:
                 yield f"the field {name} cannot be {' and '.join(shared)} at once"
 
     def _count_problems(self) -> Iterator[str]:
-        if self.counts not in COUNTS and not self.counts.removeprefix("-").isdecimal():
+        if not is_count(self.counts):
             yield f"the length counts {self.counts!r}; expected {', '.join(COUNTS)} or a whole number"
         elif self.field("length") is not None and not 0 <= self.least_length <= self.length.most:
             yield f"a length that counts {self.counts} cannot say that a message is {self.size} bytes long, its header"

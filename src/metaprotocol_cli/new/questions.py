@@ -9,7 +9,7 @@ import click
 from metaprotocol_cli.new.answers import NONE, Answers, parse_magic
 from metaprotocol_cli.new.fields import Field, parse_values
 from metaprotocol_cli.new.problems import AnswersError
-from metaprotocol_cli.new.protocol import COUNTS, KINDS, ROLES
+from metaprotocol_cli.new.protocol import COUNTS, KINDS, ROLES, is_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -103,20 +103,23 @@ def _ask_fields(answers: Answers) -> None:
         click.echo(f"  {text}")
     texts: list[str] = []
     offset = len(parse_magic(answers["magic"]))
-    check = _checked(lambda text: _check_field(text, texts))
+    taken = ["magic"] if offset else []
+    check = _checked(lambda text: _check_field(text, taken))
     while text := click.prompt(f"  offset {offset}", default="", show_default=False, value_proc=check):
+        field = Field.parse(text)
         texts.append(text)
-        offset += Field.parse(text).size
+        taken.append(field.name)
+        offset += field.size
     answers["fields"] = texts or answers["fields"]
 
 
-def _check_field(text: str, before: Sequence[str]) -> None:
-    if text and (name := Field.parse(text).name) in ("magic", *(Field.parse(other).name for other in before)):
+def _check_field(text: str, taken: Sequence[str]) -> None:
+    if text and (name := Field.parse(text).name) in taken:
         raise AnswersError(f"the field {name} comes twice")
 
 
 def _check_counts(text: str) -> None:
-    if text not in COUNTS and not text.removeprefix("-").isdecimal():
+    if not is_count(text):
         raise AnswersError(f"{text!r} is none of {', '.join(COUNTS)}, and no whole number")
 
 
