@@ -58,6 +58,10 @@ def test_framed_thrift_has_its_length_at_0_and_no_id_in_a_fixed_place(path: Path
     assert found(path) == ((0, 4, "big"), 4, [])
 
 
+def test_all_recordings_of_framed_thrift_together_tell_the_same() -> None:
+    assert found(*FRAMED_THRIFT) == ((0, 4, "big"), 4, [])
+
+
 def test_thrift_with_headers_has_an_id_in_a_fixed_place() -> None:
     assert found(VECTORS / "thrift" / "compact-header-go-to-cpp.c2s.bin") == ((0, 4, "big"), 4, [(8, 4, "big")])
 

@@ -62,6 +62,12 @@ class LengthField:
         return len({after - before for offsets in self.boundaries for before, after in pairwise(offsets)})
 
     @property
+    def is_mostly_bare(self) -> bool:
+        """Whether half of the messages end where it ends: so looks the half of a number that is always 0."""
+        sizes = [after - before for offsets in self.boundaries for before, after in pairwise(offsets)]
+        return 2 * sizes.count(self.offset + self.size) >= len(sizes)
+
+    @property
     def alike(self) -> int:
         """How many bytes beside the length all messages have in common."""
         return sum(not self.offset <= offset < self.offset + self.size for offset in self.constant)
@@ -114,6 +120,7 @@ def _rank(field: LengthField) -> tuple[object, ...]:
         field.counts == "body",
         # Where messages begin with a magic, a place that leads from each to the next misses none.
         -field.messages if field.has_magic else 0,
+        field.is_mostly_bare,
         -field.alike,
         -field.messages,
         # Of small numbers all but the last bytes are 0, so narrower and unaligned places look the same.
