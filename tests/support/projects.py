@@ -19,9 +19,11 @@ LONG = "a meaning of eighty characters, which is as long as the meaning of a fie
 AWKWARD = {
     name: shlex.split(options)
     for name, options in {
-        # Little endian, the body alone is counted, an id of 8 bytes, a type of 2, one number for all failures.
+        # Little endian, the body alone is counted, an id of 8 bytes, a type of 2, success that is not 0,
+        # failures by names that no error of a mesh has.
         "little": """
-            --byte-order little --magic 414c --counts body --types request=256,response=512 --statuses ok=0,failed=1
+            --byte-order little --magic 414c --counts body
+            --types request=256,response=512 --statuses ok=20,too_hot=30,too_cold=40
             --field kind:2 --field id:8 --field 'flags:1:what the payload is' --field body_length:4
             --field cmd:4 --field status:1 --field meta_size:2
         """,

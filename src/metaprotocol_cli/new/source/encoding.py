@@ -139,7 +139,10 @@ def properties_doc(protocol: Protocol) -> str:
     sources = fields if len(fields) <= 2 else [f"{len(fields)} of the header's fields"]
     if "headers" in protocol.roles:
         sources.append("the headers of the message")
-    return f"Properties are {' and '.join(sources)}." if sources else "A message has no properties that rules match on."
+    if not sources:
+        return "A message has no properties that rules match on."
+    verb = "The only property is" if sources == fields[:1] else "Properties are"
+    return f"{verb} {' and '.join(sources)}."
 
 
 def repeated_lines(protocol: Protocol) -> list[str]:

@@ -44,6 +44,11 @@ def display(items: Iterable[str]) -> str:
     return f"{{{', '.join(items)}}}"
 
 
+def number(value: int) -> str:
+    """Return a constant as its reader knows it: large ones, which are magics and masks, in hex."""
+    return str(value) if value <= 0xFF else f"0x{value:X}"
+
+
 def quoted(values: Mapping[str, str]) -> list[str]:
     """Return the items of a dictionary's display of plain texts."""
     return [f'"{name}": "{value}"' for name, value in values.items()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from metaprotocol_cli.new.source.formatting import WIDTH
+from metaprotocol_cli.new.source.formatting import WIDTH, number
 
 if TYPE_CHECKING:
     from metaprotocol_cli.new.fields import Field
@@ -63,7 +63,7 @@ def _construct(protocol: Protocol, field: Field) -> str:
     order = "b" if protocol.byte_order == "big" or field.size == 1 else "l"
     integer = f"Int{8 * field.size}u{order}"
     if field.constant is not None:
-        return f"Const({field.constant}, {integer})"
+        return f"Const({number(field.constant)}, {integer})"
     if field == protocol.field("type"):
         return f"Enum({integer}, **KINDS)"
     if field == protocol.field("status"):

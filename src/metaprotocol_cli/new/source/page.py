@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metaprotocol_cli.new.source.formatting import number
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -41,6 +43,16 @@ def length_text(protocol: Protocol) -> str:
     return f"A message is {behind} bytes longer than its field `{name}` says."
 
 
+def changes_text(protocol: Protocol) -> str:
+    """Return sentences about what rules can do with the properties."""
+    if "headers" in protocol.roles:
+        return "Rules match on them, and set and remove headers. Fields cannot be changed."
+    pronoun = "it" if len(protocol.plain_fields) == 1 else "them"
+    matched = f"Rules match on {pronoun}. " if protocol.plain_fields else ""
+    changed = "Nothing can be changed but the id" if "id" in protocol.roles else "Nothing can be changed"
+    return f"{matched}{changed}: there is no place for headers."
+
+
 def value_rows(values: Mapping[str, int]) -> list[str]:
     """Return the rows of a table of numbers and names."""
     return [f"| {value} | {name} |" for name, value in values.items()]
@@ -48,6 +60,6 @@ def value_rows(values: Mapping[str, int]) -> list[str]:
 
 def _meaning(protocol: Protocol, field: Field) -> str:
     if field.constant is not None:
-        return f"always {field.constant}{f': {field.meaning}' if field.meaning else ''}"
+        return f"always {number(field.constant)}{f': {field.meaning}' if field.meaning else ''}"
     role = next((role for role, name in protocol.roles.items() if name == field.name), "")
     return field.meaning or _MEANINGS.get(role, "")

@@ -20,6 +20,7 @@ def protocol_values(protocol: Protocol) -> dict[str, Any]:
     headers, kinds, statuses = protocol.field("headers"), protocol.field("type"), protocol.field("status")
     values: dict[str, Any] = {
         "_byte_order": protocol.byte_order,
+        "_changes": page.changes_text(protocol),
         "_class_lines": encoding.class_lines(protocol),
         "_constants": encoding.constant_lines(protocol),
         "_construct": layout.construct_names(protocol),
