@@ -107,8 +107,8 @@ def on_error_lines(protocol: Protocol) -> list[str]:
         fields.append(f'"{name}": status')
     else:
         lines += ["if error.code is not None:", '    raise EncodeError("an error reply has no number to set")']
-    most = protocol.length.most - (protocol.least_length)
-    limit = f"[:{most}]" if protocol.length.size <= 2 else ""
+    most = protocol.length.most - protocol.least_length
+    limit = f"[:{most}]  # as much as fits the {protocol.length.name}" if protocol.length.size <= 2 else ""
     lines.append(f'text = error.message.encode("utf-8", "backslashreplace"){limit}')
     return [*lines, f"return answer(request, {display(fields)}, text)"]
 
