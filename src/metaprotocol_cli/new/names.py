@@ -12,6 +12,7 @@ from attrs import frozen
 from metaprotocol_cli.new.problems import AnswersError
 from metaprotocol_sdk import available_codecs
 
+# templates/awesomerpc/hooks has the same rules, for cookiecutter.
 # A Kubernetes port name is a DNS label of at most 63 characters, of which "tcp-metaprotocol-" takes 17.
 _CODEC = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,44}[a-z0-9])?")
 # The names of the packaging specification, in their normalised form.
