@@ -81,6 +81,12 @@ def test_the_corpus_tells_nothing_else(corpus: Path, protocol: str) -> None:
             assert found(path) == ((0, 4, "big"), 4, [])
 
 
+@pytest.mark.parametrize("path", [AWESOMERPC, *DUBBO], ids=lambda path: path.name)
+@pytest.mark.parametrize("lost", [1, 2, 3, 5, 8])
+def test_a_stream_that_was_cut_off_within_a_message_is_not_given_a_wrong_length(path: Path, lost: int) -> None:
+    assert find_lengths([path.read_bytes()[:-lost]]) == []
+
+
 def test_either_direction_stands_for_both() -> None:
     other = AWESOMERPC.with_name("example.s2c.bin")
     assert read_conversations([AWESOMERPC]) == read_conversations([other]) == read_conversations([AWESOMERPC, other])
@@ -168,12 +174,16 @@ def test_the_user_may_take_no_id(make: Callable[..., tuple[str, Path]]) -> None:
         assert package.AcmeCodec.correlation == "fifo"
 
 
-def test_a_recording_without_a_length_makes_no_project(tmp_path: Path) -> None:
-    (tmp_path / "text.bin").write_bytes(b"GET /\r\n\r\n" * 20)
-    result = new("acme", "--defaults", "--output-dir", str(tmp_path), "--from-capture", str(tmp_path / "text.bin"))
+@pytest.mark.parametrize(
+    "content", [b"GET /\r\n\r\n" * 20, AWESOMERPC.read_bytes()[:-1]], ids=["text", "cut off within a message"]
+)
+def test_a_recording_without_a_length_makes_no_project(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "stream.bin").write_bytes(content)
+    result = new("acme", "--defaults", "--output-dir", str(tmp_path), "--from-capture", str(tmp_path / "stream.bin"))
     assert result.exit_code == 2
     assert "nothing in the recording behaves like a length" in result.output
-    assert [path.name for path in tmp_path.iterdir()] == ["text.bin"]
+    assert "streams that end where a message does" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["stream.bin"]
 
 
 @pytest.mark.parametrize("content", [b"", bytes(1024 * 1024 + 1)], ids=["empty", "more than is read"])

@@ -37,7 +37,8 @@ def suggestions_from(paths: Sequence[Path], *, choose: bool) -> dict[str, Any]:
     if not lengths:
         raise AnswersError(
             "nothing in the recording behaves like a length: no number of 1, 2, 4 or 8 bytes among the first 64 leads "
-            "from message to message to the end of every stream; it takes three messages of two sizes at least"
+            "from message to message to the end of every stream; it takes three messages of two sizes at least, six "
+            "where the number is one byte or counts the body, and streams that end where a message does"
         )
     click.echo(f"{len(conversations)} connection{'s' * (len(conversations) > 1)}")
     length = _chosen("length", lengths, _length_text, choose=choose)
@@ -77,7 +78,7 @@ def _length_text(field: LengthField) -> str:
     counted = _COUNTED[field.counts].format(field.behind)
     return (
         f"{_place_text(field)}, {counted}: it leads through {field.messages} messages of {field.message_sizes} sizes "
-        f"to the last byte of {len(field.boundaries)} streams{others}"
+        f"to the last byte of {len(field.boundaries)} stream{'s' * (len(field.boundaries) > 1)}{others}"
     )
 
 

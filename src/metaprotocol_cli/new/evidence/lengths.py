@@ -18,7 +18,7 @@ _HEAD = 64
 # Fewer messages, or messages of one size only, may look like anything.
 _FEWEST_MESSAGES = 3
 _FEWEST_SIZES = 2
-_FEWEST_UNLIKE = 6
+_MANY_MESSAGES = 6
 _MAGIC = 2
 
 Boundaries = tuple[tuple[int, ...], ...]
@@ -96,12 +96,14 @@ def find_lengths(streams: Sequence[bytes]) -> list[LengthField]:
 
 
 def _is_likely(field: LengthField) -> bool:
-    """Return whether it's no accident: messages begin alike, or there are many with large numbers in the usual place.
+    """Return whether it's no accident: messages begin alike, or there are many; both if the place is unusual.
 
-    Single bytes lead anywhere, and the end of a stream is soon hit by chance.
+    Single bytes lead anywhere, and so do numbers with any other added. The end of a stream is soon hit by chance.
     """
-    is_usual = field.size > 1 and field.counts != "body"
-    return field.alike > 0 or (is_usual and field.messages >= _FEWEST_UNLIKE)
+    is_many = field.messages >= _MANY_MESSAGES
+    if field.size > 1 and field.counts != "body":
+        return field.alike > 0 or is_many
+    return field.alike > 0 and is_many
 
 
 def constant_bytes(streams: Sequence[bytes], boundaries: Boundaries) -> dict[int, int]:
