@@ -12,7 +12,6 @@ TEST := $(VENV)/.stamp-test
 LINT := $(VENV)/.stamp-lint
 DOCS := $(VENV)/.stamp-docs
 BENCH := $(VENV)/.stamp-bench
-FUZZ := $(VENV)/.stamp-fuzz
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test interop lint docs bench fuzz clean
@@ -48,7 +47,7 @@ docs: $(DOCS)  ## Build the documentation; every warning is an error
 bench: $(BENCH)  ## Time the codecs beside other packages; ARGS="--help" tells more
 	$(BIN)/python -m benchmarks $(ARGS)
 
-fuzz: $(TEST) $(FUZZ)  ## Look for bytes that a codec cannot stand; ARGS="dubbo --time 600" says which codec and how long
+fuzz: $(TEST)  ## Look for bytes that a codec cannot stand; ARGS="dubbo --time 600" says which codec and how long
 	$(BIN)/metaprotocol fuzz $(or $(ARGS),dubbo --vectors tests/vectors/dubbo)
 
 clean:  ## Remove what the other targets made, .venv included
@@ -69,6 +68,6 @@ $(RUNTIME): pyproject.toml $(VENV)/.stamp-pip
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(TEST) $(LINT) $(DOCS) $(BENCH) $(FUZZ): $(VENV)/.stamp-%: pyproject.toml $(RUNTIME)
+$(TEST) $(LINT) $(DOCS) $(BENCH): $(VENV)/.stamp-%: pyproject.toml $(RUNTIME)
 	$(BIN)/python -m pip install --quiet --group $*
 	@touch $@
