@@ -58,6 +58,8 @@ def main(*, quick: bool, words: Sequence[str], listing: bool, rounds: int | None
     if rounds is not None:
         plan = evolve(plan, rounds=rounds)
     console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, 120)  # a pipe has no width to fit into
     results = []
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("", total=len(tasks) * plan.rounds)
