@@ -34,6 +34,7 @@ def subject_from(
         click.UsageError: Options, messages or vectors cannot be had.
     """
     from metaprotocol_sdk.testing import EFFORTS, Subject, provided_messages, read_vectors, strategy_at
+    from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
 
     # A codec that is being written is where its author stands, and not installed.
     sys.path.insert(0, str(Path.cwd()))
@@ -56,7 +57,11 @@ def subject_from(
         raise click.UsageError(str(error)) from error
     subject = Subject(make, messages=strategy, vectors=recorded, effort=EFFORTS[effort])
     try:
-        subject.samples  # noqa: B018 - draws from the strategy for the first time
+        with watchdog(subject.effort.cpu_seconds) as limit, limit():
+            subject.samples  # noqa: B018 - draws from the strategy for the first time
+    except Endless as endless:
+        said = str(endless) or "it does not end"
+        raise click.UsageError(f"the codec cannot decode the messages to try it on: {said}") from endless
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     return subject

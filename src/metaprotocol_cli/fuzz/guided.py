@@ -40,7 +40,7 @@ def main() -> NoReturn:
     from metaprotocol_cli.fuzz.session import Session
 
     session = Session(plan, tell)
-    with session.guarded():
+    with session.guarded(signals=False):  # libFuzzer has the alarm for itself
         _fuzz(session, plan, folder)
     raise SystemExit("atheris returned")
 

@@ -39,9 +39,9 @@ class Session:
         self.hunt = Hunt(Trial(self.subject), runs=plan.runs, seconds=plan.seconds, found=self._found, kept=self._keep)
 
     @contextmanager
-    def guarded(self) -> Iterator[None]:
+    def guarded(self, *, signals: bool = True) -> Iterator[None]:
         """Bound the time of each input, and the memory of all."""
-        with limited_memory(), watchdog(self.subject.effort.cpu_seconds) as limit:
+        with limited_memory(), watchdog(self.subject.effort.cpu_seconds, signals=signals) as limit:
             self.subject.limit = limit
             yield
 

@@ -163,8 +163,8 @@ class _Tally:
                     search(cases, self._try, subject.effort, found.id)
             except _Stuck as stuck:
                 raise stuck.violation from None
-            except Endless:
-                raise Violation(f"{self._endless} while messages to try it on were made") from None
+            except Endless as endless:
+                raise Violation(f"{self._said(endless)} while messages to try it on were made") from None
             finally:
                 subject.limit = nullcontext
 
@@ -181,9 +181,8 @@ class _Tally:
             except _Stuck as stuck:
                 raise stuck.violation from None
 
-    @property
-    def _endless(self) -> str:
-        return f"it had not ended after {self._subject.effort.cpu_seconds:g} seconds of processor time"
+    def _said(self, endless: Endless) -> str:
+        return str(endless) or f"it had not ended after {self._subject.effort.cpu_seconds:g} seconds of processor time"
 
     def _try(self, case: Case) -> None:
         self.cases += 1
@@ -193,8 +192,8 @@ class _Tally:
         except Violation as violation:
             violation.case = violation.case or case
             raise
-        except Endless:
-            raise _Stuck(Violation(self._endless, case)) from None
+        except Endless as endless:
+            raise _Stuck(Violation(self._said(endless), case)) from None
         except ANYTHING as error:
             raise escaped(error, case=case) from error
         self.telling += said is not NOTHING

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from metaprotocol_sdk import Direction, MessageDecoder, Span, dump
 from metaprotocol_sdk.testing._violation import ANYTHING
+from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from metaprotocol_sdk.testing._case import Case
     from metaprotocol_sdk.testing._subject import Subject
 
+_SECONDS = 1.0  # for what may be endless
 _ARROWS = {Direction.TO_SERVER: "to the server", Direction.TO_CLIENT: "to the client"}
 
 
@@ -52,16 +54,17 @@ def _spans(subject: Subject, case: Case, data: bytes, direction: Direction) -> l
     spans: list[Span] = []
     at = 0
     try:
-        codec = subject.connection(case)
-        messages = MessageDecoder(codec, direction).feed(data)
-        for number, metadata in enumerate(messages):
-            prefix = f"{number}." if len(messages) > 1 else ""
-            spans += [
-                Span(at + span.start, at + span.end, prefix + span.name, span.value, span.meaning)
-                for span in codec.spans(metadata)
-            ]
-            at += len(metadata.message)
-    except ANYTHING:  # this is what is being reported
+        with watchdog(_SECONDS) as limit, limit():
+            codec = subject.connection(case)
+            messages = MessageDecoder(codec, direction).feed(data)
+            for number, metadata in enumerate(messages):
+                prefix = f"{number}." if len(messages) > 1 else ""
+                spans += [
+                    Span(at + span.start, at + span.end, prefix + span.name, span.value, span.meaning)
+                    for span in codec.spans(metadata)
+                ]
+                at += len(metadata.message)
+    except (*ANYTHING, Endless):  # this is what is being reported
         spans, at = [], 0
     if not spans and subject.codec.layout is not None:
         spans = subject.codec.layout.spans(data)

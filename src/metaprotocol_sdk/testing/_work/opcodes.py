@@ -5,11 +5,16 @@ from __future__ import annotations
 import contextlib
 import gc
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
+
+from metaprotocol_sdk.testing._work import watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
+
+_OTHERS = watchdog.__file__  # its signal comes when it likes
 
 
 class TooMuch(BaseException):
@@ -53,6 +58,8 @@ def _with_trace(action: Callable[[], object], counter: _Counter) -> None:
         return local
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        if frame.f_code.co_filename == _OTHERS:
+            return None
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
         return local
@@ -72,8 +79,12 @@ def _with_monitoring(action: Callable[[], object], counter: _Counter) -> None:
         _with_trace(action, counter)
         return
 
+    thread = threading.get_ident()
+
     def instruction(code: CodeType, offset: int) -> None:
-        counter.add()
+        # All threads are monitored.
+        if threading.get_ident() == thread and code.co_filename != _OTHERS:
+            counter.add()
 
     monitoring.use_tool_id(tool, "metaprotocol")
     try:

@@ -161,9 +161,9 @@ class Trial:
                 action()
         except Violation as violation:
             return Finding(found, violation.case or case, violation.diagnosis, violation.__cause__)
-        except Endless:
+        except Endless as endless:
             seconds = self.subject.effort.cpu_seconds
-            diagnosis = f"it had not ended after {seconds:g} seconds of processor time"
+            diagnosis = str(endless) or f"it had not ended after {seconds:g} seconds of processor time"
             return Finding(found, case, diagnosis, endless=True)
         except Exception as error:  # noqa: BLE001 - whatever escapes is a finding
             return Finding(found, case, escaped(error).diagnosis, error)
