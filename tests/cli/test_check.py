@@ -96,6 +96,7 @@ def test_what_builds_on_a_failure_is_tried_only_if_it_is_asked_for() -> None:
         (["awesomerpc", "--only", "MP-NOPE"], "no property matches"),
         (["awesomerpc", "--deviation", "MP-NOPE=x"], "of no property"),
         (["awesomerpc", "--deviation", "MP-ID-001"], "is not ID=REASON"),
+        (["awesomerpc", "--junit", "nowhere/report.xml"], "No such file or directory"),
         (["awesomerpc", "--vectors", "nowhere"], "there are no recorded streams"),
         (["awesomerpc", "--messages", "json:loads"], "do not load"),
         (["awesomerpc", "--option", "max_depth=0"], "at least 1"),
@@ -106,6 +107,7 @@ def test_what_cannot_be_run_gives_status_2_and_says_why(arguments: list[str], co
     assert result.exit_code == 2, result.output
     assert complaint in result.output
     assert "Traceback" not in result.output
+    assert "property            verdict" not in result.output  # nothing was tried
 
 
 def test_recorded_streams_and_options_are_used() -> None:

@@ -1,5 +1,7 @@
 """`metaprotocol check` on codecs with mistakes of the first hour: it says what is wrong, and does not break itself."""
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -10,6 +12,7 @@ from metaprotocol_cli import main
     ("codec", "property_id", "diagnosis"),
     [
         ("ExamplesFail", "MP-REGISTRY-003", "ExamplesFail.examples raised KeyError: 'sample.bin'"),
+        ("ExamplesNeverEnd", "MP-REGISTRY-003", "examples() yields more than 1,000 messages"),
         ("HasNoScanner", "MP-REGISTRY-001", "raised RuntimeError: not yet written"),
         ("ClaimsNone", "MP-REGISTRY-002", "capabilities is None"),
         ("EndsTheProcess", "MP-MESSAGE-001", "EndsTheProcess.decode raised SystemExit: 3"),
@@ -25,6 +28,13 @@ def test_a_careless_codec_fails_with_a_line_that_says_why(codec: str, property_i
     assert lines[row].split()[0] == property_id
     assert diagnosis in lines[row + 1]
     assert "Traceback" not in result.output
+
+
+def test_what_a_codec_prints_is_not_in_the_json() -> None:
+    arguments = ["check", "toys.careless:Prints", "--effort", "quick", "--only", "MP-MESSAGE-001", "--json"]
+    result = CliRunner().invoke(main, arguments)
+    assert json.loads(result.stdout)["ok"] is True
+    assert "a message\n" in result.stderr
 
 
 @pytest.mark.parametrize(

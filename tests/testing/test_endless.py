@@ -8,7 +8,7 @@ import pytest
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_sdk import Direction
-from metaprotocol_sdk.testing import Case, Effort, Result, Subject, Verdict, explain, properties
+from metaprotocol_sdk.testing import Case, Result, Subject, Verdict, explain, properties
 from metaprotocol_sdk.testing._work.opcodes import opcodes_of
 from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
 
@@ -37,7 +37,7 @@ def test_a_loop_is_ended_by_another_thread_where_there_are_no_signals() -> None:
 
 @needs_alarms
 def test_a_regular_expression_that_goes_back_and_back_is_ended() -> None:
-    with watchdog(BRIEF) as limit, pytest.raises(Endless, match="0.2 seconds of processor time"), limit():
+    with watchdog(BRIEF) as limit, pytest.raises(Endless, match=r"0\.2 seconds of processor time"), limit():
         re.match(r"(a|aa)+$", "a" * 42 + "b")
 
 
@@ -45,7 +45,7 @@ def test_a_regular_expression_that_goes_back_and_back_is_ended() -> None:
 def test_waiting_for_a_lock_that_is_never_released_is_ended() -> None:
     lock = threading.Lock()
     lock.acquire()
-    with watchdog(BRIEF) as limit, pytest.raises(Endless, match="waited for 0.6 seconds"), limit():
+    with watchdog(BRIEF) as limit, pytest.raises(Endless, match=r"waited for 0\.6 seconds"), limit():
         lock.acquire(timeout=60)
 
 

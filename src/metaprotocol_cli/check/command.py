@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
+import sys
+from contextlib import nullcontext, redirect_stdout
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 @click.option("--deviation", "deviations", multiple=True, metavar="ID=REASON", help="A known deviation. Repeatable.")
 @click.option("--all", "all_tiers", is_flag=True, help="Go on where a property fails that others build on.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--junit", type=click.File("w", encoding="utf-8"), metavar="FILE", help="Write JUnit's XML too.")
+@click.option(
+    "--junit", type=click.File("w", encoding="utf-8", lazy=False), metavar="FILE", help="Write JUnit's XML too."
+)
 @click.option("--list", "as_list", is_flag=True, help="List the properties and try none.")
 @option_option
 @color_option
@@ -82,16 +86,16 @@ def command(
         return
     if codec_name is None:
         raise click.UsageError("say which codec: one that `metaprotocol codecs` lists, or package.module:Class")
-    subject = subject_from(codec_name, options, messages, vectors, effort)
-    table = Table(strict=strict)
     declared = deviations_from(deviations)
+    # What a codec prints is no part of the JSON.
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        subject = subject_from(codec_name, options, messages, vectors, effort)
+    table = Table(strict=strict)
     if not as_json:
         table.heading(codec_name, subject)
     done = (lambda result: table.clear()) if as_json else table.done
-    try:
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
         report = check(subject, only, deviations=declared, stop=not all_tiers, begin=table.begin, done=done)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--deviation") from error
     if as_json:
         _print_json(report, codec_name, strict=strict)
     else:

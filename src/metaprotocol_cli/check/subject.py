@@ -71,12 +71,17 @@ def deviations_from(deviations: tuple[str, ...]) -> dict[str, str]:
     """Return the deviations that a command line declares, each as ID=REASON.
 
     Raises:
-        click.BadParameter: One is no ID=REASON.
+        click.BadParameter: One is no ID=REASON, or names no property.
     """
+    from metaprotocol_sdk.testing import checked_deviations
+
     declared: dict[str, str] = {}
     for deviation in deviations:
         name, equals, reason = deviation.partition("=")
         if not equals:
             raise click.BadParameter(f"{deviation!r} is not ID=REASON", param_hint="--deviation")
         declared[name.strip().upper()] = reason.strip()
-    return declared
+    try:
+        return checked_deviations(declared)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--deviation") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from metaprotocol_sdk import Codec, Correlation, Direction, MessageDecoder, MessageType, Metadata
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _DRAWN = 20  # messages of the author's strategy that the sweeps use too
 _BRIEF = 8 * 1024
+MOST_EXAMPLES = 1_000
 _ANSWERS = (MessageType.RESPONSE, MessageType.ERROR)
 
 
@@ -79,7 +81,7 @@ class Subject:
         """
         found: dict[tuple[Direction, bytes], Case] = {}
         try:
-            examples = [example for example in self.codec.examples() if is_message(example)]
+            examples = [example for example in islice(self.codec.examples(), MOST_EXAMPLES) if is_message(example)]
         except ANYTHING:  # a property of its own says what is wrong
             examples = []
         for conversation in (examples, *self.vectors):

@@ -1,5 +1,7 @@
 """Codecs and strategies with mistakes of the first hour, which must not stop the kit itself."""
 
+import sys
+
 from hypothesis import strategies as st
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
@@ -10,6 +12,18 @@ class ExamplesFail(AwesomeRpcCodec):
     def examples(self):
         yield from super().examples()
         raise KeyError("sample.bin")
+
+
+class ExamplesNeverEnd(AwesomeRpcCodec):
+    def examples(self):
+        while True:
+            yield from super().examples()
+
+
+class Prints(AwesomeRpcCodec):
+    def decode(self, message, direction):
+        sys.stdout.write("a message\n")
+        return super().decode(message, direction)
 
 
 class HasNoScanner(AwesomeRpcCodec):

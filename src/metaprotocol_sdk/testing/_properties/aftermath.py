@@ -100,7 +100,7 @@ def can_be_answered(subject: Subject, case: Case) -> object:
     for metadata in found.messages:
         reply = codec.on_error(metadata, Error(ErrorType.BAD_REQUEST, "it cannot be read"))
         if bool(reply) is not metadata.expects_reply:
-            raise Violation(f"a {metadata.message_type} that {_expects(metadata)} got {shown(reply)}")
+            raise Violation(f"a message of type {metadata.message_type} that {_expects(metadata)} got {shown(reply)}")
         if reply:
             answered = True
             back = receive(subject.connection(case), case.having(data=reply, direction=opposite(case.direction)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from metaprotocol_sdk import Codec, Correlation, EncodeError, MessageDecoder, Mutation
@@ -11,7 +12,7 @@ from metaprotocol_sdk.testing._cases.streams import pairs
 from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
 from metaprotocol_sdk.testing._outcome import Outcome, difference, facts, outcome
 from metaprotocol_sdk.testing._search import run_machine
-from metaprotocol_sdk.testing._subject import opposite
+from metaprotocol_sdk.testing._subject import MOST_EXAMPLES, opposite
 from metaprotocol_sdk.testing._violation import Violation
 from metaprotocol_sdk.testing._world import replay_steps
 
@@ -110,7 +111,7 @@ def survives_any_history(subject: Subject, case: Case) -> object:
         return None
     pool = [(sample.direction, sample.data) for sample in subject.samples if subject.receive(sample)[1] is not None]
     if subject.keeps_state:
-        pool = list(subject.codec.examples())
+        pool = list(islice(subject.codec.examples(), MOST_EXAMPLES))
     if not pool:
         return NOTHING
     run_machine(subject, pool)

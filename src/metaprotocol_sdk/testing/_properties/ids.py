@@ -117,5 +117,7 @@ def can_be_renumbered(subject: Subject, case: Case) -> object:
         try:
             codec.encode(metadata, Mutation(), number)
         except EncodeError as error:
-            raise Violation(f"a {metadata.message_type} cannot be given the id {number}: {error}", sample) from error
+            raise Violation(
+                f"a message of type {metadata.message_type} cannot be given the id {number}: {error}", sample
+            ) from error
     return None if tried else NOTHING

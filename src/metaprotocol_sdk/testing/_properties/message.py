@@ -85,7 +85,7 @@ def agrees_with_its_type(subject: Subject, case: Case) -> object:
     if kind is MessageType.REQUEST and not metadata.expects_reply:
         raise Violation("a message of type request expects no reply; such a request is a oneway")
     if metadata.status is not Status.OK and kind in (MessageType.REQUEST, MessageType.ONEWAY):
-        raise Violation(f"a {kind} has the status {metadata.status}")
+        raise Violation(f"a message of type {kind} has the status {metadata.status}")
     return None
 
 
@@ -173,9 +173,9 @@ def says_which_stream(subject: Subject, case: Case) -> object:
         return NOTHING
     kind = metadata.message_type
     if kind in _STREAM_TYPES and metadata.stream_id is None:
-        raise Violation(f"a {kind} has no stream_id")
+        raise Violation(f"a message of type {kind} has no stream_id")
     if kind not in _STREAM_TYPES and metadata.stream_id is not None:
-        raise Violation(f"a {kind} has the stream_id {metadata.stream_id}")
+        raise Violation(f"a message of type {kind} has the stream_id {metadata.stream_id}")
     return None if kind in _STREAM_TYPES else NOTHING
 
 

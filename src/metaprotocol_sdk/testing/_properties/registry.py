@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import inspect
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from metaprotocol_sdk import Capability, Codec, Correlation, Direction, Layout, Limits, Scanner
 from metaprotocol_sdk.testing._cases.messages import once
 from metaprotocol_sdk.testing._catalogue import NOTHING, Level, Tier, prove
-from metaprotocol_sdk.testing._subject import is_message
+from metaprotocol_sdk.testing._subject import MOST_EXAMPLES, is_message
 from metaprotocol_sdk.testing._violation import Violation, escaped, shown
 
 if TYPE_CHECKING:
@@ -72,7 +73,11 @@ _SOUND: dict[str, Callable[[Any], bool]] = {
     fix="Return some valid messages of each kind from `examples()`, or give the kit vectors or a strategy.",
 )
 def gives_messages(subject: Subject, case: Case) -> None:
-    examples = list(subject.make().examples())
+    examples = list(islice(subject.make().examples(), MOST_EXAMPLES + 1))
+    if len(examples) > MOST_EXAMPLES:
+        raise Violation(
+            f"examples() yields more than {MOST_EXAMPLES:,} messages, perhaps without end; a few are enough"
+        )
     for example in examples:
         if not is_message(example):
             raise Violation(f"examples() yields {shown(example)}, which is no pair of Direction and bytes")

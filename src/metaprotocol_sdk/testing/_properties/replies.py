@@ -88,7 +88,7 @@ def is_given(subject: Subject, case: Case) -> object:
         raise Violation(f"on_error refused {case.error.type.name}: {error}") from error
     if bool(reply) is not metadata.expects_reply:
         expects = "expects a reply" if metadata.expects_reply else "expects none"
-        raise Violation(f"a {metadata.message_type} that {expects} got {shown(reply)}")
+        raise Violation(f"a message of type {metadata.message_type} that {expects} got {shown(reply)}")
     return None
 
 
