@@ -103,19 +103,21 @@ def is_given(subject: Subject, case: Case) -> object:
 def reads_as_an_error(subject: Subject, case: Case) -> object:
     pair = asked(subject, case)
     reply = None if pair is None else given(*pair, case)
-    if not reply:
+    if pair is None or not reply:
         return NOTHING
-    check_failure(read_reply(subject, case, reply))
+    check_failure(pair[1], read_reply(subject, case, reply))
     return None
 
 
-def check_failure(reply: Metadata) -> None:
+def check_failure(request: Metadata, reply: Metadata) -> None:
     """Check that a reply reports a failure.
 
     Raises:
         Violation: It doesn't.
     """
-    if reply.message_type not in _ANSWERS:
+    # Where a heartbeat is answered by a heartbeat, one with a status can say that it failed.
+    beats = request.message_type is reply.message_type is MessageType.HEARTBEAT
+    if reply.message_type not in _ANSWERS and not beats:
         raise Violation(f"the reply decodes as a {reply.message_type}")
     if reply.message_type is not MessageType.ERROR and reply.status is not Status.ERROR:
         raise Violation(f"the reply decodes as a success: type {reply.message_type}, status {reply.status}")
@@ -202,10 +204,10 @@ def reports_any_text(subject: Subject, case: Case) -> object:
 def carries_the_code(subject: Subject, case: Case) -> object:
     pair = asked(subject, case)
     reply = None if pair is None else given(*pair, case)
-    if not reply or case.error is None:
+    if pair is None or not reply or case.error is None:
         return NOTHING
     metadata = read_reply(subject, case, reply)
-    check_failure(metadata)
+    check_failure(pair[1], metadata)
     found = metadata.status_code
     if found is not None and found != case.error.code:
         raise Violation(f"the code {case.error.code} was asked for, and the reply has {found}")
