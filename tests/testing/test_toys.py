@@ -6,6 +6,7 @@ from toys.resp import RespCodec
 from toys.session import ParleyCodec
 from toys.streams import BraidCodec
 
+from metaprotocol_sdk import Direction
 from metaprotocol_sdk.testing import EFFORTS, Report, Subject, Verdict, check
 
 
@@ -49,3 +50,14 @@ def test_a_message_that_needs_those_before_it_gets_them() -> None:
 def test_the_messages_of_streams_satisfy_the_claim() -> None:
     report = check(Subject(BraidCodec), ["MP-MESSAGE-006"])
     assert verdicts(report) == {"MP-MESSAGE-006": Verdict.HOLDS}
+
+
+def test_of_what_was_sent_before_a_failure_shows_only_what_it_needs() -> None:
+    class AnswersNothing(ParleyCodec):
+        def on_error(self, request, error):
+            return b""
+
+    (result,) = check(Subject(AnswersNothing, effort=EFFORTS["quick"]), ["MP-REPLY-001"]).bad()
+    greeting = (Direction.TO_CLIENT, b"\x08\0\0Hlatin-1")
+    assert result.case is not None
+    assert (result.case.data, result.case.before) == (b"\1\0\0Q", (greeting,))

@@ -156,11 +156,14 @@ class _Tally:
         with guard, watchdog(subject.effort.cpu_seconds) as limit:
             subject.limit = limit
             try:
-                for case in chosen(found.source, subject):
-                    self._try(case)
-                cases = found.source.strategy(subject)
-                if cases is not None:
-                    search(cases, self._try, subject.effort, found.id)
+                try:
+                    for case in chosen(found.source, subject):
+                        self._try(case)
+                    cases = found.source.strategy(subject)
+                    if cases is not None:
+                        search(cases, self._try, subject.effort, found.id)
+                except Violation as violation:
+                    raise self._with_less_before(violation) from violation.__cause__
             except _Stuck as stuck:
                 raise stuck.violation from None
             except Endless as endless:
@@ -180,6 +183,23 @@ class _Tally:
                 self._try(case)
             except _Stuck as stuck:
                 raise stuck.violation from None
+
+    def _with_less_before(self, violation: Violation) -> Violation:
+        """Leave out each message that was sent before without which the same goes wrong."""
+        case = violation.case
+        if case is None or case.steps:
+            return violation
+        cases, telling = self.cases, self.telling
+        for number in reversed(range(len(case.before))):
+            try:
+                self._try(case.having(before=case.before[:number] + case.before[number + 1 :]))
+            except Violation as again:
+                if again.diagnosis == violation.diagnosis and again.case is not None:
+                    violation, case = again, again.case
+            except _Stuck:
+                break
+        self.cases, self.telling = cases, telling
+        return violation
 
     def _said(self, endless: Endless) -> str:
         return str(endless) or f"it had not ended after {self._subject.effort.cpu_seconds:g} seconds of processor time"
