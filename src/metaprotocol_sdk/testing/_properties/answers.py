@@ -39,7 +39,7 @@ def is_answered(subject: Subject, case: Case) -> object:
     if pair is None:
         return NOTHING
     metadata, data = pair
-    reply = read_reply(subject, case, data)
+    reply = read_reply(subject, case, metadata, data)
     if reply.message_type is not MessageType.HEARTBEAT:
         raise Violation(f"the answer decodes as a {reply.message_type}")
     if reply.expects_reply:

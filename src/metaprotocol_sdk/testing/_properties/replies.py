@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from metaprotocol_sdk.testing._subject import Subject
 
 _ANSWERS = (MessageType.RESPONSE, MessageType.ERROR)
+_CLOSES = (MessageType.STREAM_CLOSE_ONE_WAY, MessageType.STREAM_CLOSE_TWO_WAY)
+_STREAM = (MessageType.STREAM_INIT, MessageType.STREAM_DATA, *_CLOSES)
 
 
 def asked(subject: Subject, case: Case) -> tuple[Codec, Metadata] | None:
@@ -27,21 +29,30 @@ def asked(subject: Subject, case: Case) -> tuple[Codec, Metadata] | None:
     return codec, metadata
 
 
-def read_reply(subject: Subject, case: Case, reply: bytes) -> Metadata:
+def paired(codec: Codec, request: Metadata, reply: Metadata) -> Metadata:
+    """Say which request a reply answers: of some protocols only both together tell what went wrong."""
+    if reply.message_type in _ANSWERS:
+        reply.request = request
+        codec.complete(reply)
+    return reply
+
+
+def read_reply(subject: Subject, case: Case, request: Metadata, reply: bytes) -> Metadata:
     """Decode a reply as the client does that is told it.
 
     Raises:
         Violation: It is not one message that decodes.
     """
     way = opposite(case.direction)
-    found = outcome(subject.connection(case), [reply], way)
+    codec = subject.connection(case)
+    found = outcome(codec, [reply], way)
     if found.pieces != [reply]:
         sizes = [len(piece) for piece in found.pieces]
         raise Violation(f"the reply of {len(reply)} bytes is framed as {sizes}; {found.ending}: {shown(reply)}")
     metadata = found.messages[0]
     if metadata.error is not None:
         raise Violation(f"the reply does not decode: {shown(reply)}; {metadata.error}")
-    return metadata
+    return paired(codec, request, metadata)
 
 
 def given(codec: Codec, request: Metadata, case: Case) -> bytes:
@@ -64,8 +75,9 @@ def reply_to(subject: Subject, case: Case) -> tuple[Metadata, Metadata] | None:
     if pair is None or not reply:
         return None
     back = case.having(data=reply, direction=opposite(case.direction), request=None)
-    metadata = receive(subject.connection(case), back)
-    return None if metadata is None else (pair[1], metadata)
+    codec = subject.connection(case)
+    metadata = receive(codec, back)
+    return None if metadata is None else (pair[1], paired(codec, pair[1], metadata))
 
 
 @prove(
@@ -105,7 +117,7 @@ def reads_as_an_error(subject: Subject, case: Case) -> object:
     reply = None if pair is None else given(*pair, case)
     if pair is None or not reply:
         return NOTHING
-    check_failure(pair[1], read_reply(subject, case, reply))
+    check_failure(pair[1], read_reply(subject, case, pair[1], reply))
     return None
 
 
@@ -115,9 +127,10 @@ def check_failure(request: Metadata, reply: Metadata) -> None:
     Raises:
         Violation: It doesn't.
     """
-    # Where a heartbeat is answered by a heartbeat, one with a status can say that it failed.
+    # What is no answer can have a status too: a heartbeat that answers one, and what closes a stream.
     beats = request.message_type is reply.message_type is MessageType.HEARTBEAT
-    if reply.message_type not in _ANSWERS and not beats:
+    closes = request.message_type in _STREAM and reply.message_type in _CLOSES
+    if reply.message_type not in _ANSWERS and not beats and not closes:
         raise Violation(f"the reply decodes as a {reply.message_type}")
     if reply.message_type is not MessageType.ERROR and reply.status is not Status.ERROR:
         raise Violation(f"the reply decodes as a success: type {reply.message_type}, status {reply.status}")
@@ -206,7 +219,7 @@ def carries_the_code(subject: Subject, case: Case) -> object:
     reply = None if pair is None else given(*pair, case)
     if pair is None or not reply or case.error is None:
         return NOTHING
-    metadata = read_reply(subject, case, reply)
+    metadata = read_reply(subject, case, pair[1], reply)
     check_failure(pair[1], metadata)
     found = metadata.status_code
     if found is not None and found != case.error.code:
