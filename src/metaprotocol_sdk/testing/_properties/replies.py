@@ -75,9 +75,8 @@ def reply_to(subject: Subject, case: Case) -> tuple[Metadata, Metadata] | None:
     if pair is None or not reply:
         return None
     back = case.having(data=reply, direction=opposite(case.direction), request=None)
-    codec = subject.connection(case)
-    metadata = receive(codec, back)
-    return None if metadata is None else (pair[1], paired(codec, pair[1], metadata))
+    metadata = receive(subject.connection(case), back)
+    return None if metadata is None else (pair[1], metadata)
 
 
 @prove(
@@ -240,9 +239,10 @@ def tells_reasons_apart(subject: Subject, case: Case) -> object:
     seen = set()
     for reason in ErrorType:
         pair = reply_to(subject, case.having(error=Error(reason, "")))
-        if pair is None or pair[1].status_code is None:
+        number = None if pair is None else paired(subject.connection(case), *pair).status_code
+        if number is None:
             return NOTHING
-        seen.add(pair[1].status_code)
+        seen.add(number)
     if len(seen) == 1:
         raise Violation(f"all reasons give the number {seen.pop()}")
     return None
