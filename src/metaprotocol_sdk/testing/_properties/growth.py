@@ -36,7 +36,7 @@ _SMALL, _LARGE = 64 * _KIB, 1024 * _KIB
 _PIECE = 64
 _FAR = 4  # how many times slower than linear is far above linear
 _NOTICEABLE = 0.1  # seconds below which nobody cares
-_MANY_KEYS = 32_768
+_MANY_KEYS = 65_536
 
 
 def check_linear(what: str, work: Callable[[int], Callable[[], object] | None], start: int, most: int) -> object:
