@@ -1,6 +1,7 @@
 """On a terminal `metaprotocol check` shows which property is being tried, and leaves nothing of it behind."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -32,3 +33,14 @@ def test_nothing_is_shown_where_there_is_no_terminal() -> None:
     command = [sys.executable, "-m", "metaprotocol_cli", "check", "awesomerpc", "--only", "MP-ID-*", "--json"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stderr == ""
+
+
+def test_a_check_that_is_stopped_gives_status_2() -> None:
+    command = [sys.executable, "-m", "metaprotocol_cli", "check", "awesomerpc", "--effort", "thorough"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while "holds" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        _, complaint = process.communicate()
+    assert process.returncode == 2
+    assert complaint == "stopped before all properties were tried\n"

@@ -62,7 +62,7 @@ def command(
     small message that it fails for, and a regression test to paste.
 
     The exit status is 0 if the codec is good, 1 if a property fails or a declared deviation no longer exists, and 2 if
-    the check could not be run.
+    the check could not be run, or not to its end.
 
     \b
     Examples:
@@ -94,8 +94,13 @@ def command(
     if not as_json:
         table.heading(codec_name, subject)
     done = (lambda result: table.clear()) if as_json else table.done
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():
-        report = check(subject, only, deviations=declared, stop=not all_tiers, begin=table.begin, done=done)
+    try:
+        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+            report = check(subject, only, deviations=declared, stop=not all_tiers, begin=table.begin, done=done)
+    except KeyboardInterrupt:
+        table.clear()
+        click.echo("stopped before all properties were tried", err=True)
+        ctx.exit(2)
     if as_json:
         _print_json(report, codec_name, strict=strict)
     else:
