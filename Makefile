@@ -14,17 +14,20 @@ DOCS := $(VENV)/.stamp-docs
 BENCH := $(VENV)/.stamp-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop lint docs bench fuzz clean
+.PHONY: help demo test coverage interop lint docs bench fuzz clean
 # Two installers in one environment at the same time would trip over each other.
 .NOTPARALLEL:
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: $(RUNTIME)  ## Show a recorded Dubbo message, field by field
 	$(BIN)/metaprotocol inspect --codec dubbo -v tests/vectors/dubbo/java27-heartbeat.c2s.bin
 
-test: $(TEST)  ## Run the tests and report their coverage; ARGS="tests/sdk -k framing" chooses some
+test: $(TEST)  ## Run the tests; ARGS="tests/sdk -k framing" chooses some
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+coverage: $(TEST)  ## Run the tests, twice as long, and report which lines they leave out
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n auto --dist loadfile $(ARGS)
 	$(BIN)/coverage combine --quiet
