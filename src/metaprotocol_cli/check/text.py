@@ -77,7 +77,7 @@ class Table:
         summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
         bad = report.bad(strict=self._strict)
         outcome = click.style("not good", fg="red") if bad else click.style("good", fg="green")
-        click.echo(f"\n{outcome}: {summary}", err=True)
+        click.echo(f"\n{outcome}: {summary}")
 
 
 def print_catalogue(found: Iterable[Property]) -> None:
