@@ -88,3 +88,15 @@ def test_what_another_thread_does_is_no_work_of_the_action() -> None:
     finally:
         ended.set()
         thread.join()
+
+
+@pytest.mark.parametrize("most", range(990, 1010))
+def test_a_count_stops_a_loop_and_nothing_after_it(most: int) -> None:
+    def loop() -> None:
+        while True:
+            pass
+
+    assert opcodes_of(loop, most) == most
+    # One that ends near the limit, inside it or not:
+    assert opcodes_of(lambda: sum(number for number in range(100)), most) <= most
+    assert sum(number for number in range(1_000)) == 499_500
