@@ -215,7 +215,7 @@ def receive(codec: Codec, case: Case) -> Metadata | None:
     if metadata is None or faults(metadata, case.data, codec):
         return None
     if case.request is not None and metadata.message_type in _ANSWERS:
-        metadata.request = decoded(codec, case.request, opposite(case.direction))
+        metadata.request = decoded(codec, case.request, case.direction.opposite)
         if metadata.request is not None:
             codec.complete(metadata)
     return metadata
@@ -247,8 +247,3 @@ def is_message(value: object) -> bool:
             return True
         case _:
             return False
-
-
-def opposite(direction: Direction) -> Direction:
-    """Return the other direction."""
-    return Direction.TO_CLIENT if direction is Direction.TO_SERVER else Direction.TO_SERVER

@@ -10,7 +10,7 @@ from metaprotocol_sdk.testing._cases.changes import NEW_KEY
 from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
 from metaprotocol_sdk.testing._faults import faults
 from metaprotocol_sdk.testing._properties.message import gaps
-from metaprotocol_sdk.testing._subject import opposite, receive, tried
+from metaprotocol_sdk.testing._subject import receive, tried
 from metaprotocol_sdk.testing._violation import Violation, shown
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def can_be_answered(subject: Subject, case: Case) -> object:
             raise Violation(f"a message of type {metadata.message_type} that {_expects(metadata)} got {shown(reply)}")
         if reply:
             answered = True
-            back = receive(subject.connection(case), case.having(data=reply, direction=opposite(case.direction)))
+            back = receive(subject.connection(case), case.having(data=reply, direction=case.direction.opposite))
             if back is None:
                 raise Violation(f"the reply does not decode: {shown(reply)}")
             if subject.codec.correlation is Correlation.ID and back.request_id != metadata.request_id:

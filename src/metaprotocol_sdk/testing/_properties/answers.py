@@ -9,7 +9,6 @@ from metaprotocol_sdk.testing._cases.messages import declared, messages
 from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
 from metaprotocol_sdk.testing._outcome import difference, facts
 from metaprotocol_sdk.testing._properties.replies import read_reply
-from metaprotocol_sdk.testing._subject import opposite
 from metaprotocol_sdk.testing._violation import Violation, shown
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def is_completed(subject: Subject, case: Case) -> object:
     codec = subject.connection(case)
     try:
         response = codec.decode(case.data, case.direction)
-        request = codec.decode(case.request, opposite(case.direction))
+        request = codec.decode(case.request, case.direction.opposite)
     except ProtocolError:
         return NOTHING
     before, asked = facts(response), facts(request)

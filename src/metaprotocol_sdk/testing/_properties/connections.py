@@ -12,7 +12,7 @@ from metaprotocol_sdk.testing._cases.streams import pairs
 from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
 from metaprotocol_sdk.testing._outcome import Outcome, difference, facts, outcome
 from metaprotocol_sdk.testing._search import run_machine
-from metaprotocol_sdk.testing._subject import MOST_EXAMPLES, opposite
+from metaprotocol_sdk.testing._subject import MOST_EXAMPLES
 from metaprotocol_sdk.testing._violation import Violation
 from metaprotocol_sdk.testing._world import replay_steps
 
@@ -68,11 +68,11 @@ def forgets_other_connections(subject: Subject, case: Case) -> object:
     numbers = iter(range(subject.codec.max_request_id, 0, -1))
     asked, unused = next(numbers), next(numbers, 0)
     responses = [_renumbered(subject, case, number) for number in (asked, unused)]
-    request = _renumbered(subject, Case(case.request, opposite(case.direction), before=case.before), asked)
+    request = _renumbered(subject, Case(case.request, case.direction.opposite, before=case.before), asked)
     if request is None or None in responses:
         return NOTHING
     codec = subject.make()
-    codec.for_connection().decode(request, opposite(case.direction))
+    codec.for_connection().decode(request, case.direction.opposite)
     told, fresh = (facts(codec.for_connection().decode(response or b"", case.direction)) for response in responses)
     for name in ("message", "request_id"):
         del told[name], fresh[name]

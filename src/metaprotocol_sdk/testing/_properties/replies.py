@@ -9,7 +9,7 @@ from metaprotocol_sdk.testing._cases.errors import awkward_errors, codes, errors
 from metaprotocol_sdk.testing._cases.messages import declared
 from metaprotocol_sdk.testing._catalogue import NOTHING, Level, Tier, prove
 from metaprotocol_sdk.testing._outcome import difference, facts, outcome
-from metaprotocol_sdk.testing._subject import opposite, receive
+from metaprotocol_sdk.testing._subject import receive
 from metaprotocol_sdk.testing._violation import Violation, shown
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def read_reply(subject: Subject, case: Case, request: Metadata, reply: bytes) ->
     Raises:
         Violation: It is not one message that decodes.
     """
-    way = opposite(case.direction)
+    way = case.direction.opposite
     codec = subject.connection(case)
     found = outcome(codec, [reply], way)
     if found.pieces != [reply]:
@@ -74,7 +74,7 @@ def reply_to(subject: Subject, case: Case) -> tuple[Metadata, Metadata] | None:
     reply = None if pair is None else given(*pair, case)
     if pair is None or not reply:
         return None
-    back = case.having(data=reply, direction=opposite(case.direction), request=None)
+    back = case.having(data=reply, direction=case.direction.opposite, request=None)
     metadata = receive(subject.connection(case), back)
     return None if metadata is None else (pair[1], metadata)
 
@@ -198,7 +198,7 @@ def reports_any_text(subject: Subject, case: Case) -> object:
         raise Violation(f"on_error refused the text {shown(case.error.message, 80)}: {error}") from error
     if not reply:
         return NOTHING
-    way = opposite(case.direction)
+    way = case.direction.opposite
     if receive(subject.connection(case), case.having(data=reply, direction=way, request=None)) is None:
         raise Violation(f"with the text {shown(case.error.message, 80)} the reply does not decode: {shown(reply)}")
     return None
