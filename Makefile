@@ -14,7 +14,7 @@ DOCS := $(VENV)/.stamp-docs
 BENCH := $(VENV)/.stamp-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage interop lint docs bench fuzz clean
+.PHONY: help demo test coverage mutants interop lint docs bench fuzz clean
 # Two installers in one environment at the same time would trip over each other.
 .NOTPARALLEL:
 
@@ -32,6 +32,9 @@ coverage: $(TEST)  ## Run the tests, twice as long, and report which lines they 
 	$(BIN)/coverage run -m pytest -n auto --dist loadfile $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+mutants: $(TEST)  ## Hold the conformance kit's wrong codecs to every property: each fails its own, and no others
+	$(BIN)/python -m pytest -n auto --dist worksteal -m mutants $(or $(ARGS),tests/testing)
 
 interop: $(TEST)  ## Run the tests with real peers, which install themselves into .cache/interop; ARGS chooses as above
 	$(BIN)/python -m pytest -m interop $(or $(ARGS),tests/interop)

@@ -1,22 +1,41 @@
 """Tries the kit on a mutant."""
 
-from mutants.mutant import Mutant
+from collections.abc import Iterable
 
-from metaprotocol_sdk.testing import Effort, Subject, check
+from mutants.changes import CHANGES
+from mutants.framings import FRAMINGS
+from mutants.hostile import HOSTILE
+from mutants.lines import LINES
+from mutants.messages import MESSAGES
+from mutants.mutant import Mutant
+from mutants.replies import REPLIES
+
+from metaprotocol_sdk.testing import Effort, Report, Subject, check
+
+# A new list is entered here and nowhere else.
+MUTANTS = [*FRAMINGS, *MESSAGES, *CHANGES, *REPLIES, *HOSTILE, *LINES]
 
 # Few cases, so that what is found is found by every run.
 FEW = Effort("few", examples=5, sweep=3_000, cpu_seconds=1.0)
 # The real codecs have longer messages, and none of their mutants is endless.
-FEWER = Effort("fewer", examples=5, sweep=800, cpu_seconds=20.0)
+_FEWER = Effort("fewer", examples=5, sweep=800, cpu_seconds=20.0)
 # What only drawn messages show needs most of what can be done with them.
-DRAWN = Effort("drawn", examples=5, sweep=1_500, cpu_seconds=20.0)
+_DRAWN = Effort("drawn", examples=5, sweep=1_500, cpu_seconds=20.0)
 
 
-def hold_to_its_list(mutant: Mutant, effort: Effort) -> None:
-    """Check that a mutant fails the properties that are listed beside it, and no others, and which comes first."""
+def try_mutant(mutant: Mutant, only: Iterable[str] = ()) -> Report:
+    """Hold a mutant to some properties, or to all.
+
+    Args:
+        mutant: The codec with a fault.
+        only: The ids of the properties; none means all.
+    """
     messages = mutant.messages and mutant.messages()
-    report = check(Subject(mutant.make, messages=messages, effort=effort), stop=False)
-    diagnoses = {result.property.id: result.diagnosis for result in report.results if result.diagnosis}
-    assert report.failing() == mutant.fails, {key: diagnoses.get(key) for key in report.failing() ^ mutant.fails}
-    first = next(result.property.id for result in report.results if result.property.id in mutant.fails)
-    assert first == mutant.first
+    effort = _DRAWN if messages is not None else _FEWER if mutant in LINES else FEW
+    return check(Subject(mutant.make, messages=messages, effort=effort), only, stop=False)
+
+
+def unexpected(mutant: Mutant, report: Report) -> dict[str, str]:
+    """Return what differs from a mutant's list, by id: the diagnosis, or "holds"."""
+    tried = {result.property.id: result for result in report.results}
+    return {name: tried[name].diagnosis or "holds" for name in sorted(report.failing() ^ mutant.fails)}

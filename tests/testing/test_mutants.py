@@ -1,0 +1,45 @@
+"""The kit finds what codecs and scanners do wrong.
+
+`make test` holds each mutant only to the properties that its fault breaks. `make mutants` holds each to all of them.
+"""
+
+import pytest
+from mutants.framings import SoundScanner
+from mutants.hostile import Blobs
+from mutants.mutant import Mutant
+from mutants.trial import FEW, MUTANTS, try_mutant, unexpected
+
+from metaprotocol_sdk.testing import Report, Subject, catalogue, check
+
+each_mutant = pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+
+
+def first_listed(mutant: Mutant, report: Report) -> str:
+    """Return the first property of a report that a mutant fails, as the report of a user begins with it."""
+    return next(result.property.id for result in report.results if result.property.id in mutant.fails)
+
+
+@each_mutant
+def test_a_mutant_fails_the_properties_that_its_fault_breaks(mutant: Mutant) -> None:
+    report = try_mutant(mutant, mutant.fails)
+    assert unexpected(mutant, report) == {}
+    assert first_listed(mutant, report) == mutant.first
+
+
+@pytest.mark.mutants
+@each_mutant
+def test_a_mutant_fails_no_other_property(mutant: Mutant) -> None:
+    report = try_mutant(mutant)
+    assert unexpected(mutant, report) == {}
+    assert first_listed(mutant, report) == mutant.first
+
+
+@pytest.mark.mutants
+@pytest.mark.parametrize("good", [SoundScanner, Blobs])
+def test_a_codec_without_a_fault_fails_nothing(good) -> None:
+    assert check(Subject(good, effort=FEW), stop=False).failing() == set()
+
+
+def test_there_is_a_mutant_for_every_property() -> None:
+    failed = {name for mutant in MUTANTS for name in mutant.fails}
+    assert {found.id for found in catalogue()} - failed == set()
