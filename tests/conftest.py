@@ -17,7 +17,7 @@ settings.load_profile("metaprotocol")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "interop: talks to a real peer, which is installed or started for the test")
-    config.addinivalue_line("markers", "mutants: holds a wrong codec to every property, not only to those that it fails")
+    config.addinivalue_line("markers", "mutants: holds a wrong codec to every property, not to its own alone")
 
 
 @pytest.fixture(scope="session")
