@@ -128,7 +128,7 @@ def peak(file, form):
     ids=["raw", "hex lines", "hex in one line"],
 )
 def test_memory_does_not_grow_with_the_file(form, render):
-    few, many = Endless(1_000, render), Endless(10_000, render)
+    few, many = Endless(1_000, render), Endless(5_000, render)
     peak(Endless(100, render), form)  # what is made once
     assert peak(many, form) < peak(few, form) + 64 * 1024
     assert all(0 < size <= 1024 * 1024 for size in many.asked)

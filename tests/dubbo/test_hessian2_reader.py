@@ -252,7 +252,7 @@ def test_bounds_hold_for_all_values_of_a_message_together() -> None:
         reader.read()
 
 
-DEEP = 200_000
+DEEP = 60_000
 NESTED = {
     "lists": (b"\x79", b"\x90"),
     "typed lists": (b"\x71\x00", b"\x90"),

@@ -169,14 +169,14 @@ def test_as_many_attachments_as_the_limit_allows_can_be_changed():
         changed(after, {"l": "w"}, codec=codec)
 
 
-def test_a_million_classes_that_are_only_passed_on_are_no_harm():
-    message = response(b"\x91" + b"C\0\x90" * 1_000_000 + b"\x60")
+def test_200_000_classes_that_are_only_passed_on_are_no_harm():
+    message = response(b"\x91" + b"C\0\x90" * 200_000 + b"\x60")
     after = changed(message, {"k": "v"})
     assert after == response(b"\x94" + message[17:] + after[len(message) :])
     assert changed(after, {"k": None}) == message
 
 
-def test_a_million_classes_can_be_moved():
-    classes = b"C\0\x90" * 1_000_000
+def test_200_000_classes_can_be_moved():
+    classes = b"C\0\x90" * 200_000
     after = changed(mapped(b"\x01k" + classes + b"\x60\x01a\x60"), {"k": None})
     assert after == mapped(b"\x01a" + classes + b"\x60")

@@ -29,9 +29,10 @@ from dubbo_hostile import (
     truncations,
 )
 from dubbo_messages import CODEC
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from metaprotocol_sdk import DecodeError, EncodeError, Mutation, UnsupportedMutation
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -64,7 +65,7 @@ def test_a_message_with_any_byte_replaced_by_another(name):
 
 
 @given(st.sampled_from(sorted(SEEDS)), st.data())
-@settings(max_examples=300)
+@examples(3)
 def test_a_message_with_a_piece_replaced_by_anything(name, data):
     seed = SEEDS[name]
     start = data.draw(st.integers(16, len(seed)))
@@ -74,7 +75,7 @@ def test_a_message_with_a_piece_replaced_by_anything(name, data):
 
 
 @given(st.integers(0, 255), st.integers(0, 255), st.integers(0, 2**64 - 1), st.binary(max_size=60))
-@settings(max_examples=300)
+@examples(3)
 def test_a_message_of_any_bytes(flags, status, request_id, body):
     assert survive(message(flags, body, status=status, request_id=request_id)) == 1
 

@@ -5,9 +5,10 @@ from typing import Any, Self
 from attrs import frozen
 from dubbo_generated import KEYS, MESSAGES, MUTATIONS, TEXTS
 from dubbo_messages import CLIENT, CODEC, body_values, read, sound
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import examples
 from metaprotocol_codecs.dubbo.hessian2.values import Instance, Map
 from metaprotocol_sdk import Metadata, Mutation, UnsupportedMutation
 
@@ -95,7 +96,7 @@ def attempt(metadata: Metadata, mutation: Mutation) -> bytes | None:
 
 
 @given(MESSAGES, MUTATIONS)
-@settings(max_examples=300)
+@examples(3)
 def test_a_mutation_changes_the_properties_as_it_would_change_a_dictionary(message, mutation):
     metadata = received(message)
     after = attempt(metadata, mutation)
@@ -117,7 +118,7 @@ def test_a_mutation_changes_the_properties_as_it_would_change_a_dictionary(messa
 
 
 @given(MESSAGES, MUTATIONS)
-@settings(max_examples=300)
+@examples(3)
 def test_a_mutation_leaves_every_other_value_what_it_was(message, mutation):
     metadata = received(message)
     after = attempt(metadata, mutation)
@@ -142,7 +143,7 @@ def test_a_mutation_leaves_every_byte_before_the_attachments_and_behind_them(mes
 
 
 @given(MESSAGES, st.dictionaries(KEYS, TEXTS, min_size=1, max_size=4), st.randoms())
-@settings(max_examples=300)
+@examples(3)
 def test_new_keys_that_go_again_in_any_order_leave_the_original_bytes(message, new, random):
     metadata = received(message)
     there = {key for key, _ in Contents.of(metadata).attachments.pairs if isinstance(key, str)}
@@ -158,7 +159,7 @@ def test_new_keys_that_go_again_in_any_order_leave_the_original_bytes(message, n
 
 
 @given(MESSAGES, st.lists(MUTATIONS, min_size=2, max_size=6))
-@settings(max_examples=150)
+@examples(1.5)
 def test_mutations_one_after_the_other_add_up(message, mutations):
     metadata = received(message)
     expected = Contents.of(metadata)

@@ -9,9 +9,10 @@ from attrs import evolve
 from dubbo_bytes import request, response, string
 from dubbo_generated import MESSAGES, MUTATIONS
 from dubbo_messages import CLIENT, CODEC, hx, read, sound
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from examples import examples
 from metaprotocol_codecs.dubbo.attachments import Place, read_map
 from metaprotocol_codecs.dubbo.hessian2 import Tables, runs, skip_simple_values, skip_values
 from metaprotocol_codecs.dubbo.plain import read_plain_map
@@ -96,7 +97,7 @@ def encoded(metadata: Metadata, mutation: Mutation) -> bytes | None:
 
 
 @given(PLAIN | MESSAGES, MUTATIONS | st.dictionaries(TEXTS, st.none() | TEXTS, max_size=9).map(Mutation))
-@settings(max_examples=300)
+@examples(3)
 @example(request(attachments=hx("48 30 01 61 01 62 5a")), Mutation({"a": "b"}))
 @example(request(attachments=hx("48 01 61 01 61 01 61 01 62 5a")), Mutation({"a": None}))
 @example(response(hx("94 91") + hx("48 01 61 01 62 5a")), Mutation({"a": None, "b": "c"}))
@@ -141,14 +142,14 @@ def outcome(read_body, message: bytes) -> tuple | str | None:
 
 
 @given(REQUESTS | PLAIN | MESSAGES.filter(lambda message: message[2] & 0x80))
-@settings(max_examples=500)
+@examples(5)
 def test_a_plain_request_is_read_as_any_request(message):
     short_way = outcome(read_plain_request, message)
     assert short_way is None or short_way == outcome(read_request, message)
 
 
 @given(REQUESTS | PLAIN, st.integers(0, 10**6), st.integers(0, 255))
-@settings(max_examples=500)
+@examples(5)
 def test_a_damaged_request_is_not_plain_or_is_read_as_any_request(message, place, byte):
     at = 16 + place % (len(message) - 16)
     damaged = message[:at] + bytes((byte,)) + message[at + 1 :]

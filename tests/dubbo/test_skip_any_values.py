@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from metaprotocol_codecs.dubbo.hessian2 import Tables, skip_values
@@ -18,7 +18,6 @@ def test_values_of_any_form_end_where_they_end_whatever_follows(values, trailing
     assert skip_values(values.data + trailing, 0, values.count, Tables()) == len(values.data)
 
 
-@settings(max_examples=50)
 @given(hessian2_values())
 def test_a_reader_s_numbers_are_counted(values):
     tables = Tables()
@@ -38,7 +37,6 @@ def test_values_that_are_cut_off_are_an_error_at_the_end_of_the_data(values, dat
     assert caught.value.offset == size
 
 
-@settings(max_examples=50)
 @given(hessian2_values())
 def test_values_are_skipped_one_call_each_as_in_one_call(values):
     whole, single = Tables(), Tables()

@@ -5,7 +5,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from projects import imported
 
@@ -70,7 +70,6 @@ def test_all_python_in_the_project_is_sound_and_narrow(protocol: Protocol) -> No
 
 
 @given(protocols())
-@settings(max_examples=40)
 def test_the_request_that_is_written_by_hand_is_read_by_the_codec(protocol: Protocol) -> None:
     with tempfile.TemporaryDirectory() as folder:
         project = write(files_of(protocol), Path(folder), NAMES.project)
@@ -81,7 +80,6 @@ def test_the_request_that_is_written_by_hand_is_read_by_the_codec(protocol: Prot
 
 
 @given(protocols())
-@settings(max_examples=40)
 def test_the_first_examples_are_a_request_and_a_response_that_succeeded(protocol: Protocol) -> None:
     with tempfile.TemporaryDirectory() as folder:
         project = write(files_of(protocol), Path(folder), NAMES.project)
@@ -92,7 +90,6 @@ def test_the_first_examples_are_a_request_and_a_response_that_succeeded(protocol
 
 
 @given(protocols().filter(lambda protocol: "status" in protocol.roles))
-@settings(max_examples=40)
 def test_only_a_codec_with_one_number_for_all_errors_is_excused_from_telling_them_apart(protocol: Protocol) -> None:
     with tempfile.TemporaryDirectory() as folder:
         project = write(files_of(protocol), Path(folder), NAMES.project)
@@ -120,7 +117,6 @@ def check_messages(codec: Codec) -> None:
 
 
 @given(protocols())
-@settings(max_examples=40)
 def test_its_examples_are_read_written_shown_and_answered(protocol: Protocol) -> None:
     with tempfile.TemporaryDirectory() as folder:
         project = write(files_of(protocol), Path(folder), NAMES.project)
@@ -129,7 +125,6 @@ def test_its_examples_are_read_written_shown_and_answered(protocol: Protocol) ->
 
 
 @given(protocols())
-@settings(max_examples=40)
 def test_the_page_has_the_fields_that_the_layout_has(protocol: Protocol) -> None:
     with tempfile.TemporaryDirectory() as folder:
         project = write(files_of(protocol), Path(folder), NAMES.project)
