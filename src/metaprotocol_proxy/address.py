@@ -1,4 +1,4 @@
-"""Where to listen, and where to connect."""
+"""TCP addresses as people write them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Address:
 
     Args:
         host: A name or an IP address.
-        port: 0 to 65535; 0 lets the system choose a free one to listen on.
+        port: 0 to 65535. To listen on port 0 lets the system choose a free one.
     """
 
     host: str
@@ -28,23 +28,23 @@ class Address:
         """Read `HOST:PORT`, `[IPV6]:PORT`, `:PORT` or `PORT`.
 
         Args:
-            text: What a person typed.
-            host: The host that is meant where none is named.
+            text: The address as it was typed.
+            host: The host to use if the text has none.
 
         Raises:
-            ValueError: It is none of these.
+            ValueError: The text is not an address. The message says why.
         """
         match = _FORM.fullmatch(text)
         if match is None:
-            raise ValueError(f"{text!r} is no address: expected HOST:PORT, [IPV6]:PORT or PORT")
+            raise ValueError(f"{text!r} is not an address: expected HOST:PORT, [IPV6]:PORT or PORT")
         port = int(match["port"])
         if port > 0xFFFF:
-            raise ValueError(f"{text!r} is no address: the port {port} is over 65535")
+            raise ValueError(f"{text!r} is not an address: the port {port} is over 65535")
         name = match["six"] or match["host"] or host
         try:
-            name.encode("idna")  # as the system will be asked for it
+            name.encode("idna")  # as the resolver will do it
         except UnicodeError as error:
-            raise ValueError(f"{text!r} is no address: {name} is no host name") from error
+            raise ValueError(f"{text!r} is not an address: {name} is not a valid host name") from error
         return cls(name, port)
 
     def __str__(self) -> str:
@@ -52,7 +52,10 @@ class Address:
 
 
 def reason_of(error: OSError) -> str:
-    """Return why an address cannot be used, in the system's words; asyncio's own say less."""
+    """Return the system's own text for an error, such as "Connection refused".
+
+    asyncio replaces it by a text of its own that says less. A name that cannot be resolved keeps the resolver's text.
+    """
     if error.errno and not isinstance(error, socket.gaierror):
         return os.strerror(error.errno)
     return error.strerror or str(error)

@@ -82,13 +82,13 @@ def test_it_answers_with_an_error_in_the_servers_place(tmp_path: Path) -> None:
             "4: error, status 3: too many calls",
             "5: heartbeat",
         ]
-    assert "4 answered here\n" in relay.summary
+    assert "4 answered by the relay\n" in relay.summary
 
 
 def test_what_could_not_be_changed_is_told_and_gives_status_1(server_port: int, tmp_path: Path) -> None:
     with running_relay(tmp_path / "out", server_port, codec="awesomerpc", set={"cmd": "8"}, status=1) as relay:
         assert call(relay.port) == ANSWERS
-    assert "4 could not be changed and were passed on as they were\n" in relay.summary
+    assert "4 could not be changed and were passed on as they came\n" in relay.summary
 
 
 def test_a_server_that_cannot_be_reached_is_told_and_gives_status_1(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_relay_is_not_its_own_server(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "metaprotocol_cli", "record", "--listen", port, "--upstream", port]
     done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"127.0.0.1:{port} is where the relay itself listens: it cannot be its own upstream" in done.stderr
+    assert f"the relay itself listens on 127.0.0.1:{port}: it cannot be its own upstream" in done.stderr
 
 
 def test_it_goes_on_when_nobody_reads_what_it_says(tmp_path: Path) -> None:
@@ -202,24 +202,27 @@ def test_a_codec_that_cannot_begin_a_connection_is_told_and_gives_status_1(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--upstream", "nowhere"], "'nowhere' is no address: expected HOST:PORT, [IPV6]:PORT or PORT"),
+        (["--upstream", "nowhere"], "'nowhere' is not an address: expected HOST:PORT, [IPV6]:PORT or PORT"),
         ([], "Missing option '--upstream'"),
         (["--upstream", "1", "--set", "a=b"], "name the protocol with --codec"),
         (["--upstream", "1", "--option", "max_depth=1"], "name the protocol with --codec"),
         (["--upstream", "1", "--codec", "dubo"], "did you mean 'dubbo'?"),
         (["--upstream", "1", "--codec", "dubbo", "--set", "a"], "'a' is not KEY=VALUE"),
-        (["--upstream", "0"], "'0' is no server's address: nobody listens on port 0"),
-        (["--upstream", "localhost:0"], "'localhost:0' is no server's address: nobody listens on port 0"),
+        (["--upstream", "0"], "'0' is not a server's address: a server cannot listen on port 0"),
+        (["--upstream", "localhost:0"], "'localhost:0' is not a server's address: a server cannot listen on port 0"),
         (["--upstream", "1", "--codec", "dubbo", "--set", "a=b", "--remove", "a"], "'a' is both set and removed"),
         (["--upstream", "1", "--codec", "dubbo", "--set", "a=1", "--set", "a=2"], "for --set: 'a' is set twice"),
-        (["--upstream", "1", "--codec", "dubbo", "--remove", ""], "for --remove: a key is not empty"),
+        (["--upstream", "1", "--codec", "dubbo", "--remove", ""], "for --remove: a key must not be empty"),
         (
             ["--upstream", "1", "--codec", "dubbo", "--set-response", "a=1", "--set-response", "a=1"],
             "for --set-response: 'a' is set twice",
         ),
-        (["--upstream", "1", "--codec", "dubbo", "--remove-response", ""], "for --remove-response: a key is not empty"),
+        (
+            ["--upstream", "1", "--codec", "dubbo", "--remove-response", ""],
+            "for --remove-response: a key must not be empty",
+        ),
         (["--codec", "dubbo", "--reply-error", "boom"], "'boom' is not one of 'route_not_found'"),
-        (["--codec", "dubbo", "--reply-error", "timeout", "--set", "a=b"], "no message reaches the server"),
+        (["--codec", "dubbo", "--reply-error", "timeout", "--set", "a=b"], "no message is relayed"),
         (["--upstream", "1", "--codec", "dubbo", "--reply-message", "no"], "--reply-message needs --reply-error"),
         (["--upstream", "1", "--listen", "192.0.2.1:0"], "192.0.2.1:0 cannot be listened on: "),
     ],

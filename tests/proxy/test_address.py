@@ -28,7 +28,7 @@ def test_it_prints_as_it_is_typed(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "provider", "provider:", "::1:20880", "[::1]", "a b:1", "1:2:3", "127.0.0.1:-1"])
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no address: expected HOST:PORT"):
+    with pytest.raises(ValueError, match="is not an address: expected HOST:PORT"):
         Address.parse(text)
 
 
@@ -39,5 +39,5 @@ def test_a_port_that_does_not_exist_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["a..example", "a" * 64])
 def test_a_name_that_no_host_can_have_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} is no host name"):
+    with pytest.raises(ValueError, match=f"{name} is not a valid host name"):
         Address.parse(f"{name}:20880")

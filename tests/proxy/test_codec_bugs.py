@@ -40,7 +40,7 @@ class NoErrors(AwesomeRpcCodec):
     ("codec", "raised", "when"),
     [
         (NoConnection(), ("KeyError", "'state'"), "when the connection began"),
-        (NoDecoding(), ("IndexError", "no such byte"), "on what the client sent; the connection ends"),
+        (NoDecoding(), ("IndexError", "no such byte"), "on bytes from the client; the connection ends"),
     ],
 )
 def test_it_is_told_with_the_codecs_name_and_ends_the_connection(
@@ -54,7 +54,7 @@ def test_it_is_told_with_the_codecs_name_and_ends_the_connection(
             async with connected(relay) as client:
                 client.writer.write(CALL)
                 assert await client.rest() == b""
-        return relay.tally().sound
+        return relay.stats().ok
 
     with Recorder(tmp_path, {}) as recorder:
         assert not asyncio.run(scenario())
@@ -80,9 +80,9 @@ def test_it_is_told_also_when_the_codec_cannot_say_that_the_server_has_left() ->
             async with connected(relay) as client:
                 client.writer.write(CALL)
                 assert await client.rest() == b""
-        return relay.tally().sound
+        return relay.stats().ok
 
     assert not asyncio.run(scenario())
     (told,) = complaints
-    when = "when the requests that wait were to be answered"
+    when = "when pending requests were to be answered"
     assert re.fullmatch(rf"conn1: the codec no-errors raised ValueError, a bug in it \(no text; {PLACE}\) {when}", told)

@@ -62,7 +62,7 @@ def test_a_request_to_a_server_that_has_said_all_ends_the_connection() -> None:
                 await until(lambda: not relay.open_connections)
         text = "the server closed the connection and left 1 of the client's requests without an answer"
         assert complaints == [f"conn1: {text}"]
-        assert (relay.tally().answered, relay.tally().sound) == (0, False)
+        assert (relay.stats().answered, relay.stats().ok) == (0, False)
 
     asyncio.run(scenario())
 
@@ -80,8 +80,8 @@ def test_a_client_that_ends_inside_a_message_is_told() -> None:
                 client.writer.write_eof()
                 assert await client.rest() == b""
         (told,) = complaints
-        assert told.startswith("conn1: the client sent what cannot be followed: the stream ended")
-        assert not relay.tally().sound
+        assert told.startswith("conn1: the client sent bytes that cannot be decoded: the stream ended")
+        assert not relay.stats().ok
 
     asyncio.run(scenario())
 
@@ -101,7 +101,7 @@ def test_a_server_that_has_said_all_and_is_gone_ends_the_connection_of_a_client_
                 while relay.open_connections:
                     client.writer.write(CODEC.build(ONEWAY, 2, 7))
                     await asyncio.sleep(0.01)
-            assert relay.tally().sound
+            assert relay.stats().ok
 
     asyncio.run(asyncio.wait_for(scenario(), 10))
 
@@ -122,6 +122,6 @@ def test_a_client_may_say_all_to_a_server_that_has_said_all_and_reset_its_connec
                 await asyncio.sleep(0.05)
                 client.writer.write_eof()
                 await until(lambda: not relay.open_connections)
-        assert (complaints, relay.tally().sound) == ([], True)
+        assert (complaints, relay.stats().ok) == ([], True)
 
     asyncio.run(scenario())

@@ -11,7 +11,7 @@ from recordings import Recording as RecordedStream
 from sockets import close, connected, echo, serving, until
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
-from metaprotocol_proxy import Address, Recorder, RecordingError, Relay, Rules, Tally
+from metaprotocol_proxy import Address, Recorder, RecordingError, Relay, Rules, Stats
 from metaprotocol_sdk import Direction, MessageType, Mutation
 
 TO_SERVER, TO_CLIENT = Direction.TO_SERVER, Direction.TO_CLIENT
@@ -38,12 +38,12 @@ def test_both_directions_are_saved_in_the_pieces_in_which_they_came(tmp_path: Pa
 
 
 def test_the_manifest_says_who_spoke_and_what_the_files_are(tmp_path: Path) -> None:
-    tally = Tally()
-    tally.messages[TO_SERVER, MessageType.REQUEST] = 1
+    stats = Stats()
+    stats.messages[TO_SERVER, MessageType.REQUEST] = 1
     with Recorder(tmp_path, {"upstream": "127.0.0.1:20880"}) as recorder:
         recording = recorder.connection("127.0.0.1:4000")
         recording.add(TO_SERVER, b"what?")
-        recording.close("the client closed the connection", tally)
+        recording.close("the client closed the connection", stats)
     (line,) = manifest(tmp_path)
     assert (line["name"], line["client"], line["upstream"]) == ("conn1", "127.0.0.1:4000", "127.0.0.1:20880")
     assert line["ended"] == "the client closed the connection"

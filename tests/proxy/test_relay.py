@@ -97,8 +97,10 @@ def test_a_server_that_sends_bad_bytes_is_the_clients_error() -> None:
             client.writer.write(CALL)
             answer = await client.rest()
         assert answer.startswith(CODEC.build(RESPONSE, 1, 7, 6)[:8])
-        assert b"the server sent what cannot be followed: the message begins with 47" in answer
-        assert complaints[0].startswith("conn1: the server sent what cannot be followed: the message begins with 47")
+        assert b"the server sent bytes that cannot be decoded: the message begins with 47" in answer
+        assert complaints[0].startswith(
+            "conn1: the server sent bytes that cannot be decoded: the message begins with 47"
+        )
 
     asyncio.run(scenario())
 
@@ -145,7 +147,7 @@ def test_a_side_that_does_not_read_stops_the_side_that_writes() -> None:
                     await asyncio.sleep(0.005 if idle else 0)
                 # What the system's buffers hold, and no more.
                 assert sent < 64 * 1024 * 1024
-                assert relay.tally().size[Direction.TO_SERVER] <= sent
+                assert relay.stats().size[Direction.TO_SERVER] <= sent
 
     asyncio.run(scenario())
 
@@ -161,7 +163,7 @@ def test_stopping_ends_open_connections_and_tells_who_waits() -> None:
                 async with relay:
                     client = await stack.enter_async_context(client_of(relay))
                     client.writer.write(CALL)
-                    await until(lambda: bool(relay.tally().count(Direction.TO_SERVER)))
+                    await until(lambda: bool(relay.stats().count(Direction.TO_SERVER)))
                 assert await client.rest() == failure(1, 255, "no answer: the relay was stopped")
             assert (relay.accepted, relay.open_connections) == (1, 0)
 
@@ -178,7 +180,7 @@ def test_connections_are_counted_also_when_they_have_ended() -> None:
                 await reader.readexactly(len(CALL))
                 await close(writer)
             await until(lambda: not relay.open_connections)
-            assert (relay.accepted, relay.tally().count(Direction.TO_SERVER)) == (3, 3)
+            assert (relay.accepted, relay.stats().count(Direction.TO_SERVER)) == (3, 3)
 
     asyncio.run(scenario())
 

@@ -65,8 +65,8 @@ def test_halves_of_messages_are_recorded(tmp_path: Path) -> None:
             async with AsyncExitStack() as stack, relay:
                 client = await stack.enter_async_context(client_of(relay))
                 client.writer.write(CALL + CALL[:5])
-                await until(lambda: relay.tally().size == {Direction.TO_SERVER: 23, Direction.TO_CLIENT: 10})
-        return relay.tally().sound
+                await until(lambda: relay.stats().size == {Direction.TO_SERVER: 23, Direction.TO_CLIENT: 10})
+        return relay.stats().ok
 
     with Recorder(tmp_path, {}) as recorder:
         assert asyncio.run(scenario())
@@ -86,13 +86,13 @@ def test_bad_bytes_that_have_just_arrived_are_told() -> None:
             async with AsyncExitStack() as stack, relay:
                 client = await stack.enter_async_context(client_of(relay))
                 client.writer.write(CODEC.build(2, 2, 7, payload=bytes(8_000_000)))
-                await until(lambda: relay.tally().count(Direction.TO_SERVER) == 1)
+                await until(lambda: relay.stats().count(Direction.TO_SERVER) == 1)
                 client.writer.write(b"GET / HTTP/1.1")
                 await client.writer.drain()
-        return relay.tally().sound
+        return relay.stats().ok
 
     assert not asyncio.run(scenario())
-    assert complaints[0].startswith("conn1: the client sent what cannot be followed: the message begins with 47")
+    assert complaints[0].startswith("conn1: the client sent bytes that cannot be decoded: the message begins with 47")
 
 
 def test_what_a_slow_server_has_no_room_for_is_recorded(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_what_a_slow_server_has_no_room_for_is_recorded(tmp_path: Path) -> None:
                     except BlockingIOError:
                         idle += 1
                     await asyncio.sleep(0.005)
-                before = relay.tally().size[Direction.TO_SERVER]
+                before = relay.stats().size[Direction.TO_SERVER]
             client.close()
         return before
 
@@ -136,7 +136,7 @@ def test_an_error_answer_that_waits_behind_a_slow_server_is_sent(tmp_path: Path)
             relay = Relay(server, codec=CODEC)
             async with relay, client_of(relay) as client:
                 client.writer.write(large + unreadable)
-                await until(lambda: relay.tally().answered == 1)
+                await until(lambda: relay.stats().answered == 1)
                 assert (await client.ask(b"", 18))[:8] == CODEC.build(1, 5, 7)[:8]
 
     asyncio.run(scenario())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from metaprotocol_cli.capture import CaptureReport, Connection, Data, EndReason, Gap, read_connections
 from metaprotocol_cli.inspect.records import Note, Record
 from metaprotocol_cli.inspect.streams import StreamReader
-from metaprotocol_proxy import Pairing
+from metaprotocol_proxy import Correlator
 from metaprotocol_sdk import Codec, Direction, ProtocolError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class _Reading:
     def __init__(self, connection: Connection, codec: Codec) -> None:
         codec = codec.for_connection()
         self.connection = connection
-        self.pairing = Pairing(codec)
+        self.correlator = Correlator(codec)
         self.streams = {direction: StreamReader(codec, direction) for direction in Direction}
         self.begun: set[Direction] = set()
         self.ended: set[Direction] = set()
@@ -64,7 +64,7 @@ def read_capture(file: BinaryIO, codec: Codec, port: int | None) -> Iterator[Rec
             broken = stream.error
             for offset, metadata in stream.feed(event.data):
                 number += 1
-                elapsed = reading.pairing.take(metadata, direction, event.timestamp)
+                elapsed = reading.correlator.correlate(metadata, direction, event.timestamp)
                 yield Record(number, offset, direction, metadata, connection, event.timestamp, elapsed)
             if stream.error is not None and broken is None:
                 yield reading.note(str(stream.error), direction, stream.error)

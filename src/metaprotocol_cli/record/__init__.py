@@ -1,4 +1,4 @@
-"""`metaprotocol record`: a relay that saves what passes, and with a codec reads, changes and answers it."""
+"""`metaprotocol record`: a relay that saves the bytes, and with a codec reads, changes and answers messages."""
 
 from metaprotocol_cli.record.command import command
 

@@ -1,4 +1,4 @@
-"""The command itself: its arguments, and its exit status."""
+"""The arguments and the exit status of the command."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ def _address(ctx: click.Context, parameter: click.Parameter, value: str | None) 
 def _server(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Address | None:
     address = _address(ctx, parameter, value)
     if address is not None and not address.port:
-        raise click.BadParameter(f"{value!r} is no server's address: nobody listens on port 0", ctx, parameter)
+        raise click.BadParameter(
+            f"{value!r} is not a server's address: a server cannot listen on port 0", ctx, parameter
+        )
     return address
 
 
 def _mutation_options(function: Callable[..., Any]) -> Callable[..., Any]:
     # A command lists its options in the reverse order of their decorators.
-    for name, what in (("-response", "responses"), ("", "requests")):
-        for verb, form, does in (("remove", "KEY", "Remove a key from"), ("set", "KEY=VALUE", "Set a key of")):
-            text = f"{does} {what}. Repeatable. Needs --codec."
+    for name, messages in (("-response", "responses"), ("", "requests")):
+        for verb, form, action in (("remove", "KEY", "Remove a key from"), ("set", "KEY=VALUE", "Set a key in")):
+            text = f"{action} all {messages}. Repeatable. Needs --codec."
             function = click.option(f"--{verb}{name}", multiple=True, metavar=form, help=text)(function)
     return function
 
@@ -48,7 +50,7 @@ def _mutation_options(function: Callable[..., Any]) -> Callable[..., Any]:
     callback=_address,
     required=True,
     metavar="ADDRESS",
-    help="Where clients connect; port 0 takes a free one.",
+    help="The address that clients connect to; port 0 takes a free one.",
 )
 @click.option("--upstream", callback=_server, metavar="ADDRESS", help="The server to relay to.")
 @codec_options(required=False)
@@ -56,9 +58,9 @@ def _mutation_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--reply-error",
     type=click.Choice([error_type.value for error_type in ErrorType]),
-    help="Answer every request with this error instead of the server, which is not contacted. Needs --codec.",
+    help="Answer every request with this error; the server is not contacted. Needs --codec.",
 )
-@click.option("--reply-message", default="", metavar="TEXT", help="What such an answer says.")
+@click.option("--reply-message", default="", metavar="TEXT", help="The text of that error.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @color_option
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False), metavar="OUT")
@@ -76,18 +78,18 @@ def command(
     out: Path,
     **changes: tuple[str, ...],
 ) -> None:
-    """Record what passes between clients and a server.
+    """Record the traffic between clients and a server.
 
-    Listens, relays each connection to the server, and saves the bytes of both directions in the folder OUT, with the
-    size and the time of every piece, until Ctrl-C. `metaprotocol inspect` reads the files.
+    Relays each connection to the server, and saves the bytes of both directions in the folder OUT with the size and
+    the time of every chunk. Ctrl-C stops it. `metaprotocol inspect` reads the files.
 
-    ADDRESS is HOST:PORT, [IPV6]:PORT, or PORT of 127.0.0.1.
+    ADDRESS is HOST:PORT, [IPV6]:PORT, or a PORT of 127.0.0.1.
 
-    With --codec it reads the messages. Requests that cannot be read are answered with the protocol's own error; --set
-    and --remove change requests, --set-response and --remove-response responses. The recording holds what each side
-    sent, before it was changed.
+    With --codec the relay reads the messages. It answers requests that cannot be read with an error of the protocol.
+    --set and --remove change requests, --set-response and --remove-response change responses. The recording holds the
+    bytes that each side sent, before any change.
 
-    The exit status is 0 if all went well, 1 if a message could not be read or changed, a connection failed or the
+    The exit status is 0 if nothing failed, 1 if a message could not be read or changed, a connection failed or the
     recording could not be written, and 2 if the command line is wrong.
 
     \b
@@ -115,14 +117,14 @@ def command(
     raise_descriptor_limit()
     try:
         with recorder, report:
-            sound = asyncio.run(run(listen, upstream, codec, rules, recorder, report))
+            ok = asyncio.run(run(listen, upstream, codec, rules, recorder, report))
     except RecordingError as error:
         raise click.ClickException(str(error)) from error
-    ctx.exit(0 if sound else 1)
+    ctx.exit(0 if ok else 1)
 
 
 def _mutation(changes: dict[str, tuple[str, ...]], suffix: str) -> Mutation:
-    """Return what the options for requests ("") or responses ("_response") ask for."""
+    """Return the changes that the options for requests ("") or responses ("_response") ask for."""
     option = suffix.replace("_", "-")
     mutation = Mutation()
     for text in changes[f"set{suffix}"]:
@@ -134,7 +136,7 @@ def _mutation(changes: dict[str, tuple[str, ...]], suffix: str) -> Mutation:
         mutation[key] = value
     for key in changes[f"remove{suffix}"]:
         if not key:
-            raise click.BadParameter("a key is not empty", param_hint=f"--remove{option}")
+            raise click.BadParameter("a key must not be empty", param_hint=f"--remove{option}")
         if mutation.get(key) is not None:
             raise click.UsageError(f"{key!r} is both set and removed")
         mutation[key] = None
@@ -144,24 +146,24 @@ def _mutation(changes: dict[str, tuple[str, ...]], suffix: str) -> Mutation:
 def _check(
     codec: Codec | None, rules: Rules, options: tuple[str, ...], upstream: Address | None, reply_message: str
 ) -> None:
-    """Refuse a command line that cannot mean anything."""
+    """Refuse options that contradict each other."""
     if codec is None and (rules != Rules() or options):
         raise click.UsageError(
-            "to change or answer messages they must be read: name the protocol with --codec, one of those that "
-            "`metaprotocol codecs` lists"
+            "the relay must read messages to change or answer them: name the protocol with --codec; "
+            "`metaprotocol codecs` lists them"
         )
     if rules.reply is None:
         if upstream is None:
             raise click.UsageError("Missing option '--upstream', the server to relay to.")
         if reply_message:
-            raise click.UsageError("--reply-message needs --reply-error, the error that it is the text of")
+            raise click.UsageError("--reply-message needs --reply-error: it is the text of that error")
     elif rules.request or rules.response:
-        raise click.UsageError("with --reply-error no message reaches the server or comes from it to be changed")
+        raise click.UsageError("with --reply-error no message is relayed, so there is none to change")
     if codec is None:
         return
-    for mutation, capability, what in (
+    for mutation, capability, messages in (
         (rules.request, Capability.REQUEST_MUTATION, "requests"),
         (rules.response, Capability.RESPONSE_MUTATION, "responses"),
     ):
         if mutation and capability not in codec.capabilities:
-            raise click.UsageError(f"the codec {codec.name} cannot change {what}")
+            raise click.UsageError(f"the codec {codec.name} cannot change {messages}")

@@ -1,4 +1,4 @@
-"""What `record` says: on a terminal a live line, at the end a summary, or JSON lines for machines."""
+"""The output of `record`: a live line on a terminal and a summary at the end, or JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.spinner import Spinner
 
-    from metaprotocol_proxy import Address, Relay, Tally
+    from metaprotocol_proxy import Address, Relay, Stats
 
-_MOST_PROBLEMS = 20
+_MAX_PROBLEMS = 20
 
 
 class Report(Protocol):
-    """Who is told what happens. A context manager: leaving it, the terminal is as it was."""
+    """Prints the progress and the problems of a relay. Use it as a context manager, which restores the terminal."""
 
     interval: float | None
     """Seconds between two calls of `progress`; None for no calls."""
 
     def listening(self, addresses: list[Address], upstream: Address | None) -> None:
-        """Say that clients can connect, and what happens then: `upstream` is None if every request is answered."""
+        """Print that clients can connect. `upstream` is None if the relay answers every request itself."""
 
     def problem(self, text: str) -> None:
-        """Say what went wrong."""
+        """Print a failure."""
 
     def progress(self, relay: Relay) -> None:
-        """Show how far it is."""
+        """Update the live line."""
 
     def summary(self, relay: Relay) -> None:
-        """Say what came through in all."""
+        """Print the totals."""
 
     def __enter__(self) -> Self: ...
 
@@ -44,10 +44,10 @@ class Report(Protocol):
 
 
 class TextReport:
-    """Tells a person.
+    """Prints text for people.
 
     Args:
-        color: Whether to use colour; None to see what the output is.
+        color: True to use colours, False not to; None decides by the output.
     """
 
     def __init__(self, color: bool | None) -> None:
@@ -58,11 +58,11 @@ class TextReport:
         self.interval: float | None = 0.2 if sys.stderr.isatty() else None
 
     def listening(self, addresses: list[Address], upstream: Address | None) -> None:
-        """Say that clients can connect."""
+        """Print the addresses that clients can connect to."""
         for address in addresses:
             click.echo(f"listening on {address}")
-        does = "answering every request" if upstream is None else f"relaying to {upstream}"
-        click.echo(f"{does}; stop with Ctrl-C")
+        action = "answering every request" if upstream is None else f"relaying to {upstream}"
+        click.echo(f"{action}; stop with Ctrl-C")
         sys.stdout.flush()
         if self.interval is not None:
             from rich.console import Console
@@ -75,32 +75,32 @@ class TextReport:
             self._live.start()
 
     def problem(self, text: str) -> None:
-        """Print what went wrong; after some problems, only their number matters."""
+        """Print a failure; after `_MAX_PROBLEMS` of them, nothing."""
         self._problems += 1
-        if self._problems <= _MOST_PROBLEMS:
+        if self._problems <= _MAX_PROBLEMS:
             click.secho(printable(text), fg="yellow", err=True)
-        if self._problems == _MOST_PROBLEMS:
+        if self._problems == _MAX_PROBLEMS:
             click.secho("further problems are counted, not shown", fg="yellow", err=True)
 
     def progress(self, relay: Relay) -> None:
-        """Renew the live line."""
+        """Update the live line."""
         if self._spinner is not None and relay.accepted:
-            self._spinner.update(text=f"{_connections(relay)}; {_amounts(relay, relay.tally())}")
+            self._spinner.update(text=f"{_connections(relay)}; {_amounts(relay, relay.stats())}")
 
     def summary(self, relay: Relay) -> None:
         """Print the totals."""
         self._stop_live_line()
-        tally = relay.tally()
-        click.echo(f"{_connections(relay)}; {_amounts(relay, tally)}")
+        stats = relay.stats()
+        click.echo(f"{_connections(relay)}; {_amounts(relay, stats)}")
         for direction in Direction if relay.codec else ():
-            for message_type, number in tally.by_type(direction).items():
+            for message_type, number in stats.by_type(direction).items():
                 click.echo(f"  {arrow(direction is Direction.TO_SERVER)} {number:,} {message_type}")
         for number, text in (
-            (tally.answered, "answered here"),
-            (tally.unreadable, "could not be read"),
-            (tally.unchanged, "could not be changed and were passed on as they were"),
-            (tally.broken, "of the connections failed"),
-            (tally.refused, "of the connections were refused: no file descriptor was left for them"),
+            (stats.answered, "answered by the relay"),
+            (stats.unreadable, "could not be read"),
+            (stats.unchanged, "could not be changed and were passed on as they came"),
+            (stats.failed, "of the connections failed"),
+            (stats.refused, "of the connections were refused: no file descriptor was left for them"),
         ):
             if number:
                 click.echo(f"{number:,} {text}")
@@ -117,35 +117,35 @@ class TextReport:
 
 
 class JsonReport:
-    """Tells a program: an object a line, each with an `event`."""
+    """Prints one JSON object a line for programs, each with an `event`."""
 
     interval: float | None = None
 
     def listening(self, addresses: list[Address], upstream: Address | None) -> None:
-        """Print `listening`, once an address."""
+        """Print an event `listening` for each address."""
         for address in addresses:
             _print("listening", host=address.host, port=address.port)
 
     def problem(self, text: str) -> None:
-        """Print `problem`."""
+        """Print an event `problem`."""
         _print("problem", text=text)
 
     def progress(self, relay: Relay) -> None:
         """Print nothing."""
 
     def summary(self, relay: Relay) -> None:
-        """Print `summary`."""
-        tally = relay.tally()
+        """Print the event `summary`."""
+        stats = relay.stats()
         _print(
             "summary",
             connections=relay.accepted,
-            bytes={direction: tally.size[direction] for direction in Direction},
-            messages={direction: tally.by_type(direction) for direction in Direction},
-            answered=tally.answered,
-            unreadable=tally.unreadable,
-            unchanged=tally.unchanged,
-            broken=tally.broken,
-            refused=tally.refused,
+            bytes={direction: stats.size[direction] for direction in Direction},
+            messages={direction: stats.by_type(direction) for direction in Direction},
+            answered=stats.answered,
+            unreadable=stats.unreadable,
+            unchanged=stats.unchanged,
+            failed=stats.failed,
+            refused=stats.refused,
         )
 
     def __enter__(self) -> Self:
@@ -162,13 +162,13 @@ def _print(event: str, **facts: object) -> None:
 
 def _connections(relay: Relay) -> str:
     plural = "" if relay.accepted == 1 else "s"
-    still = f", {relay.open_connections:,} open" if relay.open_connections else ""
-    return f"{relay.accepted:,} connection{plural}{still}"
+    still_open = f", {relay.open_connections:,} open" if relay.open_connections else ""
+    return f"{relay.accepted:,} connection{plural}{still_open}"
 
 
-def _amounts(relay: Relay, tally: Tally) -> str:
+def _amounts(relay: Relay, stats: Stats) -> str:
     parts = []
     for direction, mark in ((Direction.TO_SERVER, True), (Direction.TO_CLIENT, False)):
-        messages = f"{tally.count(direction):,} messages, " if relay.codec else ""
-        parts.append(f"{arrow(mark)} {messages}{tally.size[direction]:,} bytes")
+        messages = f"{stats.count(direction):,} messages, " if relay.codec else ""
+        parts.append(f"{arrow(mark)} {messages}{stats.size[direction]:,} bytes")
     return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""Runs a relay until it is told to stop."""
+"""Runs a relay until a signal stops it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 async def run(
     listen: Address, upstream: Address | None, codec: Codec | None, rules: Rules, recorder: Recorder, report: Report
 ) -> bool:
-    """Relay until SIGINT, SIGTERM or SIGHUP; return whether all went well.
+    """Relay until SIGINT, SIGTERM or SIGHUP; return True if nothing failed.
 
     Args:
-        listen: Where clients connect.
-        upstream: The server, if there is one.
-        codec: What reads the messages, if anything does.
-        rules: What to change, or to answer.
-        recorder: Where connections are recorded.
-        report: Who is told.
+        listen: The address that clients connect to.
+        upstream: The server; None if the rules answer every request.
+        codec: The codec that reads the messages; None relays bytes.
+        rules: The changes and answers to make.
+        recorder: The folder for recordings.
+        report: The printer of progress and problems.
 
     Raises:
         RecordingError: The recording cannot be written.
@@ -37,12 +37,12 @@ async def run(
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        with contextlib.suppress(NotImplementedError, AttributeError):  # Windows: Ctrl-C then cancels this function
+        with contextlib.suppress(NotImplementedError, AttributeError):  # on Windows, Ctrl-C cancels this function
             if name != "SIGHUP" or signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup keeps it running
                 loop.add_signal_handler(getattr(signal, name), stop.set)
 
     def tell(text: str) -> None:
-        with contextlib.suppress(OSError):  # nobody reads it any more, as after `| head`; the recording goes on
+        with contextlib.suppress(OSError):  # the reader is gone, as after `| head`; the recording goes on
             report.problem(text)
 
     relay = Relay(upstream, codec=codec, rules=rules, recorder=recorder, report=tell)
@@ -52,7 +52,7 @@ async def run(
         except OSError as error:
             raise click.UsageError(f"{listen} cannot be listened on: {reason_of(error)}") from error
         if rules.reply is None and upstream in addresses:
-            raise click.UsageError(f"{upstream} is where the relay itself listens: it cannot be its own upstream")
+            raise click.UsageError(f"the relay itself listens on {upstream}: it cannot be its own upstream")
         report.listening(addresses, None if rules.reply else upstream)
         relay.failed.add_done_callback(lambda failed: stop.set())
         while not stop.is_set():
@@ -62,4 +62,4 @@ async def run(
     report.summary(relay)
     if relay.failed.done():
         relay.failed.result()
-    return relay.tally().sound
+    return relay.stats().ok

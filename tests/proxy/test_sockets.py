@@ -7,17 +7,18 @@ from contextlib import AsyncExitStack
 import pytest
 from sockets import close, connected, echo, serving
 
-from metaprotocol_proxy import Address, Relay, connection, streams
+from metaprotocol_proxy import Address, Relay
+from metaprotocol_proxy.sockets import keep_alive
 
 
 def test_both_sides_are_asked_whether_they_are_still_there(monkeypatch) -> None:
     asked = []
 
     def note(writer: asyncio.StreamWriter) -> None:
-        streams.keep_alive(writer)
+        keep_alive(writer)
         asked.append(writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0)
 
-    monkeypatch.setattr(connection, "keep_alive", note)
+    monkeypatch.setattr("metaprotocol_proxy.handler.keep_alive", note)
 
     async def scenario() -> None:
         async with serving(echo) as server, connected(Relay(server)) as client:

@@ -2,7 +2,7 @@
 
 from construct import Int8ub, Int16ub, Struct
 
-from metaprotocol_proxy import Exchange, Passage, Rules, exchange
+from metaprotocol_proxy import FeedResult, ProxyConnection, Rules
 from metaprotocol_sdk import (
     Codec,
     Correlation,
@@ -53,45 +53,45 @@ BAD_REQUEST = message(b"E", "bad_request")
 
 
 def test_an_answer_of_ours_waits_for_those_to_earlier_requests() -> None:
-    relay = Exchange(InOrder())
+    proxy = ProxyConnection(InOrder())
     asked = message(b"?", "a") + message(b"X", "") + message(b"?", "b") + message(b"X", "") + message(b"X", "")
-    assert relay.feed(asked, TO_SERVER) == Passage(message(b"?", "a") + message(b"?", "b"), b"")
-    assert relay.feed(message(b"!", "a"), TO_CLIENT).forward == message(b"!", "a") + BAD_REQUEST
-    assert relay.feed(message(b"!", "b"), TO_CLIENT).forward == message(b"!", "b") + 2 * BAD_REQUEST
+    assert proxy.feed(asked, TO_SERVER) == FeedResult(message(b"?", "a") + message(b"?", "b"), b"")
+    assert proxy.feed(message(b"!", "a"), TO_CLIENT).forward == message(b"!", "a") + BAD_REQUEST
+    assert proxy.feed(message(b"!", "b"), TO_CLIENT).forward == message(b"!", "b") + 2 * BAD_REQUEST
 
 
 def test_it_is_sent_at_once_where_nothing_waits() -> None:
-    relay = Exchange(InOrder())
-    assert relay.feed(message(b"X", "") + message(b"?", "a"), TO_SERVER) == Passage(message(b"?", "a"), BAD_REQUEST)
+    proxy = ProxyConnection(InOrder())
+    assert proxy.feed(message(b"X", "") + message(b"?", "a"), TO_SERVER) == FeedResult(message(b"?", "a"), BAD_REQUEST)
 
 
 def test_when_the_server_is_gone_the_answers_keep_their_order() -> None:
-    relay = Exchange(InOrder())
-    relay.feed(message(b"?", "a") + message(b"X", "") + message(b"?", "b") + message(b"X", ""), TO_SERVER)
+    proxy = ProxyConnection(InOrder())
+    proxy.feed(message(b"?", "a") + message(b"X", "") + message(b"?", "b") + message(b"X", ""), TO_SERVER)
     reset = message(b"E", "upstream_reset")
-    assert relay.abandon(Error(ErrorType.UPSTREAM_RESET)) == reset + BAD_REQUEST + reset + BAD_REQUEST
+    assert proxy.fail_pending(Error(ErrorType.UPSTREAM_RESET)) == reset + BAD_REQUEST + reset + BAD_REQUEST
 
 
 def test_answers_that_wait_are_bounded(monkeypatch) -> None:
-    monkeypatch.setattr(exchange, "MAX_WAITING", 2)
-    relay = Exchange(InOrder())
-    passage = relay.feed(message(b"?", "a") + 3 * message(b"X", ""), TO_SERVER)
-    assert passage.forward == message(b"?", "a")
-    assert str(passage.broken) == "2 answers wait for an earlier one of the server's"
+    monkeypatch.setattr("metaprotocol_proxy.proxy_connection.MAX_PENDING", 2)
+    proxy = ProxyConnection(InOrder())
+    result = proxy.feed(message(b"?", "a") + 3 * message(b"X", ""), TO_SERVER)
+    assert result.forward == message(b"?", "a")
+    assert str(result.error) == "2 replies wait for the server's reply to an earlier request"
 
 
 def test_a_changed_property_that_the_response_repeats_is_put_back() -> None:
-    relay = Exchange(InOrder(), Rules(request=Mutation(name="new")))
-    assert relay.feed(message(b"?", "old"), TO_SERVER).forward == message(b"?", "new")
-    assert relay.feed(message(b"!", "new"), TO_CLIENT).forward == message(b"!", "old")
+    proxy = ProxyConnection(InOrder(), Rules(request=Mutation(name="new")))
+    assert proxy.feed(message(b"?", "old"), TO_SERVER).forward == message(b"?", "new")
+    assert proxy.feed(message(b"!", "new"), TO_CLIENT).forward == message(b"!", "old")
 
 
 def test_a_rule_for_responses_wins_over_what_would_be_put_back() -> None:
-    relay = Exchange(InOrder(), Rules(request=Mutation(name="new"), response=Mutation(name="newest")))
-    relay.feed(message(b"?", "old"), TO_SERVER)
-    assert relay.feed(message(b"!", "new"), TO_CLIENT).forward == message(b"!", "newest")
+    proxy = ProxyConnection(InOrder(), Rules(request=Mutation(name="new"), response=Mutation(name="newest")))
+    proxy.feed(message(b"?", "old"), TO_SERVER)
+    assert proxy.feed(message(b"!", "new"), TO_CLIENT).forward == message(b"!", "newest")
 
 
 def test_a_response_without_its_request_keeps_what_it_says() -> None:
-    relay = Exchange(InOrder(), Rules(request=Mutation(name="new")))
-    assert relay.feed(message(b"!", "new"), TO_CLIENT).forward == message(b"!", "new")
+    proxy = ProxyConnection(InOrder(), Rules(request=Mutation(name="new")))
+    assert proxy.feed(message(b"!", "new"), TO_CLIENT).forward == message(b"!", "new")

@@ -1,4 +1,4 @@
-"""How a relayed connection ends, and what both sides still get to know."""
+"""The end of a relayed connection, and the bytes that both sides still get."""
 
 import asyncio
 import json
@@ -11,9 +11,9 @@ import pytest
 from sockets import connected, free_address, reset, serving, until
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
-from metaprotocol_proxy import Address, Recorder, Relay, Rules, closing, connection
-from metaprotocol_proxy.connection import Connection
-from metaprotocol_proxy.streams import Reader
+from metaprotocol_proxy import Address, Recorder, Relay, Rules
+from metaprotocol_proxy.handler import ConnectionHandler
+from metaprotocol_proxy.sockets import Reader
 from metaprotocol_sdk import Direction, Error, ErrorType
 
 CODEC = AwesomeRpcCodec()
@@ -26,9 +26,9 @@ async def leaving_server(monkeypatch) -> AsyncIterator[tuple[Address, list[int]]
 
     It gives its address, and a list in which it puts what it has sent when it leaves.
     """
-    drain, held, sent = Connection._drain, [0], []
+    drain, held, sent = ConnectionHandler._drain, [0], []
 
-    async def note(self: Connection, direction: Direction) -> None:
+    async def note(self: ConnectionHandler, direction: Direction) -> None:
         await drain(self, direction)
         if direction is Direction.TO_CLIENT:
             held.append(self._writers[direction].transport.get_write_buffer_size())
@@ -43,7 +43,7 @@ async def leaving_server(monkeypatch) -> AsyncIterator[tuple[Address, list[int]]
             await until(lambda count=count: len(held) > count)
         sent.append(total)
 
-    monkeypatch.setattr(Connection, "_drain", note)
+    monkeypatch.setattr(ConnectionHandler, "_drain", note)
     async with serving(handler) as address:
         yield address, sent
 
@@ -62,7 +62,7 @@ async def stalled_client(relay: Relay) -> AsyncIterator[socket.socket]:
 
 
 def test_a_slow_client_gets_everything_from_a_server_that_has_left(monkeypatch) -> None:
-    monkeypatch.setattr(closing, "CLOSE_TIME", 0.01)
+    monkeypatch.setattr("metaprotocol_proxy.shutdown.CLOSE_TIMEOUT", 0.01)
 
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
@@ -125,7 +125,7 @@ def test_a_server_that_resets_its_connection_is_the_clients_error() -> None:
         lost = "the server reset the connection (Connection reset by peer)"
         assert answers == CODEC.build(1, 1, 7) + CODEC.build(1, 2, 7, 255, payload=f"no answer: {lost}".encode())
         assert complaints == [f"conn1: {lost} and left 1 of the client's requests without an answer"]
-        assert not relay.tally().sound
+        assert not relay.stats().ok
 
     asyncio.run(scenario())
 
@@ -141,7 +141,7 @@ def test_a_server_that_leaves_when_it_has_answered_all_is_no_problem() -> None:
             async with connected(relay) as client:
                 client.writer.write(CALL)
                 assert await client.rest() == CODEC.build(1, 1, 7)
-        assert relay.tally().sound
+        assert relay.stats().ok
 
     asyncio.run(scenario())
 
@@ -155,9 +155,9 @@ def test_a_client_that_is_gone_is_not_answered() -> None:
             relay = Relay(server, codec=CODEC)
             async with connected(relay) as client:
                 client.writer.write(CALL)
-                await until(lambda: relay.tally().count(Direction.TO_SERVER) == 1)
+                await until(lambda: relay.stats().count(Direction.TO_SERVER) == 1)
                 reset(client.writer)
-        assert (relay.tally().answered, relay.tally().sound) == (0, True)
+        assert (relay.stats().answered, relay.stats().ok) == (0, True)
 
     asyncio.run(scenario())
 
@@ -186,12 +186,12 @@ def test_a_connection_ends_when_its_requests_were_answered_because_the_server_ca
 
 
 def test_a_server_that_does_not_accept_in_time_cannot_be_reached(monkeypatch) -> None:
-    monkeypatch.setattr(connection, "CONNECT_TIME", 0.05)
+    monkeypatch.setattr("metaprotocol_proxy.handler.CONNECT_TIMEOUT", 0.05)
 
     async def never_connect(address: Address) -> None:
         await asyncio.sleep(3600)
 
-    monkeypatch.setattr(connection, "connect", never_connect)
+    monkeypatch.setattr("metaprotocol_proxy.handler.connect", never_connect)
 
     async def scenario() -> None:
         address = free_address()

@@ -1,0 +1,231 @@
+"""The messages of one connection on their way through a relay. Sans-IO: bytes in, bytes out."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from attrs import Factory, frozen
+
+from metaprotocol_proxy.correlator import MAX_PENDING, Correlator
+from metaprotocol_proxy.stats import Stats
+from metaprotocol_sdk import (
+    Codec,
+    Correlation,
+    Direction,
+    EncodeError,
+    Error,
+    ErrorType,
+    MessageDecoder,
+    MessageType,
+    Metadata,
+    Mutation,
+    ProtocolError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MUTABLE = {
+    Direction.TO_SERVER: frozenset({MessageType.REQUEST, MessageType.ONEWAY, MessageType.STREAM_INIT}),
+    Direction.TO_CLIENT: frozenset({MessageType.RESPONSE, MessageType.ERROR}),
+}
+
+
+@frozen
+class Rules:
+    """The changes and answers that a relay makes.
+
+    Args:
+        request: The change to requests on their way to the server.
+        response: The change to the server's responses.
+        reply: The error that answers every request instead of the server; None passes requests on.
+    """
+
+    request: Mutation = Factory(Mutation)
+    response: Mutation = Factory(Mutation)
+    reply: Error | None = None
+
+
+@frozen
+class FeedResult:
+    """The bytes to send after some bytes were received.
+
+    Args:
+        forward: Bytes for the other side.
+        back: Bytes for the side that sent them.
+        error: The error after which the sender's bytes cannot be decoded any further; None if there is none.
+    """
+
+    forward: bytes
+    back: bytes
+    error: Exception | None = None
+
+
+class ProxyConnection:
+    """Decodes both directions of one connection, pairs responses with requests, and applies the rules.
+
+    A client's request that cannot be read is answered with an error of the protocol and does not reach the server. Any
+    other message that cannot be read is passed on: its receiver waits for it, or may understand it.
+
+    Args:
+        codec: The codec; the connection gets its own object from `Codec.for_connection`.
+        rules: The changes and answers to make.
+        report: Called with one sentence for each message that could not be read or changed.
+    """
+
+    def __init__(self, codec: Codec, rules: Rules | None = None, report: Callable[[str], None] | None = None) -> None:
+        rules = Rules() if rules is None else rules
+        codec = codec.for_connection()
+        self.codec = codec
+        """The codec object of this connection."""
+        self._mutations = {Direction.TO_SERVER: rules.request, Direction.TO_CLIENT: rules.response}
+        self._echoed = sorted(codec.echoed_properties & rules.request.keys())
+        self._report = report or (lambda text: None)
+        self._correlator = Correlator(codec)
+        self._decoders = {direction: MessageDecoder(codec, direction) for direction in Direction}
+        self._offsets = dict.fromkeys(Direction, 0)
+        # Replies of ours that must wait for the server's replies to earlier requests, each with the number that the
+        # oldest pending request must have reached.
+        self._held: deque[tuple[int, bytes]] = deque()
+        self.reply = rules.reply
+        """The error that answers every request instead of the server, or None."""
+        self.stats = Stats()
+
+    @property
+    def pending(self) -> int:
+        """The number of the client's requests that wait for the server's answer."""
+        return self._correlator.pending(Direction.TO_SERVER)
+
+    def feed(self, data: bytes, direction: Direction) -> FeedResult:
+        """Take the next bytes of one direction.
+
+        Args:
+            data: Bytes as they came from the network.
+            direction: The way they travel.
+
+        Returns:
+            The bytes to send. If `error` is set, they are those of the messages before the error, and this direction
+            must not be fed again.
+        """
+        forward: list[bytes] = []
+        back: list[bytes] = []
+        failure: Exception | None = None
+        self.stats.size[direction] += len(data)
+        decoder = self._decoders[direction]
+        take = self._take_from_client if direction is Direction.TO_SERVER else self._take_from_server
+        try:
+            for message in decoder.feed(data):
+                self.stats.messages[direction, message.message_type] += 1
+                size = len(message.message)
+                take(message, forward, back)
+                self._offsets[direction] += size
+            failure = decoder.error
+        except Exception as error:  # noqa: BLE001 - any exception of a codec ends this connection, not the relay
+            failure = error
+        if failure is not None:
+            self.stats.failed = 1
+        return FeedResult(b"".join(forward), b"".join(back), failure)
+
+    def eof(self, direction: Direction) -> None:
+        """End one direction.
+
+        Raises:
+            ProtocolError: It ends inside a message.
+        """
+        if self._decoders[direction].error is None:
+            self._decoders[direction].eof()
+
+    def fail_pending(self, error: Error) -> bytes:
+        """Return error replies to all pending requests of the client, whose server is gone.
+
+        Args:
+            error: The error to reply with.
+        """
+        replies: list[bytes] = []
+        while (oldest := self._correlator.pop_oldest(Direction.TO_SERVER)) is not None:
+            number, request = oldest
+            self._release(number, replies)
+            if request.message_type is not MessageType.HEARTBEAT:
+                replies.append(self.codec.on_error(request, error))
+                self.stats.answered += 1
+        self._release(self._correlator.next_number(Direction.TO_SERVER), replies)
+        return b"".join(replies)
+
+    def _take_from_client(self, message: Metadata, forward: list[bytes], back: list[bytes]) -> None:
+        asks = message.expects_reply or message.message_type in _MUTABLE[Direction.TO_SERVER]
+        if asks and message.error is not None:
+            self._note_unreadable(message, Direction.TO_SERVER)
+            self._answer(message, Error(ErrorType.BAD_REQUEST, str(message.error)), back)
+        elif self.reply is not None:
+            self._answer(message, self.reply, back)
+        elif asks:
+            forward.append(self._encode(message, Direction.TO_SERVER))
+            # A request may be pending for long, and its body is not needed any more.
+            message.message = message.message[: message.header_size]
+            self._correlator.correlate(message, Direction.TO_SERVER)
+        else:
+            self._pass_on(message, Direction.TO_SERVER, forward)
+
+    def _take_from_server(self, message: Metadata, forward: list[bytes], back: list[bytes]) -> None:
+        self._pass_on(message, Direction.TO_CLIENT, forward)
+        self._release(self._correlator.oldest_number(Direction.TO_SERVER), forward)
+
+    def _pass_on(self, message: Metadata, direction: Direction, forward: list[bytes]) -> None:
+        self._correlator.correlate(message, direction)
+        if message.error is not None:
+            self._note_unreadable(message, direction)
+        forward.append(self._encode(message, direction))
+
+    def _encode(self, message: Metadata, direction: Direction) -> bytes:
+        if message.error is not None or message.message_type not in _MUTABLE[direction]:
+            return message.message
+        mutation = self._mutations[direction]
+        if self._echoed and direction is Direction.TO_CLIENT:
+            mutation = self._restore(message, mutation)
+        if not mutation:
+            return message.message
+        try:
+            return self.codec.encode(message, mutation)
+        except EncodeError as error:
+            self.stats.unchanged += 1
+            self._report_message(message, direction, f"is passed on unchanged: {error}")
+            return message.message
+
+    def _restore(self, response: Metadata, mutation: Mutation) -> Mutation:
+        """Add the client's values of the properties that the relay changed and the response repeats."""
+        if response.request is None:
+            return mutation
+        sent = response.request.properties
+        return Mutation({key: sent[key] for key in self._echoed if key in sent} | mutation)
+
+    def _answer(self, request: Metadata, error: Error, back: list[bytes]) -> None:
+        if not request.expects_reply:
+            return
+        if request.message_type is MessageType.HEARTBEAT and request.error is None:
+            reply = self.codec.heartbeat_reply(request)
+            if reply is None:
+                return
+        else:
+            reply = self.codec.on_error(request, error)
+        self.stats.answered += 1
+        if self.codec.correlation is Correlation.ID or not self.pending:
+            back.append(reply)
+            return
+        if len(self._held) == MAX_PENDING:
+            raise ProtocolError(f"{MAX_PENDING:,} replies wait for the server's reply to an earlier request")
+        self._held.append((self._correlator.next_number(Direction.TO_SERVER), reply))
+
+    def _release(self, oldest: int, replies: list[bytes]) -> None:
+        """Append the held replies whose turn has come: no request before them is pending."""
+        while self._held and self._held[0][0] <= oldest:
+            replies.append(self._held.popleft()[1])
+
+    def _note_unreadable(self, message: Metadata, direction: Direction) -> None:
+        self.stats.unreadable += 1
+        self._report_message(message, direction, f"cannot be read: {message.error}")
+
+    def _report_message(self, message: Metadata, direction: Direction, text: str) -> None:
+        way = "to the server" if direction is Direction.TO_SERVER else "to the client"
+        what = f"the {message.message_type} at offset {self._offsets[direction]:,} {way}"
+        self._report(f"{what}, id {message.request_id}, {text}")

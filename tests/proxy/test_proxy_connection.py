@@ -1,0 +1,174 @@
+"""What a relay makes of the messages of one connection: bytes in, bytes out."""
+
+import pytest
+
+from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
+from metaprotocol_proxy import FeedResult, ProxyConnection, Rules
+from metaprotocol_sdk import Direction, Error, ErrorType, FramingError, IncompleteMessage, MessageType, Mutation
+
+TO_SERVER, TO_CLIENT = Direction.TO_SERVER, Direction.TO_CLIENT
+CODEC = AwesomeRpcCodec()
+REQUEST, RESPONSE, ONEWAY, HEARTBEAT, HEARTBEAT_RESPONSE = range(5)
+# A header block of one byte, which no header fits into.
+UNREADABLE = bytes.fromhex("4152 01 00 00000005 00000013 0007 0000 0001 ff")
+UNREADABLE_ONEWAY = bytes.fromhex("4152 01 02 00000005 00000013 0007 0000 0001 ff")
+UNREADABLE_RESPONSE = bytes.fromhex("4152 01 01 00000005 00000013 0007 0000 0001 ff")
+
+
+def build(kind: int, request_id: int = 1, status: int = 0, payload: bytes = b"", **headers: str) -> bytes:
+    return CODEC.build(kind, request_id, 7, status, headers, payload)
+
+
+def proxy_connection(**rules: object) -> tuple[ProxyConnection, list[str]]:
+    complaints: list[str] = []
+    return ProxyConnection(CODEC, Rules(**rules), complaints.append), complaints
+
+
+def test_without_rules_every_byte_goes_on() -> None:
+    proxy, complaints = proxy_connection()
+    asked = build(REQUEST, payload=b"hello") + build(ONEWAY, 2) + build(HEARTBEAT, 3)
+    told = build(RESPONSE, payload=b"hello") + build(RESPONSE, 9, 255) + build(HEARTBEAT_RESPONSE, 3)
+    assert proxy.feed(asked, TO_SERVER) == FeedResult(asked, b"")
+    assert proxy.feed(told, TO_CLIENT) == FeedResult(told, b"")
+    assert (complaints, proxy.stats.ok) == ([], True)
+
+
+def test_half_a_message_waits_for_the_other_half() -> None:
+    proxy, _ = proxy_connection()
+    message = build(REQUEST, payload=b"hello")
+    assert proxy.feed(message[:10], TO_SERVER) == FeedResult(b"", b"")
+    assert proxy.feed(message[10:], TO_SERVER) == FeedResult(message, b"")
+
+
+def test_requests_and_oneways_get_what_is_set_for_requests() -> None:
+    proxy, _ = proxy_connection(request=Mutation(tag="gray", user=None))
+    asked = build(REQUEST, user="Zoë") + build(ONEWAY, 2, user="Zoë") + build(HEARTBEAT, 3)
+    changed = build(REQUEST, tag="gray") + build(ONEWAY, 2, tag="gray") + build(HEARTBEAT, 3)
+    assert proxy.feed(asked, TO_SERVER) == FeedResult(changed, b"")
+
+
+def test_responses_get_what_is_set_for_responses_also_where_they_report_an_error() -> None:
+    proxy, _ = proxy_connection(response=Mutation(via="relay"))
+    told = build(RESPONSE) + build(RESPONSE, 2, 255) + build(HEARTBEAT_RESPONSE, 3)
+    changed = build(RESPONSE, via="relay") + build(RESPONSE, 2, 255, via="relay") + build(HEARTBEAT_RESPONSE, 3)
+    assert proxy.feed(told, TO_CLIENT) == FeedResult(changed, b"")
+
+
+def test_requests_that_a_server_sends_are_not_the_clients() -> None:
+    proxy, _ = proxy_connection(request=Mutation(tag="gray"), response=Mutation(via="relay"))
+    assert proxy.feed(build(REQUEST), TO_CLIENT) == FeedResult(build(REQUEST), b"")
+    assert proxy.feed(build(RESPONSE), TO_SERVER) == FeedResult(build(RESPONSE), b"")
+
+
+def test_a_request_that_cannot_be_read_is_answered_and_does_not_reach_the_server() -> None:
+    proxy, complaints = proxy_connection()
+    result = proxy.feed(build(REQUEST) + UNREADABLE + build(ONEWAY, 2), TO_SERVER)
+    text = "this header ends behind the header block (offset 18, field headers)"
+    assert result == FeedResult(build(REQUEST) + build(ONEWAY, 2), build(RESPONSE, 5, 5, text.encode()))
+    assert complaints == [f"the request at offset 18 to the server, id 5, cannot be read: {text}"]
+    assert (proxy.stats.unreadable, proxy.stats.answered, proxy.stats.ok) == (1, 1, False)
+
+
+def test_an_unreadable_request_that_wants_no_answer_gets_none() -> None:
+    proxy, complaints = proxy_connection()
+    assert proxy.feed(UNREADABLE_ONEWAY, TO_SERVER) == FeedResult(b"", b"")
+    assert len(complaints) == proxy.stats.unreadable == 1
+
+
+def test_a_response_that_cannot_be_read_is_passed_on_as_it_is() -> None:
+    proxy, complaints = proxy_connection(response=Mutation(via="relay"))
+    assert proxy.feed(UNREADABLE_RESPONSE, TO_CLIENT) == FeedResult(UNREADABLE_RESPONSE, b"")
+    assert (len(complaints), proxy.stats.unreadable, proxy.stats.unchanged) == (1, 1, 0)
+
+
+def test_a_clients_response_that_cannot_be_read_is_passed_on_as_it_is() -> None:
+    proxy, complaints = proxy_connection()
+    proxy.feed(build(REQUEST, 5), TO_CLIENT)
+    assert proxy.feed(UNREADABLE_RESPONSE, TO_SERVER) == FeedResult(UNREADABLE_RESPONSE, b"")
+    text = "this header ends behind the header block (offset 18, field headers)"
+    assert complaints == [f"the response at offset 0 to the server, id 5, cannot be read: {text}"]
+    assert (proxy.stats.unreadable, proxy.stats.answered) == (1, 0)
+
+
+def test_what_cannot_be_changed_is_passed_on_with_a_complaint() -> None:
+    proxy, complaints = proxy_connection(request=Mutation(cmd="8"))
+    assert proxy.feed(build(REQUEST), TO_SERVER) == FeedResult(build(REQUEST), b"")
+    reason = "cmd is a field of the message, not a header"
+    assert complaints == [f"the request at offset 0 to the server, id 1, is passed on unchanged: {reason}"]
+    assert (proxy.stats.unchanged, proxy.stats.ok) == (1, False)
+
+
+def test_an_error_in_the_servers_place_answers_what_expects_an_answer() -> None:
+    proxy, _ = proxy_connection(reply=Error(ErrorType.OVER_LIMIT, "too many calls"))
+    asked = build(REQUEST, 1) + build(ONEWAY, 2) + build(HEARTBEAT, 3) + build(REQUEST, 4)
+    refused = [build(RESPONSE, request_id, 3, b"too many calls") for request_id in (1, 4)]
+    answered = refused[0] + CODEC.build(HEARTBEAT_RESPONSE, 3, 7) + refused[1]
+    assert proxy.feed(asked, TO_SERVER) == FeedResult(b"", answered)
+    assert (proxy.stats.answered, proxy.stats.ok) == (3, True)
+
+
+def test_requests_that_wait_are_answered_when_the_server_is_gone() -> None:
+    proxy, _ = proxy_connection()
+    proxy.feed(build(REQUEST, 1) + build(REQUEST, 2) + build(HEARTBEAT, 3), TO_SERVER)
+    proxy.feed(build(RESPONSE, 1), TO_CLIENT)
+    assert proxy.pending == 2
+    assert proxy.fail_pending(Error(ErrorType.UPSTREAM_RESET, "gone")) == build(RESPONSE, 2, 255, b"gone")
+    assert (proxy.pending, proxy.fail_pending(Error(ErrorType.UPSTREAM_RESET))) == (0, b"")
+
+
+def test_messages_before_bad_bytes_go_on_and_the_stream_is_broken() -> None:
+    proxy, _ = proxy_connection()
+    result = proxy.feed(build(REQUEST) + b"GET /", TO_SERVER)
+    assert (result.forward, result.back) == (build(REQUEST), b"")
+    assert isinstance(result.error, FramingError)
+    assert (result.error.offset, proxy.stats.failed) == (18, 1)
+
+
+def test_a_connection_fails_once_also_when_both_sides_send_bad_bytes() -> None:
+    proxy, _ = proxy_connection()
+    proxy.feed(b"GET /", TO_SERVER)
+    proxy.feed(b"HTTP/1.1 400 Bad Request", TO_CLIENT)
+    assert proxy.stats.failed == 1
+
+
+def test_a_stream_that_ends_inside_a_message_is_an_error() -> None:
+    proxy, _ = proxy_connection()
+    proxy.feed(build(REQUEST)[:-1], TO_SERVER)
+    proxy.eof(TO_CLIENT)
+    with pytest.raises(IncompleteMessage):
+        proxy.eof(TO_SERVER)
+
+
+def test_a_bug_in_the_codec_breaks_the_connection_and_is_told() -> None:
+    class Broken(AwesomeRpcCodec):
+        name = "broken"
+
+        def decode(self, message, direction):
+            raise KeyError("cmd")
+
+    result = ProxyConnection(Broken()).feed(build(REQUEST), TO_SERVER)
+    assert (result.forward, result.back, type(result.error)) == (b"", b"", KeyError)
+
+
+def test_a_response_knows_its_request_and_is_completed_before_it_is_changed() -> None:
+    seen: list[tuple[int, str]] = []
+
+    class Watching(AwesomeRpcCodec):
+        name = "watching"
+
+        def complete(self, response):
+            seen.append((response.request.request_id, response.request.properties["user"]))
+
+    proxy = ProxyConnection(Watching())
+    proxy.feed(build(REQUEST, 4, user="Zoë"), TO_SERVER)
+    proxy.feed(build(RESPONSE, 4) + build(RESPONSE, 5), TO_CLIENT)
+    assert seen == [(4, "Zoë")]
+
+
+def test_messages_are_counted_by_direction_and_type() -> None:
+    proxy, _ = proxy_connection()
+    proxy.feed(build(REQUEST) + build(REQUEST, 2), TO_SERVER)
+    proxy.feed(build(RESPONSE, 1) + build(RESPONSE, 2, 255), TO_CLIENT)
+    assert proxy.stats.by_type(TO_SERVER) == {MessageType.REQUEST: 2}
+    assert proxy.stats.by_type(TO_CLIENT) == {MessageType.RESPONSE: 1, MessageType.ERROR: 1}
+    assert (proxy.stats.count(TO_CLIENT), proxy.stats.size) == (2, {TO_SERVER: 36, TO_CLIENT: 36})
