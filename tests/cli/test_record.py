@@ -30,7 +30,7 @@ def server_port() -> Iterator[int]:
 
 
 def call(port: int) -> list[str]:
-    """Run the example's client, and return what it prints."""
+    """Run the client of the example, and return its output."""
     command = [sys.executable, str(EXAMPLE / "client.py"), str(port)]
     done = subprocess.run(
         command, capture_output=True, text=True, encoding="utf-8", env=ENVIRONMENT, timeout=30, check=True
@@ -46,7 +46,7 @@ ANSWERS = [
 ]
 
 
-def test_client_and_server_do_not_notice_it_and_inspect_reads_what_it_saved(server_port: int, tmp_path: Path) -> None:
+def test_the_relay_is_transparent_and_inspect_reads_its_files(server_port: int, tmp_path: Path) -> None:
     with running_relay(tmp_path / "out", server_port) as relay:
         assert call(relay.port) == ANSWERS
     (connection,) = relay.manifest
@@ -72,7 +72,7 @@ def test_with_a_codec_it_changes_requests_and_counts_messages(server_port: int, 
     assert relay.manifest[0]["files"]["c2s"]["messages"] == 5
 
 
-def test_it_answers_with_an_error_in_the_servers_place(tmp_path: Path) -> None:
+def test_it_answers_with_an_error_instead_of_the_server(tmp_path: Path) -> None:
     with running_relay(
         tmp_path / "out", None, codec="awesomerpc", reply_error="over_limit", reply_message="too many calls"
     ) as relay:
@@ -85,26 +85,26 @@ def test_it_answers_with_an_error_in_the_servers_place(tmp_path: Path) -> None:
     assert "4 answered by the relay\n" in relay.summary
 
 
-def test_what_could_not_be_changed_is_told_and_gives_status_1(server_port: int, tmp_path: Path) -> None:
+def test_messages_that_could_not_be_changed_are_counted_and_give_status_1(server_port: int, tmp_path: Path) -> None:
     with running_relay(tmp_path / "out", server_port, codec="awesomerpc", set={"cmd": "8"}, status=1) as relay:
         assert call(relay.port) == ANSWERS
     assert "4 could not be changed and were passed on as they came\n" in relay.summary
 
 
-def test_a_server_that_cannot_be_reached_is_told_and_gives_status_1(tmp_path: Path) -> None:
+def test_a_server_that_cannot_be_reached_is_reported_and_gives_status_1(tmp_path: Path) -> None:
     port = free_address().port
     with running_relay(tmp_path / "out", port, codec="awesomerpc", status=1) as relay:
         assert call(relay.port)[0].startswith(f"1: error, status 2: the server 127.0.0.1:{port} cannot be reached (")
     assert "1 of the connections failed\n" in relay.summary
 
 
-def test_a_server_that_is_not_contacted_is_not_named_as_the_one_to_relay_to(tmp_path: Path) -> None:
+def test_a_server_that_is_not_contacted_is_not_named(tmp_path: Path) -> None:
     with running_relay(tmp_path / "out", 1, codec="awesomerpc", reply_error="over_limit") as relay:
         pass
     assert relay.summary.startswith("answering every request; stop with Ctrl-C\n")
 
 
-def test_a_relay_is_not_its_own_server(tmp_path: Path) -> None:
+def test_a_relay_cannot_be_its_own_server(tmp_path: Path) -> None:
     port = str(free_address().port)
     command = [sys.executable, "-m", "metaprotocol_cli", "record", "--listen", port, "--upstream", port]
     done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60)
@@ -112,7 +112,7 @@ def test_a_relay_is_not_its_own_server(tmp_path: Path) -> None:
     assert f"the relay itself listens on 127.0.0.1:{port}: it cannot be its own upstream" in done.stderr
 
 
-def test_it_goes_on_when_nobody_reads_what_it_says(tmp_path: Path) -> None:
+def test_it_goes_on_when_nobody_reads_its_output(tmp_path: Path) -> None:
     command = [*COMMAND, "--upstream", str(free_address().port), "--codec", "awesomerpc", "--json", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
         port = json.loads(process.stdout.readline())["port"]
@@ -124,7 +124,7 @@ def test_it_goes_on_when_nobody_reads_what_it_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_json_lines_tell_a_program_when_to_begin_and_what_came_through(stop, server_port: int, tmp_path: Path) -> None:
+def test_json_lines_tell_a_program_when_to_begin_and_the_totals(stop, server_port: int, tmp_path: Path) -> None:
     command = [*COMMAND, "--upstream", str(server_port), "--codec", "awesomerpc", "--json", str(tmp_path / "out")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
         listening = json.loads(process.stdout.readline())
@@ -139,7 +139,7 @@ def test_json_lines_tell_a_program_when_to_begin_and_what_came_through(stop, ser
     }
 
 
-def test_a_terminal_shows_a_live_count(server_port: int, tmp_path: Path) -> None:
+def test_a_terminal_shows_live_counters(server_port: int, tmp_path: Path) -> None:
     main, terminal = pty.openpty()
     command = [*COMMAND, "--upstream", str(server_port), "--codec", "awesomerpc", str(tmp_path / "out")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal, text=True, env=ENVIRONMENT) as process:
@@ -158,7 +158,7 @@ def test_a_terminal_shows_a_live_count(server_port: int, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_nothing_is_lost_of_a_connection_that_is_open_when_it_is_stopped(
+def test_no_byte_of_an_open_connection_is_lost_when_it_is_stopped(
     stop: signal.Signals, server_port: int, tmp_path: Path
 ) -> None:
     message = bytes.fromhex("4152 0103 0000 0004 0000 0012 0000 0000 0000")
@@ -176,7 +176,7 @@ def test_nothing_is_lost_of_a_connection_that_is_open_when_it_is_stopped(
     assert relay.manifest[0]["ended"] == "the relay was stopped"
 
 
-def test_a_codec_that_cannot_begin_a_connection_is_told_and_gives_status_1(
+def test_a_codec_that_cannot_begin_a_connection_is_reported_and_gives_status_1(
     server_port: int, tmp_path: Path, monkeypatch
 ) -> None:
     (tmp_path / "faulty.py").write_text(
@@ -227,7 +227,7 @@ def test_a_codec_that_cannot_begin_a_connection_is_told_and_gives_status_1(
         (["--upstream", "1", "--listen", "192.0.2.1:0"], "192.0.2.1:0 cannot be listened on: "),
     ],
 )
-def test_a_mistake_is_answered_with_a_sentence(arguments: list[str], sentence: str, tmp_path: Path) -> None:
+def test_a_wrong_command_line_is_explained(arguments: list[str], sentence: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [*COMMAND, *arguments, str(tmp_path / "out")], capture_output=True, text=True, check=False, timeout=60
     )
@@ -236,7 +236,7 @@ def test_a_mistake_is_answered_with_a_sentence(arguments: list[str], sentence: s
     assert "Traceback" not in done.stderr
 
 
-def test_files_that_are_there_are_not_overwritten(tmp_path: Path) -> None:
+def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "conn1.c2s.bin").write_bytes(b"precious")
     done = subprocess.run(
         [*COMMAND, "--upstream", "1", str(tmp_path)], capture_output=True, text=True, check=False, timeout=60

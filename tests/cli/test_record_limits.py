@@ -1,4 +1,4 @@
-"""`metaprotocol record` when the system has no more to give: descriptors, disk space."""
+"""`metaprotocol record` without descriptors or disk space."""
 
 import resource
 import socket
@@ -61,7 +61,7 @@ def test_a_connection_takes_two_descriptors_and_no_more(server: socket.socket, t
         assert (tmp_path / "out" / f"conn{number}.c2s.bin").read_bytes() == b"?"
 
 
-def test_only_connections_that_no_descriptor_is_left_for_are_refused(server: socket.socket, tmp_path: Path) -> None:
+def test_connections_without_a_descriptor_are_refused(server: socket.socket, tmp_path: Path) -> None:
     with running_relay(tmp_path / "out", port_of(server), limits={"RLIMIT_NOFILE": 30}, status=1) as relay:
         with ExitStack() as stack:
             clients = [stack.enter_context(connect(relay)) for _ in range(40)]
@@ -82,7 +82,7 @@ def test_only_connections_that_no_descriptor_is_left_for_are_refused(server: soc
     assert relay.complaints == "connections are refused: no file descriptor is left for them; `ulimit -n` allows more\n"
 
 
-def test_what_is_refused_while_no_descriptor_is_left_does_not_wait(tmp_path: Path) -> None:
+def test_refused_connections_do_not_wait_and_open_ones_are_recorded(tmp_path: Path) -> None:
     heartbeat = bytes.fromhex("4152 0103 0000 0004 0000 0012 0000 0000 0000")
     out = tmp_path / "out"
     with (
@@ -103,7 +103,7 @@ def test_what_is_refused_while_no_descriptor_is_left_does_not_wait(tmp_path: Pat
     assert (out / "conn1.c2s.bin").read_bytes() == 3 * heartbeat
 
 
-def test_a_relay_takes_as_many_descriptors_as_it_may_have(server: socket.socket, tmp_path: Path) -> None:
+def test_the_relay_raises_its_limit_on_descriptors(server: socket.socket, tmp_path: Path) -> None:
     with (
         running_relay(tmp_path / "out", port_of(server), limits={"RLIMIT_NOFILE": [30, 300]}) as relay,
         ExitStack() as stack,
@@ -132,7 +132,7 @@ def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> N
     assert f"the folder {folder} cannot be used: File too large" in done.stderr.replace("\n", " ")
 
 
-def test_a_disk_that_becomes_full_is_told_and_ends_the_relay(server: socket.socket, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_ends_the_relay(server: socket.socket, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     with (
         running_relay(folder, port_of(server), limits={"RLIMIT_FSIZE": MEBIBYTE}, status=1, stop=None) as relay,

@@ -1,4 +1,4 @@
-"""What `metaprotocol record` leaves on a terminal."""
+"""The terminal after `metaprotocol record`."""
 
 import io
 import sys
@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_the_cursor_is_shown_again_also_when_the_run_ends_with_an_error(monkeypatch) -> None:
+def test_the_cursor_is_shown_again_after_an_error(monkeypatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")

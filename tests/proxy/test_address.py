@@ -1,4 +1,4 @@
-"""What a person may type as an address."""
+"""The forms of an address on the command line."""
 
 import pytest
 
@@ -22,22 +22,22 @@ def test_host_and_port(text: str, host: str, port: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1:20880", "[::1]:20880"])
-def test_it_prints_as_it_is_typed(text: str) -> None:
+def test_it_prints_in_the_form_that_parse_reads(text: str) -> None:
     assert str(Address.parse(text)) == text
 
 
 @pytest.mark.parametrize("text", ["", "provider", "provider:", "::1:20880", "[::1]", "a b:1", "1:2:3", "127.0.0.1:-1"])
-def test_anything_else_is_refused(text: str) -> None:
+def test_other_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not an address: expected HOST:PORT"):
         Address.parse(text)
 
 
-def test_a_port_that_does_not_exist_is_refused() -> None:
+def test_a_port_over_65535_is_refused() -> None:
     with pytest.raises(ValueError, match="the port 65536 is over 65535"):
         Address.parse("127.0.0.1:65536")
 
 
 @pytest.mark.parametrize("name", ["a..example", "a" * 64])
-def test_a_name_that_no_host_can_have_is_refused(name: str) -> None:
+def test_an_invalid_host_name_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} is not a valid host name"):
         Address.parse(f"{name}:20880")

@@ -1,4 +1,4 @@
-"""What a relay does with a codec that raises what it must not raise."""
+"""Codecs that raise exceptions that they must not raise."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ class NoErrors(AwesomeRpcCodec):
         (NoDecoding(), ("IndexError", "no such byte"), "on bytes from the client; the connection ends"),
     ],
 )
-def test_it_is_told_with_the_codecs_name_and_ends_the_connection(
+def test_an_exception_of_the_codec_is_reported_and_ends_the_connection(
     codec: AwesomeRpcCodec, raised: tuple[str, str], when: str, tmp_path: Path
 ) -> None:
     complaints: list[str] = []
@@ -68,7 +68,7 @@ def test_it_is_told_with_the_codecs_name_and_ends_the_connection(
     assert told.startswith(f"conn1: {ended}")
 
 
-def test_it_is_told_also_when_the_codec_cannot_say_that_the_server_has_left() -> None:
+def test_an_exception_of_on_error_is_reported_when_the_server_has_left() -> None:
     complaints: list[str] = []
 
     async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -12,7 +12,7 @@ CODEC = AwesomeRpcCodec()
 REQUEST, ONEWAY = 0, 2
 
 
-def test_a_client_that_has_said_all_still_gets_its_answer() -> None:
+def test_a_client_that_has_half_closed_still_gets_its_response() -> None:
     async def answer_at_the_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write((await reader.read()).upper())
 
@@ -26,7 +26,7 @@ def test_a_client_that_has_said_all_still_gets_its_answer() -> None:
 
 
 @pytest.mark.parametrize("codec", [None, CODEC])
-def test_a_server_that_has_said_all_still_gets_what_the_client_sends(codec: AwesomeRpcCodec | None) -> None:
+def test_a_server_that_has_half_closed_still_gets_bytes_of_the_client(codec: AwesomeRpcCodec | None) -> None:
     greeting, received = CODEC.build(ONEWAY, 1, 7), []
 
     async def greet_and_listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -47,7 +47,7 @@ def test_a_server_that_has_said_all_still_gets_what_the_client_sends(codec: Awes
     asyncio.run(scenario())
 
 
-def test_a_request_to_a_server_that_has_said_all_ends_the_connection() -> None:
+def test_a_request_to_a_server_that_has_half_closed_ends_the_connection() -> None:
     async def listen_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write_eof()
         await reader.read()
@@ -67,7 +67,7 @@ def test_a_request_to_a_server_that_has_said_all_ends_the_connection() -> None:
     asyncio.run(scenario())
 
 
-def test_a_client_that_ends_inside_a_message_is_told() -> None:
+def test_a_client_that_ends_inside_a_message_is_reported() -> None:
     async def listen_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
@@ -87,7 +87,7 @@ def test_a_client_that_ends_inside_a_message_is_told() -> None:
 
 
 @pytest.mark.parametrize("codec", [None, CODEC])
-def test_a_server_that_has_said_all_and_is_gone_ends_the_connection_of_a_client_that_goes_on(
+def test_a_client_that_goes_on_after_its_server_has_gone_is_disconnected(
     codec: AwesomeRpcCodec | None,
 ) -> None:
     async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -106,7 +106,7 @@ def test_a_server_that_has_said_all_and_is_gone_ends_the_connection_of_a_client_
     asyncio.run(asyncio.wait_for(scenario(), 10))
 
 
-def test_a_client_may_say_all_to_a_server_that_has_said_all_and_reset_its_connection() -> None:
+def test_a_client_may_half_close_after_its_server_has_half_closed_and_reset() -> None:
     async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write_eof()
         await reader.read(1)

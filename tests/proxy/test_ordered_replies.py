@@ -1,4 +1,4 @@
-"""What a relay must add to protocols that answer in order, or that repeat in a response what was asked."""
+"""Protocols whose replies come in order, and protocols whose responses repeat properties of the request."""
 
 from construct import Int8ub, Int16ub, Struct
 
@@ -52,7 +52,7 @@ def message(kind: bytes, name: str) -> bytes:
 BAD_REQUEST = message(b"E", "bad_request")
 
 
-def test_an_answer_of_ours_waits_for_those_to_earlier_requests() -> None:
+def test_a_reply_of_the_relay_waits_for_the_replies_to_earlier_requests() -> None:
     proxy = ProxyConnection(InOrder())
     asked = message(b"?", "a") + message(b"X", "") + message(b"?", "b") + message(b"X", "") + message(b"X", "")
     assert proxy.feed(asked, TO_SERVER) == FeedResult(message(b"?", "a") + message(b"?", "b"), b"")
@@ -60,19 +60,19 @@ def test_an_answer_of_ours_waits_for_those_to_earlier_requests() -> None:
     assert proxy.feed(message(b"!", "b"), TO_CLIENT).forward == message(b"!", "b") + 2 * BAD_REQUEST
 
 
-def test_it_is_sent_at_once_where_nothing_waits() -> None:
+def test_it_is_sent_at_once_if_no_request_is_pending() -> None:
     proxy = ProxyConnection(InOrder())
     assert proxy.feed(message(b"X", "") + message(b"?", "a"), TO_SERVER) == FeedResult(message(b"?", "a"), BAD_REQUEST)
 
 
-def test_when_the_server_is_gone_the_answers_keep_their_order() -> None:
+def test_the_error_replies_keep_their_order_when_the_server_is_gone() -> None:
     proxy = ProxyConnection(InOrder())
     proxy.feed(message(b"?", "a") + message(b"X", "") + message(b"?", "b") + message(b"X", ""), TO_SERVER)
     reset = message(b"E", "upstream_reset")
     assert proxy.fail_pending(Error(ErrorType.UPSTREAM_RESET)) == reset + BAD_REQUEST + reset + BAD_REQUEST
 
 
-def test_answers_that_wait_are_bounded(monkeypatch) -> None:
+def test_the_number_of_waiting_replies_is_bounded(monkeypatch) -> None:
     monkeypatch.setattr("metaprotocol_proxy.proxy_connection.MAX_PENDING", 2)
     proxy = ProxyConnection(InOrder())
     result = proxy.feed(message(b"?", "a") + 3 * message(b"X", ""), TO_SERVER)
@@ -80,18 +80,18 @@ def test_answers_that_wait_are_bounded(monkeypatch) -> None:
     assert str(result.error) == "2 replies wait for the server's reply to an earlier request"
 
 
-def test_a_changed_property_that_the_response_repeats_is_put_back() -> None:
+def test_a_changed_property_is_restored_in_the_response_that_repeats_it() -> None:
     proxy = ProxyConnection(InOrder(), Rules(request=Mutation(name="new")))
     assert proxy.feed(message(b"?", "old"), TO_SERVER).forward == message(b"?", "new")
     assert proxy.feed(message(b"!", "new"), TO_CLIENT).forward == message(b"!", "old")
 
 
-def test_a_rule_for_responses_wins_over_what_would_be_put_back() -> None:
+def test_a_rule_for_responses_wins_over_the_restored_value() -> None:
     proxy = ProxyConnection(InOrder(), Rules(request=Mutation(name="new"), response=Mutation(name="newest")))
     proxy.feed(message(b"?", "old"), TO_SERVER)
     assert proxy.feed(message(b"!", "new"), TO_CLIENT).forward == message(b"!", "newest")
 
 
-def test_a_response_without_its_request_keeps_what_it_says() -> None:
+def test_a_response_without_a_known_request_is_not_changed() -> None:
     proxy = ProxyConnection(InOrder(), Rules(request=Mutation(name="new")))
     assert proxy.feed(message(b"!", "new"), TO_CLIENT).forward == message(b"!", "new")

@@ -1,4 +1,4 @@
-"""What a relay makes of the messages of one connection: bytes in, bytes out."""
+"""The messages of one connection on their way through a relay: bytes in, bytes out."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def proxy_connection(**rules: object) -> tuple[ProxyConnection, list[str]]:
     return ProxyConnection(CODEC, Rules(**rules), complaints.append), complaints
 
 
-def test_without_rules_every_byte_goes_on() -> None:
+def test_without_rules_all_bytes_are_passed_on() -> None:
     proxy, complaints = proxy_connection()
     asked = build(REQUEST, payload=b"hello") + build(ONEWAY, 2) + build(HEARTBEAT, 3)
     told = build(RESPONSE, payload=b"hello") + build(RESPONSE, 9, 255) + build(HEARTBEAT_RESPONSE, 3)
@@ -40,21 +40,21 @@ def test_half_a_message_waits_for_the_other_half() -> None:
     assert proxy.feed(message[10:], TO_SERVER) == FeedResult(message, b"")
 
 
-def test_requests_and_oneways_get_what_is_set_for_requests() -> None:
+def test_rules_for_requests_change_requests_and_oneways() -> None:
     proxy, _ = proxy_connection(request=Mutation(tag="gray", user=None))
     asked = build(REQUEST, user="Zoë") + build(ONEWAY, 2, user="Zoë") + build(HEARTBEAT, 3)
     changed = build(REQUEST, tag="gray") + build(ONEWAY, 2, tag="gray") + build(HEARTBEAT, 3)
     assert proxy.feed(asked, TO_SERVER) == FeedResult(changed, b"")
 
 
-def test_responses_get_what_is_set_for_responses_also_where_they_report_an_error() -> None:
+def test_rules_for_responses_change_responses_and_exceptions() -> None:
     proxy, _ = proxy_connection(response=Mutation(via="relay"))
     told = build(RESPONSE) + build(RESPONSE, 2, 255) + build(HEARTBEAT_RESPONSE, 3)
     changed = build(RESPONSE, via="relay") + build(RESPONSE, 2, 255, via="relay") + build(HEARTBEAT_RESPONSE, 3)
     assert proxy.feed(told, TO_CLIENT) == FeedResult(changed, b"")
 
 
-def test_requests_that_a_server_sends_are_not_the_clients() -> None:
+def test_rules_do_not_change_requests_of_the_server() -> None:
     proxy, _ = proxy_connection(request=Mutation(tag="gray"), response=Mutation(via="relay"))
     assert proxy.feed(build(REQUEST), TO_CLIENT) == FeedResult(build(REQUEST), b"")
     assert proxy.feed(build(RESPONSE), TO_SERVER) == FeedResult(build(RESPONSE), b"")
@@ -69,19 +69,19 @@ def test_a_request_that_cannot_be_read_is_answered_and_does_not_reach_the_server
     assert (proxy.stats.unreadable, proxy.stats.answered, proxy.stats.ok) == (1, 1, False)
 
 
-def test_an_unreadable_request_that_wants_no_answer_gets_none() -> None:
+def test_an_unreadable_request_that_expects_no_reply_gets_none() -> None:
     proxy, complaints = proxy_connection()
     assert proxy.feed(UNREADABLE_ONEWAY, TO_SERVER) == FeedResult(b"", b"")
     assert len(complaints) == proxy.stats.unreadable == 1
 
 
-def test_a_response_that_cannot_be_read_is_passed_on_as_it_is() -> None:
+def test_a_response_that_cannot_be_read_is_passed_on_as_it_came() -> None:
     proxy, complaints = proxy_connection(response=Mutation(via="relay"))
     assert proxy.feed(UNREADABLE_RESPONSE, TO_CLIENT) == FeedResult(UNREADABLE_RESPONSE, b"")
     assert (len(complaints), proxy.stats.unreadable, proxy.stats.unchanged) == (1, 1, 0)
 
 
-def test_a_clients_response_that_cannot_be_read_is_passed_on_as_it_is() -> None:
+def test_a_response_of_the_client_that_cannot_be_read_is_passed_on_as_it_came() -> None:
     proxy, complaints = proxy_connection()
     proxy.feed(build(REQUEST, 5), TO_CLIENT)
     assert proxy.feed(UNREADABLE_RESPONSE, TO_SERVER) == FeedResult(UNREADABLE_RESPONSE, b"")
@@ -90,7 +90,7 @@ def test_a_clients_response_that_cannot_be_read_is_passed_on_as_it_is() -> None:
     assert (proxy.stats.unreadable, proxy.stats.answered) == (1, 0)
 
 
-def test_what_cannot_be_changed_is_passed_on_with_a_complaint() -> None:
+def test_a_message_that_cannot_be_changed_is_passed_on_and_reported() -> None:
     proxy, complaints = proxy_connection(request=Mutation(cmd="8"))
     assert proxy.feed(build(REQUEST), TO_SERVER) == FeedResult(build(REQUEST), b"")
     reason = "cmd is a field of the message, not a header"
@@ -98,7 +98,7 @@ def test_what_cannot_be_changed_is_passed_on_with_a_complaint() -> None:
     assert (proxy.stats.unchanged, proxy.stats.ok) == (1, False)
 
 
-def test_an_error_in_the_servers_place_answers_what_expects_an_answer() -> None:
+def test_a_rule_to_reply_answers_the_messages_that_expect_a_reply() -> None:
     proxy, _ = proxy_connection(reply=Error(ErrorType.OVER_LIMIT, "too many calls"))
     asked = build(REQUEST, 1) + build(ONEWAY, 2) + build(HEARTBEAT, 3) + build(REQUEST, 4)
     refused = [build(RESPONSE, request_id, 3, b"too many calls") for request_id in (1, 4)]
@@ -107,7 +107,7 @@ def test_an_error_in_the_servers_place_answers_what_expects_an_answer() -> None:
     assert (proxy.stats.answered, proxy.stats.ok) == (3, True)
 
 
-def test_requests_that_wait_are_answered_when_the_server_is_gone() -> None:
+def test_pending_requests_are_answered_when_the_server_is_gone() -> None:
     proxy, _ = proxy_connection()
     proxy.feed(build(REQUEST, 1) + build(REQUEST, 2) + build(HEARTBEAT, 3), TO_SERVER)
     proxy.feed(build(RESPONSE, 1), TO_CLIENT)
@@ -116,7 +116,7 @@ def test_requests_that_wait_are_answered_when_the_server_is_gone() -> None:
     assert (proxy.pending, proxy.fail_pending(Error(ErrorType.UPSTREAM_RESET))) == (0, b"")
 
 
-def test_messages_before_bad_bytes_go_on_and_the_stream_is_broken() -> None:
+def test_messages_before_bad_bytes_are_passed_on() -> None:
     proxy, _ = proxy_connection()
     result = proxy.feed(build(REQUEST) + b"GET /", TO_SERVER)
     assert (result.forward, result.back) == (build(REQUEST), b"")
@@ -124,7 +124,7 @@ def test_messages_before_bad_bytes_go_on_and_the_stream_is_broken() -> None:
     assert (result.error.offset, proxy.stats.failed) == (18, 1)
 
 
-def test_a_connection_fails_once_also_when_both_sides_send_bad_bytes() -> None:
+def test_a_connection_on_which_both_sides_send_bad_bytes_is_counted_once() -> None:
     proxy, _ = proxy_connection()
     proxy.feed(b"GET /", TO_SERVER)
     proxy.feed(b"HTTP/1.1 400 Bad Request", TO_CLIENT)
@@ -139,7 +139,7 @@ def test_a_stream_that_ends_inside_a_message_is_an_error() -> None:
         proxy.eof(TO_SERVER)
 
 
-def test_a_bug_in_the_codec_breaks_the_connection_and_is_told() -> None:
+def test_an_exception_of_the_codec_is_the_error_of_the_result() -> None:
     class Broken(AwesomeRpcCodec):
         name = "broken"
 

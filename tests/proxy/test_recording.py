@@ -1,4 +1,4 @@
-"""What a recording keeps of a connection."""
+"""The files of a recording."""
 
 import asyncio
 import hashlib
@@ -22,7 +22,7 @@ def manifest(folder: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (folder / "manifest.jsonl").read_text("utf-8").splitlines()]
 
 
-def test_both_directions_are_saved_in_the_pieces_in_which_they_came(tmp_path: Path) -> None:
+def test_both_directions_are_saved_in_the_chunks_that_were_received(tmp_path: Path) -> None:
     with Recorder(tmp_path, {}) as recorder:
         recording = recorder.connection("127.0.0.1:4000")
         for direction, piece in ((TO_SERVER, b"what"), (TO_CLIENT, b"th"), (TO_SERVER, b"?"), (TO_CLIENT, b"at")):
@@ -37,7 +37,7 @@ def test_both_directions_are_saved_in_the_pieces_in_which_they_came(tmp_path: Pa
     assert times[0] >= 0
 
 
-def test_the_manifest_says_who_spoke_and_what_the_files_are(tmp_path: Path) -> None:
+def test_the_manifest_names_the_client_the_server_and_the_files(tmp_path: Path) -> None:
     stats = Stats()
     stats.messages[TO_SERVER, MessageType.REQUEST] = 1
     with Recorder(tmp_path, {"upstream": "127.0.0.1:20880"}) as recorder:
@@ -69,20 +69,20 @@ def test_every_byte_and_its_row_are_in_the_files_before_the_recording_is_complet
         assert [row[:3] for row in rows] == [["c2s", 0, 4], ["c2s", 4, 1]]
 
 
-def test_a_connection_that_begins_is_json_already(tmp_path: Path) -> None:
+def test_the_list_of_chunks_is_json_from_the_beginning(tmp_path: Path) -> None:
     with Recorder(tmp_path, {}) as recorder:
         recorder.connection("")
         assert json.loads((tmp_path / "conn1.chunks.json").read_text()) == []
 
 
-def test_a_folder_that_nothing_was_recorded_in_can_be_used_again(tmp_path: Path) -> None:
+def test_a_folder_in_which_nothing_was_recorded_can_be_used_again(tmp_path: Path) -> None:
     for _ in range(2):
         with Recorder(tmp_path / "out", {}):
             pass
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_relay_records_what_each_side_sent_before_it_was_changed(tmp_path: Path) -> None:
+def test_a_relay_records_bytes_before_it_changes_them(tmp_path: Path) -> None:
     async def scenario() -> None:
         rules = Rules(request=Mutation(tag="gray"))
         async with serving(echo) as server:
@@ -113,14 +113,14 @@ def test_the_manifest_writes_a_clients_address_as_it_is_typed(tmp_path: Path) ->
         asyncio.run(scenario())
 
 
-def test_a_recording_does_not_mix_with_other_files(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "conn1.c2s.bin").write_bytes(b"precious")
     with pytest.raises(RecordingError, match="is not empty"):
         Recorder(tmp_path, {})
     assert (tmp_path / "conn1.c2s.bin").read_bytes() == b"precious"
 
 
-def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RecordingError, match="cannot be used"):
         Recorder(tmp_path / "file" / "folder", {})

@@ -39,7 +39,7 @@ def test_with_a_codec_messages_are_changed() -> None:
     asyncio.run(scenario())
 
 
-def test_an_error_is_answered_without_any_server() -> None:
+def test_a_rule_to_reply_needs_no_server() -> None:
     async def scenario() -> None:
         rules = Rules(reply=Error(ErrorType.TIMEOUT, "too late"))
         async with connected(Relay(free_address(), codec=CODEC, rules=rules)) as client:
@@ -49,7 +49,7 @@ def test_an_error_is_answered_without_any_server() -> None:
     asyncio.run(scenario())
 
 
-def test_a_server_that_cannot_be_reached_is_the_clients_error() -> None:
+def test_the_client_is_told_that_the_server_cannot_be_reached() -> None:
     async def scenario() -> None:
         complaints: list[str] = []
         address = free_address()
@@ -62,7 +62,7 @@ def test_a_server_that_cannot_be_reached_is_the_clients_error() -> None:
     asyncio.run(scenario())
 
 
-def test_a_server_that_cannot_be_reached_ends_a_connection_that_nobody_reads() -> None:
+def test_without_a_codec_a_server_that_cannot_be_reached_ends_the_connection() -> None:
     async def scenario() -> None:
         async with connected(Relay(free_address())) as client:
             assert await client.rest() == b""
@@ -70,7 +70,7 @@ def test_a_server_that_cannot_be_reached_ends_a_connection_that_nobody_reads() -
     asyncio.run(scenario())
 
 
-def test_a_server_that_goes_away_is_the_clients_error() -> None:
+def test_the_client_is_told_that_the_server_has_gone() -> None:
     async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(65536)
 
@@ -82,7 +82,7 @@ def test_a_server_that_goes_away_is_the_clients_error() -> None:
     asyncio.run(scenario())
 
 
-def test_a_server_that_sends_bad_bytes_is_the_clients_error() -> None:
+def test_the_client_is_told_that_the_server_sent_bad_bytes() -> None:
     async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(65536)
         writer.write(BAD_BYTES)
@@ -152,7 +152,7 @@ def test_a_side_that_does_not_read_stops_the_side_that_writes() -> None:
     asyncio.run(scenario())
 
 
-def test_stopping_ends_open_connections_and_tells_who_waits() -> None:
+def test_stopping_ends_open_connections_and_answers_pending_requests() -> None:
     async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
@@ -170,7 +170,7 @@ def test_stopping_ends_open_connections_and_tells_who_waits() -> None:
     asyncio.run(scenario())
 
 
-def test_connections_are_counted_also_when_they_have_ended() -> None:
+def test_connections_that_have_ended_are_counted() -> None:
     async def scenario() -> None:
         async with serving(echo) as server, Relay(server, codec=CODEC) as relay:
             (address,) = await relay.listen(Address("127.0.0.1", 0))
@@ -192,7 +192,7 @@ def test_connections_are_counted_also_when_they_have_ended() -> None:
         ({"codec": CODEC, "upstream": None}, "needs an upstream, or an error to reply"),
     ],
 )
-def test_a_relay_that_could_do_nothing_is_refused(arguments: dict[str, object], complaint: str) -> None:
+def test_contradicting_arguments_are_refused(arguments: dict[str, object], complaint: str) -> None:
     async def scenario() -> None:
         Relay(**{"upstream": Address("127.0.0.1", 1), **arguments})
 

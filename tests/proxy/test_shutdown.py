@@ -22,9 +22,9 @@ CALL = CODEC.build(0, 1, 7)
 
 @asynccontextmanager
 async def leaving_server(monkeypatch) -> AsyncIterator[tuple[Address, list[int]]]:
-    """Run a server that sends until the relay holds bytes that its client has no room for, and leaves.
+    """Run a server that sends until the relay holds bytes that its client does not read, and then leaves.
 
-    It gives its address, and a list in which it puts what it has sent when it leaves.
+    Yield its address, and a list that gets the number of bytes that it has sent.
     """
     drain, held, sent = ConnectionHandler._drain, [0], []
 
@@ -50,7 +50,7 @@ async def leaving_server(monkeypatch) -> AsyncIterator[tuple[Address, list[int]]
 
 @asynccontextmanager
 async def stalled_client(relay: Relay) -> AsyncIterator[socket.socket]:
-    """Connect a client that asks and does not read."""
+    """Connect a client that sends a byte and does not read."""
     (address,) = await relay.listen(Address("127.0.0.1", 0))
     loop = asyncio.get_running_loop()
     with socket.socket() as client:
@@ -61,7 +61,7 @@ async def stalled_client(relay: Relay) -> AsyncIterator[socket.socket]:
         yield client
 
 
-def test_a_slow_client_gets_everything_from_a_server_that_has_left(monkeypatch) -> None:
+def test_a_slow_client_gets_all_bytes_of_a_server_that_has_left(monkeypatch) -> None:
     monkeypatch.setattr("metaprotocol_proxy.shutdown.CLOSE_TIMEOUT", 0.01)
 
     async def scenario() -> None:
@@ -95,7 +95,7 @@ def test_a_recording_is_complete_when_the_relay_stops_while_a_connection_ends(mo
     assert sum(row[2] for row in rows if row[0] == "s2c") == size
 
 
-def test_what_came_before_a_reset_can_still_be_read() -> None:
+def test_bytes_before_a_reset_can_still_be_read() -> None:
     async def scenario() -> None:
         reader = Reader()
         reader.feed_data(b"the last words")
@@ -107,7 +107,7 @@ def test_what_came_before_a_reset_can_still_be_read() -> None:
     asyncio.run(scenario())
 
 
-def test_a_server_that_resets_its_connection_is_the_clients_error() -> None:
+def test_the_client_is_told_that_the_server_reset_the_connection() -> None:
     async def answer_once_and_reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(2 * len(CALL))
         writer.write(CODEC.build(1, 1, 7))
@@ -130,7 +130,7 @@ def test_a_server_that_resets_its_connection_is_the_clients_error() -> None:
     asyncio.run(scenario())
 
 
-def test_a_server_that_leaves_when_it_has_answered_all_is_no_problem() -> None:
+def test_a_server_that_leaves_after_its_last_response_is_not_a_failure() -> None:
     async def answer_and_leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(len(CALL))
         writer.write(CODEC.build(1, 1, 7))
@@ -162,7 +162,7 @@ def test_a_client_that_is_gone_is_not_answered() -> None:
     asyncio.run(scenario())
 
 
-def test_an_answer_arrives_also_when_much_follows_the_bad_bytes() -> None:
+def test_a_response_arrives_although_many_bytes_follow_the_bad_ones() -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(len(CALL))
         writer.write(CODEC.build(1, 1, 7))
@@ -176,7 +176,7 @@ def test_an_answer_arrives_also_when_much_follows_the_bad_bytes() -> None:
     asyncio.run(scenario())
 
 
-def test_a_connection_ends_when_its_requests_were_answered_because_the_server_cannot_be_reached() -> None:
+def test_a_connection_without_a_server_ends_after_the_error_reply() -> None:
     async def scenario() -> None:
         async with connected(Relay(free_address(), codec=CODEC)) as client:
             client.writer.write(CALL)
@@ -205,7 +205,7 @@ def test_a_server_that_does_not_accept_in_time_cannot_be_reached(monkeypatch) ->
 
 # Not 2: there asyncio itself, in Python 3.11, fails to begin a connection of a server that is closed.
 @pytest.mark.parametrize("steps", [0, 1, 3, 4, 5])
-def test_stopping_ends_also_a_connection_that_is_just_coming_in(steps: int) -> None:
+def test_stopping_ends_a_connection_that_is_just_being_accepted(steps: int) -> None:
     async def scenario() -> None:
         relay = Relay(None, codec=CODEC, rules=Rules(reply=Error(ErrorType.OVER_LIMIT)))
         async with relay:

@@ -11,7 +11,7 @@ from metaprotocol_proxy import Address, Relay
 from metaprotocol_proxy.sockets import keep_alive
 
 
-def test_both_sides_are_asked_whether_they_are_still_there(monkeypatch) -> None:
+def test_both_connections_use_keep_alive(monkeypatch) -> None:
     asked = []
 
     def note(writer: asyncio.StreamWriter) -> None:
@@ -29,7 +29,7 @@ def test_both_sides_are_asked_whether_they_are_still_there(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-def test_a_host_is_listened_on_at_each_of_its_addresses(host: str) -> None:
+def test_every_address_of_a_host_is_listened_on(host: str) -> None:
     async def scenario() -> None:
         async with serving(echo) as server, AsyncExitStack() as stack:
             relay = await stack.enter_async_context(Relay(server))
@@ -44,7 +44,7 @@ def test_a_host_is_listened_on_at_each_of_its_addresses(host: str) -> None:
     asyncio.run(scenario())
 
 
-def test_a_port_that_is_taken_is_an_error() -> None:
+def test_a_port_in_use_is_an_error() -> None:
     async def scenario() -> None:
         async with serving(echo) as server, Relay(server) as relay:
             with pytest.raises(OSError, match="in use"):

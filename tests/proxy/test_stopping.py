@@ -1,4 +1,4 @@
-"""What a relay that is stopped still does with what has arrived."""
+"""A relay that is stopped: bytes that have arrived are not lost."""
 
 import asyncio
 import hashlib
@@ -19,7 +19,7 @@ CALL = CODEC.build(0, 1, 7)
 
 
 def saved(folder: Path, way: str) -> bytes:
-    """Return what was recorded of one direction, as the manifest has it too."""
+    """Return the recorded bytes of one direction, after a comparison with the manifest."""
     data = (folder / f"conn1.{way}.bin").read_bytes()
     facts = json.loads((folder / "manifest.jsonl").read_text("utf-8"))["files"][way]
     assert (facts["size"], facts["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
@@ -29,7 +29,7 @@ def saved(folder: Path, way: str) -> bytes:
 
 
 @pytest.mark.parametrize("codec", [None, CODEC])
-def test_what_has_just_arrived_is_recorded_and_sent_on(codec: AwesomeRpcCodec | None, tmp_path: Path) -> None:
+def test_bytes_that_have_just_arrived_are_recorded_and_sent_on(codec: AwesomeRpcCodec | None, tmp_path: Path) -> None:
     received = []
 
     async def listen_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -53,7 +53,7 @@ def test_what_has_just_arrived_is_recorded_and_sent_on(codec: AwesomeRpcCodec | 
     assert b"".join(received) == saved(tmp_path, "c2s") == CALL + CALL
 
 
-def test_halves_of_messages_are_recorded(tmp_path: Path) -> None:
+def test_parts_of_messages_are_recorded(tmp_path: Path) -> None:
     async def answer_half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(len(CALL))
         writer.write(CODEC.build(1, 1, 7)[:10])
@@ -74,7 +74,7 @@ def test_halves_of_messages_are_recorded(tmp_path: Path) -> None:
     assert saved(tmp_path, "s2c") == CODEC.build(1, 1, 7)[:10]
 
 
-def test_bad_bytes_that_have_just_arrived_are_told() -> None:
+def test_bad_bytes_that_have_just_arrived_are_reported() -> None:
     complaints: list[str] = []
 
     async def never_read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -95,7 +95,7 @@ def test_bad_bytes_that_have_just_arrived_are_told() -> None:
     assert complaints[0].startswith("conn1: the client sent bytes that cannot be decoded: the message begins with 47")
 
 
-def test_what_a_slow_server_has_no_room_for_is_recorded(tmp_path: Path) -> None:
+def test_bytes_that_a_slow_server_does_not_read_are_recorded(tmp_path: Path) -> None:
     async def never_read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(3600)
 
@@ -124,7 +124,7 @@ def test_what_a_slow_server_has_no_room_for_is_recorded(tmp_path: Path) -> None:
     assert len(saved(tmp_path, "c2s")) > before
 
 
-def test_an_error_answer_that_waits_behind_a_slow_server_is_sent(tmp_path: Path) -> None:
+def test_an_error_reply_is_sent_although_the_server_is_slow(tmp_path: Path) -> None:
     unreadable = bytes.fromhex("4152 01 00 00000005 00000013 0007 0000 0001 ff")
     large = CODEC.build(2, 2, 7, payload=bytes(8_000_000))
 
