@@ -61,7 +61,6 @@ CASES: dict[str, Case] = {
         one("k", "w"),
     ),
     "a long value in chunks": (lambda n: mapped(b"\x01k" + b"R\0\2\xc3\xa9\xe4\xb8\x96" * n + b"\0"), one("k", None)),
-    "a long value in bad UTF-8": (lambda n: mapped(b"\x01k" + b"R\0\1\xc3\x28" * n + b"\0"), one("k", None)),
     "a copy of a large argument": (
         lambda n: request(types=MAP, arguments=b"H" + keys(n) + b"Z", attachments=hx("51 90")),
         one("k", "v"),

@@ -5,7 +5,7 @@ Removing or replacing one of them keeps every later one readable, as what it was
 
 import pytest
 from dubbo_bytes import request
-from dubbo_messages import OBJECT, attachments_of, body_values, changed, hx, properties
+from dubbo_messages import HASH_MAP, OBJECT, attachments_of, body_values, changed, hx, properties
 
 from metaprotocol_codecs.dubbo.hessian2.values import Instance, Map, TypedList
 from metaprotocol_sdk import UnsupportedMutation
@@ -255,8 +255,8 @@ class TestATypeThatIsUsedLater:
         assert pairs(after)[-1] == ("l", TypedList("t", [2]))
 
     def test_and_named_by_the_map_of_attachments_stands(self, value):
-        before = request(attachments=hx("4d 01 74 01 6b 71 01 75 91 01 6c 4d 90 5a 5a"))
-        assert pairs(changed(before, {"k": value}))[-1] == ("l", Map([], "t"))
+        before = request(attachments=hx(f"4d {HASH_MAP} 01 6b 71 01 75 91 01 6c 4d 90 5a 5a"))
+        assert pairs(changed(before, {"k": value}))[-1] == ("l", Map([], "java.util.HashMap"))
 
 
 def test_a_refused_removal_is_possible_together_with_what_depends_on_it():

@@ -5,7 +5,7 @@ from typing import Any, Self
 from attrs import frozen
 from dubbo_generated import KEYS, MESSAGES, MUTATIONS, TEXTS
 from dubbo_messages import CLIENT, CODEC, body_values, read, sound
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from examples import examples
@@ -48,10 +48,12 @@ class Contents:
             attachments = Map(attachments.pairs if attachments else [])
         return cls(values if is_request else values[1:], attachments)
 
-    def apply(self, mutation: Mutation) -> None:
+    def apply(self, mutation: Mutation, properties: dict[str, str]) -> None:
         """Change the attachments as Java would see it: of equal keys the last counts, and new ones come last."""
         pairs = self.attachments.pairs
         for key, value in mutation.items():
+            if key == "path" and value is None and "path" not in properties and "body_path" in properties:
+                continue  # a null or a number hides the path of the body, and would not if it went
             at = [number for number, (name, _) in enumerate(pairs) if isinstance(name, str) and name == key]
             if value is None:
                 for number in reversed(at):
@@ -124,7 +126,7 @@ def test_a_mutation_leaves_every_other_value_what_it_was(message, mutation):
     after = attempt(metadata, mutation)
     if after is not None:
         expected = Contents.of(metadata)
-        expected.apply(mutation)
+        expected.apply(mutation, metadata.properties)
         assert Contents.of(received(after)).unfolded() == expected.unfolded()
 
 
@@ -151,7 +153,9 @@ def test_new_keys_that_go_again_in_any_order_leave_the_original_bytes(message, n
     new = {key: value for key, value in new.items() if key not in {*there, *FIELDS, "version"}}
     order = list(new)
     for key in order:
-        metadata = received(CODEC.encode(metadata, Mutation({key: new[key]})))
+        after = attempt(metadata, Mutation({key: new[key]}))
+        assume(after is not None)  # a map of a class that is not known
+        metadata = received(after)
     random.shuffle(order)
     for key in order:
         metadata = received(CODEC.encode(metadata, Mutation({key: None})))
@@ -166,8 +170,8 @@ def test_mutations_one_after_the_other_add_up(message, mutations):
     for mutation in mutations:
         after = attempt(metadata, mutation)
         if after is not None:
+            expected.apply(mutation, metadata.properties)
             metadata = received(after)
-            expected.apply(mutation)
     assert Contents.of(metadata).unfolded() == expected.unfolded()
 
 

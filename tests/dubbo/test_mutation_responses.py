@@ -2,7 +2,7 @@
 
 import pytest
 from dubbo_bytes import response
-from dubbo_messages import CODEC, attachments_of, changed, hx, properties, read, request_of_version, sound
+from dubbo_messages import CODEC, HASH_MAP, attachments_of, changed, hx, properties, read, request_of_version, sound
 
 from metaprotocol_codecs.dubbo import DubboCodec
 from metaprotocol_codecs.dubbo.hessian2.values import Instance
@@ -47,7 +47,7 @@ class TestAResponseWithAttachments:
         assert changed(attached(what, f"48 {A1} 5a"), {"a": None}) == attached(what, "48 5a")
 
     def test_has_its_original_bytes_when_a_set_key_goes(self, what):
-        for attachments in ("48 5a", f"48 {A1} 5a", f"4d 01 74 {A1} 5a", "4e"):
+        for attachments in ("48 5a", f"48 {A1} 5a", f"4d {HASH_MAP} {A1} 5a", "4e"):
             before = attached(what, attachments)
             assert changed(changed(before, {"k": "v"}), {"k": None}) == before
 

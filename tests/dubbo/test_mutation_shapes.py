@@ -6,7 +6,7 @@ even if another process has set it.
 
 import pytest
 from dubbo_bytes import request
-from dubbo_messages import MAP, OBJECT, attachments_of, body_values, changed, hx, properties, sound
+from dubbo_messages import HASH_MAP, MAP, OBJECT, attachments_of, body_values, changed, hx, properties, sound
 
 from metaprotocol_codecs.dubbo import DubboCodec
 from metaprotocol_codecs.dubbo.hessian2.values import Instance
@@ -22,9 +22,8 @@ A1, B2, C3 = "01 61 01 31", "01 62 01 32", "01 63 01 33"
 MAP_A = f"48 {A1} 5a"
 
 TYPED = {
-    "by name": call("", "", f"4d 01 74 {A1} 5a"),
-    "by number": call(MAP, "4d 01 74 5a", f"4d 90 {A1} 5a"),
-    "by a long name": call("", "", f"4d 30 20 {'74' * 32} {A1} 5a"),
+    "by name": call("", "", f"4d {HASH_MAP} {A1} 5a"),
+    "by a name in chunks": call("", "", f"4d 52 0000 {HASH_MAP} {A1} 5a"),
     "by an empty name": call("", "", f"4d 00 {A1} 5a"),
 }
 
@@ -37,10 +36,27 @@ def test_a_typed_map_keeps_its_type(before):
     assert changed(after, {"b": None}) == before
 
 
+@pytest.mark.parametrize(
+    ("types", "arguments", "map_type"),
+    [("", "", "08 6f72672e782e4d31"), (MAP, f"4d {HASH_MAP} 5a", "90")],
+    ids=["by name", "by the number of an earlier type"],
+)
+@pytest.mark.parametrize("attachments", ["4d {map_type} {A1} 5a", "51 90"], ids=["itself", "referred to"])
+def test_a_map_of_a_class_that_may_change_what_is_put_into_it_is_left_alone(types, arguments, map_type, attachments):
+    """A Java class may turn keys to lower case, for example: what is written would not be what the provider sees."""
+    attachments = attachments.format(map_type=map_type, A1=A1)
+    if attachments == "51 90":
+        types, arguments, attachments = MAP + types, f"4d 08 6f72672e782e4d31 {A1} 5a {arguments}", "51 90"
+    before = call(types, arguments, attachments)
+    with pytest.raises(UnsupportedMutation, match="class"):
+        changed(before, {"b": "2"})
+    assert changed(before, {"b": None}) == before
+
+
 SHAPES = {
     "null": (MAP, MAP_A, "4e"),
     "reference": (MAP, MAP_A, "51 90"),
-    "reference to a typed map": (MAP, f"4d 01 74 {A1} 5a", "51 90"),
+    "reference to a typed map": (MAP, f"4d {HASH_MAP} {A1} 5a", "51 90"),
     "reference to an empty map": (MAP, "48 5a", "51 90"),
     "reference into a list": (OBJECT, f"79 {MAP_A}", "51 91"),
     "reference into a map": (MAP, f"48 01 6d {MAP_A} 5a", "51 91"),

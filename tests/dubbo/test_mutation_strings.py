@@ -73,29 +73,6 @@ def test_a_key_is_found_whichever_form_its_length_and_its_characters_have():
         assert changed(attached(f"{form} 01 31"), {"\U0001f600": None}) == attached("")
 
 
-def test_bytes_that_are_not_utf8_stay_when_another_key_changes():
-    # lead byte c3 announces two bytes, of which the second is no continuation
-    assert changed(attached("01 61 01 c328"), {"b": "2"}) == attached("01 61 01 c328 01 62 01 32")
-
-
-def test_a_value_that_is_not_utf8_can_be_replaced_and_removed():
-    before = attached("01 61 01 c328 01 62 01 32")
-    assert changed(before, {"a": "1"}) == attached("01 61 01 31 01 62 01 32")
-    assert changed(before, {"a": None}) == attached("01 62 01 32")
-
-
-def test_a_key_that_is_not_utf8_is_the_property_that_it_decodes_to():
-    before = attached("01 c328 01 31")
-    assert properties(before)["\udcc3("] == "1"
-    assert changed(before, {"\udcc3(": "9"}) == attached("01 c328 01 39")
-    assert changed(before, {"\udcc3(": None}) == attached("")
-
-
-def test_what_was_read_of_bytes_that_are_not_utf8_can_be_set_elsewhere():
-    text = properties(attached("01 61 01 c328"))["a"]
-    assert properties(changed(BEFORE, {"copy": text}))["copy"] == text
-
-
 @pytest.mark.parametrize(
     "key", ["4e", "91", "e1", "54", "5b", "21 61"], ids=["null", "int", "long", "true", "0.0", "b"]
 )

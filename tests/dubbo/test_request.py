@@ -119,7 +119,7 @@ def test_a_generic_call_tells_the_method_it_means(method):
     [
         {"method": "$invoke", "types": ""},
         {"method": "$invoke", "types": STRING, "arguments": bytes.fromhex(NULL)},
-        {"method": "$invoke", "types": "I", "arguments": b"\x91"},
+        {"method": "$invoke", "types": "[I", "arguments": b"\x78"},
         {"method": "$invokeX", "types": STRING, "arguments": string("no")},
         {"method": "hello", "types": STRING, "arguments": string("no")},
     ],
@@ -141,5 +141,45 @@ def test_a_request_without_attachments_is_refused_where_they_were_expected():
 
 
 def test_a_body_that_begins_with_something_else_is_refused_at_its_first_byte():
-    error = refusal(message(0xC2, bytes.fromhex("91 00")))
+    error = refusal(message(0xC2, bytes.fromhex("78 00")))
     assert error.offset == 16
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("91", "1"),
+        ("c0 00", "-2048"),
+        ("d4 0800", "2048"),
+        ("49 7fffffff", "2147483647"),
+        ("e0", "0"),
+        ("f7 ff", "-1"),
+        ("38 0000", "-262144"),
+        ("59 80000000", "-2147483648"),
+        ("4c 7fffffffffffffff", "9223372036854775807"),
+        ("54", "true"),
+        ("46", "false"),
+        ("5b", "0.0"),
+        ("5c", "1.0"),
+        ("5d 80", "-128"),
+        ("5e 0100", "256"),
+    ],
+)
+def test_a_number_or_a_boolean_is_read_as_java_reads_it_where_a_string_belongs(value, text):
+    body = string("2.0.2") + string("a.B") + bytes.fromhex(value) + string("m") + string("") + b"HZ"
+    assert decode(message(0xC2, body)).properties["version"] == text
+
+
+@pytest.mark.parametrize(
+    "value", ["5f 0000000a", "44 3fb999999999999a", "78", "48 5a", "21 61", "4b 00000000", "51 90"]
+)
+def test_what_java_reads_as_no_string_or_one_that_depends_on_its_version_is_refused(value):
+    body = string("2.0.2") + string("a.B") + bytes.fromhex(value) + string("m") + string("") + b"HZ"
+    assert refusal(message(0xC2, body)).offset == 26
+
+
+@pytest.mark.parametrize("malformed", ["01 c1b0", "01 c328", "01 e081b0", "01 e28228"])
+def test_a_name_that_is_not_utf_8_is_refused(malformed):
+    """Java does not look at continuation bytes, so it reads c1 b0 as "p"; other readers do not."""
+    body = string("2.0.2") + bytes.fromhex(malformed) + string("1.0") + string("m") + string("") + b"HZ"
+    assert "not UTF-8" in str(refusal(message(0xC2, body)))

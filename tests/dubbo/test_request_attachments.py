@@ -97,9 +97,12 @@ class TestOtherAttachments:
         """Rust writes U+1F600 as one character of 4 bytes, Java as two of 3."""
         assert properties(b"H" + string("k") + hx("01 f09f9880") + b"Z")["k"] == "😀"
 
-    def test_bytes_that_are_not_utf_8_are_kept_and_write_back_identically(self):
-        value = properties(b"H" + string("k") + hx("02 c328") + b"\x00" + b"Z")["k"]
-        assert value.encode("utf-8", "surrogateescape") == hx("c328 00")
+    @pytest.mark.parametrize(
+        "entry", ["05 c1a7726f7570 04 626c7565", "05 67726f7570 04 c1a26c7565"], ids=["key", "value"]
+    )
+    def test_bytes_that_are_not_utf_8_are_refused(self, entry):
+        """Java reads both entries as group=blue, since it does not look at continuation bytes. Others do not."""
+        assert "not UTF-8" in str(refusal(b"H" + hx(entry) + b"Z"))
 
     @pytest.mark.parametrize("size", [31, 32, 1023, 1024, 65535])
     @pytest.mark.parametrize("character", ["a", "ä"])

@@ -80,11 +80,17 @@ def test_what_is_not_plain_is_left_to_the_long_way(data, why):
     assert read_plain_map(data, 0, LIMITS, {}) == 0
 
 
-@pytest.mark.parametrize("limit", ["max_elements", "max_key_length", "max_value_length"])
-def test_a_map_that_a_limit_may_refuse_is_left_to_the_long_way(limit):
-    data = b"H" + string("key") + string("value") + b"Z"
-    assert read_plain_map(data, 0, Limits(**{limit: 100}), {}) == len(data)
-    assert read_plain_map(data, 0, Limits(**{limit: 5}), {}) == 0
+@pytest.mark.parametrize(("limit", "enough"), [("max_elements", 2), ("max_key_length", 100), ("max_value_length", 100)])
+def test_a_map_that_a_limit_may_refuse_is_left_to_the_long_way(limit, enough):
+    data = b"H" + (string("key") + string("value")) * 2 + b"Z"
+    assert read_plain_map(data, 0, Limits(**{limit: enough}), {}) == len(data)
+    assert read_plain_map(data, 0, Limits(**{limit: 1}), {}) == 0
+
+
+def test_a_map_longer_than_any_of_its_strings_may_be_is_still_read_in_one_pass():
+    data = b"H" + b"".join(string(f"key {number}") + string("v" * 100) for number in range(100)) + b"Z"
+    limits = Limits(max_key_length=1023, max_value_length=1023)
+    assert read_plain_map(data, 0, limits, {}) == len(data)
 
 
 def encoded(metadata: Metadata, mutation: Mutation) -> bytes | None:

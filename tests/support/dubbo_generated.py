@@ -46,7 +46,7 @@ def _type(draw: st.DrawFn, numbered: Numbered) -> bytes:
     if numbered.types and draw(st.booleans()):
         return _int(draw(st.integers(0, numbered.types - 1)))
     numbered.types += 1
-    return string(draw(st.sampled_from(["[int", "t", "org.demo.Map"])))
+    return string(draw(st.sampled_from(["java.util.HashMap", "[int", "org.demo.Map"])))
 
 
 def _value(draw: st.DrawFn, numbered: Numbered, depth: int, *, strings: bool = True) -> bytes:

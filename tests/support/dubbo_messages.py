@@ -14,6 +14,8 @@ CODEC = DubboCodec()
 HEADER_SIZE = 16
 
 STRING, MAP, OBJECT = "Ljava/lang/String;", "Ljava/util/Map;", "Ljava/lang/Object;"
+# The type java.util.HashMap, in hex.
+HASH_MAP = "11 6a6176612e7574696c2e486173684d6170"
 
 hx = bytes.fromhex
 

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from attrs import define
 
-from metaprotocol_codecs.dubbo.hessian2 import Tables, read_string, read_type_end, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import Tables, read_text, read_type_end, skip_values
 from metaprotocol_codecs.dubbo.hessian2.skip import CLASS_DEFINITION, skip_class_definition
 from metaprotocol_codecs.dubbo.hessian2.strings import NULL, read_integer, read_short_ascii, string_size
+from metaprotocol_codecs.dubbo.hessian2.text import is_integer
 from metaprotocol_sdk import DecodeError, LimitExceeded, Limits
 
 Entry = tuple[int, int, int, str | None, str | None]
@@ -16,6 +17,15 @@ Entry = tuple[int, int, int, str | None, str | None]
 
 A plain tuple, since a message has a dozen and each is made on the way of every message.
 """
+
+# Maps that give every key and value as it is in the message; Java makes a HashMap where no type is named.
+_PLAIN_MAPS = frozenset(
+    f"java.util.{name}"
+    for name in ("HashMap", "Hashtable", "LinkedHashMap", "Map", "TreeMap", "concurrent.ConcurrentHashMap")
+)
+# Dubbo's own clients write these as an int, and its providers read a number or its text (RpcUtils.getTimeout).
+_NUMBERS = frozenset({"_TO", "_to"})
+_REFERENCE, _MAP, _TYPED_MAP, _OBJECT = 0x51, 0x48, 0x4D, 0x4F
 
 
 @define(weakref_slot=False)
@@ -44,9 +54,22 @@ class AttachmentMap(NamedTuple):
     entries: list[Entry]
     """The attachments in their order."""
 
+    def unknown_class(self, message: bytes) -> str:
+        """Return the class of the map if its name does not tell what Java finds in it, "" if it does."""
+        if message[self.start] != _TYPED_MAP:
+            return ""
+        tag = message[self.start + 1]
+        if tag >= 0x80 or tag == 0x49:
+            return "that an earlier value names"
+        name = read_text(message, self.start + 1)[0] or ""
+        return "" if name in _PLAIN_MAPS or not name else name
 
-def read_attachments(message: bytes, place: Place, tables: Tables, limits: Limits) -> dict[str, str]:
-    """Return the string attachments. Of a key that comes twice the last counts, as in Java.
+
+def read_attachments(message: bytes, place: Place, tables: Tables, limits: Limits) -> tuple[dict[str, str | None], str]:
+    """Return the attachments, and why Java may see others; "" if it sees these.
+
+    Of a key that comes twice the last counts, as in Java. The value is None where Java's `getAttachment` returns null:
+    for null, and for what is no string.
 
     Args:
         message: A Dubbo message.
@@ -58,14 +81,31 @@ def read_attachments(message: bytes, place: Place, tables: Tables, limits: Limit
         DecodeError: What is there is no map.
         LimitExceeded: There are too many attachments, or one is too long.
     """
-    attachments: dict[str, str] = {}
-    for _, _, _, key, value in read_map(message, place, limits, tables).entries:
-        if key is not None:
-            if value is not None:
-                attachments[key] = value
-            else:
-                attachments.pop(key, None)
-    return attachments
+    found = read_map(message, place, limits, tables)
+    unclear = ""
+    if message[place.start] == _REFERENCE:
+        unclear = "the attachments are the same map as an argument, of whatever class the provider makes it"
+    elif name := found.unknown_class(message):
+        unclear = f"the attachments are a map of the class {name[:80]}, which may change keys and values"
+    attachments: dict[str, str | None] = {}
+    no_strings: dict[str, bool] = {}
+    for start, value_start, _, key, value in found.entries:
+        if key is None:
+            if not unclear and _may_become_a_string(message[start]):
+                unclear = "the key of an attachment is an object, which may become a string"
+        else:
+            attachments[key] = value
+            if value is None:
+                no_strings[key] = message[value_start] != NULL
+    for key, is_value in no_strings.items():
+        if is_value and not unclear and attachments[key] is None:
+            unclear = f"the attachment {key[:80]!r} is no string, which some providers turn into one"
+    return attachments, unclear
+
+
+def _may_become_a_string(tag: int) -> bool:
+    """Return whether Java may make a string of a value that is none: of an object, by its class."""
+    return 0x60 <= tag < 0x70 or tag in (CLASS_DEFINITION, _OBJECT, _TYPED_MAP, _REFERENCE)
 
 
 def read_map(message: bytes, place: Place, limits: Limits, tables: Tables | None = None) -> AttachmentMap:
@@ -80,7 +120,7 @@ def read_map(message: bytes, place: Place, limits: Limits, tables: Tables | None
     position = place.start
     if position >= len(message):
         raise DecodeError("the message ends where its attachments were expected", offset=position, field="attachments")
-    if message[position] == 0x51:
+    if message[position] == _REFERENCE:
         position, tables = _resolve(message, place)
     elif tables is None:
         tables = Tables()
@@ -88,7 +128,7 @@ def read_map(message: bytes, place: Place, limits: Limits, tables: Tables | None
     tag = message[position]
     if tag == NULL:
         return AttachmentMap(position, position + 1, position + 1, [])
-    if tag not in (0x48, 0x4D):
+    if tag not in (_MAP, _TYPED_MAP):
         raise DecodeError(f"attachments are a map, not the type code {tag:02x}", offset=position, field="attachments")
     try:
         return _read_entries(message, position, tables, limits)
@@ -110,6 +150,8 @@ def _read_entries(message: bytes, start: int, tables: Tables, limits: Limits) ->
             )
         key, value_start = _read_if_string(message, position, tables, "max_key_length", limits.max_key_length)
         value, end = _read_if_string(message, value_start, tables, "max_value_length", limits.max_value_length)
+        if key in _NUMBERS and value is None and is_integer(message[value_start]):
+            value, _ = read_text(message, value_start)
         entries.append((position, value_start, end, key, value))
         position = end
     return AttachmentMap(start, entries_start, position + 1, entries)
@@ -118,7 +160,7 @@ def _read_entries(message: bytes, start: int, tables: Tables, limits: Limits) ->
 def skip_map_head(message: bytes, start: int, tables: Tables) -> int:
     """Number the map that begins at `start` and return where its first entry begins."""
     tables.references += 1
-    return start + 1 if message[start] == 0x48 else read_type_end(message, start + 1, tables)
+    return start + 1 if message[start] == _MAP else read_type_end(message, start + 1, tables)
 
 
 def _read_if_string(message: bytes, position: int, tables: Tables, limit: str, maximum: int) -> tuple[str | None, int]:
@@ -133,7 +175,7 @@ def _read_if_string(message: bytes, position: int, tables: Tables, limit: str, m
         return None, end
     if end - position > maximum and (size := string_size(message, position)) > maximum:
         raise LimitExceeded(limit, size, maximum, offset=position, field="attachments")
-    return read_string(message, position)
+    return read_text(message, position)
 
 
 def _resolve(message: bytes, place: Place) -> tuple[int, Tables]:

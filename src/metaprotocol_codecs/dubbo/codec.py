@@ -110,7 +110,7 @@ class DubboCodec(Codec):
         )
         if flags & SERIALIZATION == HESSIAN2:
             try:
-                properties, metadata.state = read_plain_request(message, _HEADER_SIZE, self.limits) or read_request(
+                properties, metadata.state, _ = read_plain_request(message, _HEADER_SIZE, self.limits) or read_request(
                     message, _HEADER_SIZE, self.limits
                 )
             except ProtocolError as error:
@@ -120,7 +120,7 @@ class DubboCodec(Codec):
             foreign = read_foreign(message, _HEADER_SIZE, flags & SERIALIZATION, self.limits)
             if foreign is None:
                 return metadata
-            properties = request_properties(foreign.strings, foreign.attachments)
+            properties, _ = request_properties(foreign.strings, foreign.attachments)
         metadata.properties = properties
         metadata.operation = f"{properties.get('interface', '')}/{properties.get('method', '')}"
         return metadata
@@ -155,7 +155,7 @@ class DubboCodec(Codec):
             return metadata
         try:
             if status == header.OK:
-                result, metadata.properties = read_response(message, _HEADER_SIZE, self.limits)
+                result, metadata.properties, _ = read_response(message, _HEADER_SIZE, self.limits)
                 metadata.state = result.place
                 if result.is_exception:
                     metadata.message_type = MessageType.ERROR

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.dubbo import header, marks
-from metaprotocol_codecs.dubbo.hessian2 import read_string
+from metaprotocol_codecs.dubbo.hessian2 import read_strings
 from metaprotocol_codecs.dubbo.hessian2.strings import read_integer
 from metaprotocol_codecs.dubbo.mutation import check_count, edit_attachments, write_key, write_map, write_value
 from metaprotocol_codecs.dubbo.request import BODY_FIELDS, EVENT_FIELDS
@@ -121,15 +121,18 @@ def _nothing_to_remove(mutation: Mutation, why: str) -> list[Edit]:
 
 def _request_edits(metadata: Metadata, place: Place, mutation: Mutation, limits: Limits) -> list[Edit]:
     message = metadata.message
-    if "version" in mutation and mutation["version"] == metadata.properties.get("version"):
-        # The body may say it; an attachment that says it again is no change.
-        mutation = Mutation(mutation)
-        del mutation["version"]
-    if mutation.get("version", "") is None:
-        _, position = read_string(message, header.LAYOUT.size)
-        _, position = read_string(message, position)
-        if read_string(message, position)[0] is not None:
-            raise UnsupportedMutation("version cannot be removed: the body has one, which would show")
+    if "version" in mutation or "path" in mutation:
+        _, path, version = read_strings(message, header.LAYOUT.size, 3)[0]
+        wanted = Mutation(mutation)
+        for key, in_body in (("path", path), ("version", version)):
+            if in_body is None or key not in mutation:
+                continue
+            if mutation[key] == metadata.properties.get(key):
+                # The body may say it. And where it is absent, an attachment that is no string hides what the body says.
+                del wanted[key]
+            elif mutation[key] is None and key == "version":
+                raise UnsupportedMutation("version cannot be removed: the body has one, which would show")
+        mutation = wanted
     return edit_attachments(message, place, mutation, limits)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.dubbo import header, marks
 from metaprotocol_codecs.dubbo.attachments import AttachmentMap, Place, read_map
-from metaprotocol_codecs.dubbo.hessian2 import Tables, read_string, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import Tables, read_text, skip_values
 from metaprotocol_codecs.dubbo.hessian2.scalar_writer import write_int, write_string
 from metaprotocol_codecs.dubbo.hessian2.strings import NULL, decode_text, read_integer, string_size
 from metaprotocol_codecs.dubbo.numbering import keep_numbering
@@ -59,6 +59,10 @@ def edit_attachments(message: bytes, place: Place, mutation: Mutation, limits: L
             replaced[at[-1]] = write_value(key, value, limits)
     if not (removed or replaced or added):
         return []
+    if name := found.unknown_class(message):
+        raise UnsupportedMutation(
+            f"the attachments are a map of the class {name[:80]}, of which only the provider knows what it would keep"
+        )
     check_count(len(entries) - len(removed) + len(added), limits)
     if found.start == place.start:
         if message[place.start] == NULL:
@@ -102,7 +106,7 @@ def _edit_plain(message: bytes, place: Place, mutation: Mutation, limits: Limits
             added += (write_key(key, limits), write_value(key, value, limits))
         else:
             _, start, end = at[-1]
-            if read_string(message, start)[0] != value:
+            if read_text(message, start)[0] != value:
                 edits.append((start, end, write_value(key, value, limits)))
     if len(edits) > 1:
         edits.sort()

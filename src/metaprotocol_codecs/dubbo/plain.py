@@ -17,10 +17,12 @@ Entry = tuple[int, int, int]
 
 _MAP, _END = 0x48, 0x5A
 _FEW = 4
+# Bytes of a string in one piece, of a form that the fast way reads.
+_LONGEST_STRING = 1023
 
 
 def read_plain_map(message: bytes, position: int, limits: Limits, attachments: dict[str, str]) -> int:
-    """Read a plain map that no limit can refuse.
+    """Read a plain map that passes the limits.
 
     Args:
         message: A Dubbo message.
@@ -29,16 +31,20 @@ def read_plain_map(message: bytes, position: int, limits: Limits, attachments: d
         attachments: Takes the keys and values, the last of a key that comes twice; of no use if the map is not plain.
 
     Returns:
-        The position behind the map; 0 if it is not plain, or so long that limits must be looked at.
+        The position after the map; 0 if it is not plain, or may pass the limits.
     """
     size = len(message) - position
-    if size > limits.max_value_length or size > limits.max_key_length or size > 2 * limits.max_elements:
+    longest = min(limits.max_key_length, limits.max_value_length)
+    if longest < size and longest < _LONGEST_STRING:
         return 0
     raw = message[position:]
     if not raw.isascii():
         return 0
     end = read_plain_entries(raw, raw.decode("ascii"), 0, attachments)
-    return position + end if end else 0
+    # An entry takes two bytes.
+    if not end or (size > 2 * limits.max_elements and _count(raw, end) > limits.max_elements):
+        return 0
+    return position + end
 
 
 def read_plain_entries(raw: bytes, text: str, start: int, attachments: dict[str, str]) -> int:
@@ -51,7 +57,7 @@ def read_plain_entries(raw: bytes, text: str, start: int, attachments: dict[str,
         attachments: As in `read_plain_map`.
 
     Returns:
-        The position behind the map; 0 if it is not plain.
+        The position after the map; 0 if it is not plain.
     """
     at = start + 1
     try:
@@ -79,6 +85,16 @@ def read_plain_entries(raw: bytes, text: str, start: int, attachments: dict[str,
             attachments[text[key_start:key_end]] = text[start:at]
     except IndexError:
         return 0
+
+
+def _count(raw: bytes, end: int) -> int:
+    """Return the number of entries of a plain map that begins at 0 and ends at `end`."""
+    strings, at = 0, 1
+    while at < end - 1:
+        tag = raw[at]
+        at += 1 + tag if tag < 0x20 else 2 + (tag - 0x30 << 8 | raw[at + 1])
+        strings += 1
+    return strings // 2
 
 
 def find_plain_entries(message: bytes, start: int, end: int, keys: Iterable[str]) -> dict[str, list[Entry]]:

@@ -12,7 +12,7 @@ from metaprotocol_codecs.dubbo.attachments import Place
 from metaprotocol_codecs.dubbo.hessian2 import Tables, skip_values
 from metaprotocol_codecs.dubbo.hessian2.runs import LONGEST_RUN, simple_values
 from metaprotocol_codecs.dubbo.plain import read_plain_entries
-from metaprotocol_codecs.dubbo.request import GENERIC_METHODS, count_parameters
+from metaprotocol_codecs.dubbo.request import GENERIC_METHODS, count_parameters, unclear_service
 from metaprotocol_sdk import DecodeError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _LONGEST = 4096
 _FIVE = range(5)
 
 
-def read_plain_request(message: bytes, position: int, limits: Limits) -> tuple[dict[str, str], Place] | None:
+def read_plain_request(message: bytes, position: int, limits: Limits) -> tuple[dict[str, str], Place, str] | None:
     """Return what `request.read_request` would; None if the request is not plain, or cannot be read.
 
     Args:
@@ -87,4 +87,7 @@ def read_plain_request(message: bytes, position: int, limits: Limits) -> tuple[d
         del properties["body_path"]
     if "generic_method" in properties:
         del properties["generic_method"]  # noqa: RUF051 (it is hardly ever there, and looking is faster)
-    return properties, Place(position + end, arguments, position + map_start, position + map_end)
+    unclear = ""
+    if "/" in interface or ":" in interface or ("group" in properties and "/" in properties["group"]):
+        unclear = unclear_service(interface, properties.get("group"))
+    return properties, Place(position + end, arguments, position + map_start, position + map_end), unclear

@@ -9,7 +9,8 @@ import re
 from typing import Any, NamedTuple
 
 from metaprotocol_codecs.dubbo.attachments import Place, read_attachments
-from metaprotocol_codecs.dubbo.hessian2 import Tables, read_string, read_strings, skip_simple_values, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import Tables, read_strings, read_text, skip_simple_values, skip_values
+from metaprotocol_codecs.dubbo.hessian2.skip import CLASS_DEFINITION, skip_class_definition
 from metaprotocol_codecs.dubbo.plain import read_plain_map
 from metaprotocol_sdk import DecodeError, Limits
 
@@ -22,6 +23,8 @@ BODY_FIELDS = frozenset({"interface", "method", "parameter_types", "dubbo", "bod
 EVENT_FIELDS = frozenset({"event"})
 
 GENERIC_METHODS = frozenset({"$invoke", "$invokeAsync"})
+# What Java's String.trim takes away at both ends.
+_JAVA_BLANKS = "".join(map(chr, range(0x21)))
 
 
 class Invocation(NamedTuple):
@@ -52,8 +55,10 @@ def read_invocation(message: bytes, position: int) -> Invocation:
     return Invocation(strings, Place(start, arguments, end), tables)
 
 
-def read_request(message: bytes, position: int, limits: Limits) -> tuple[dict[str, str], Place]:
+def read_request(message: bytes, position: int, limits: Limits) -> tuple[dict[str, str], Place, str]:
     """Return the properties of a request, as the provider will see them, and where its attachments are.
+
+    The third is why the provider may see others, "" if it will not.
 
     Args:
         message: A Dubbo message.
@@ -73,21 +78,42 @@ def read_request(message: bytes, position: int, limits: Limits) -> tuple[dict[st
     properties = _body_properties(strings)
     plain_end = read_plain_map(message, end, limits, properties)
     place = Place(start, arguments, end, plain_end)
+    unclear = ""
     if not plain_end:
-        properties = _body_properties(strings)
-        properties.update(read_attachments(message, place, tables or Tables(), limits))
-    generic_method = _generic_method(message, place) if strings[3] in GENERIC_METHODS else None
-    return _settled(properties, strings, generic_method), place
+        attachments, unclear = read_attachments(message, place, tables or Tables(), limits)
+        properties = _body_properties(strings) | attachments
+    generic_method = None
+    if strings[3] in GENERIC_METHODS:
+        generic_method, unclear_method = _generic_method(message, place)
+        unclear = unclear or unclear_method
+    properties = _settled(properties, strings, generic_method)
+    return properties, place, unclear or unclear_service(properties.get("interface"), properties.get("group"))
 
 
-def request_properties(strings: list[str | None], attachments: dict[str, str]) -> dict[str, str]:
-    """Return the properties of an invocation.
+def request_properties(strings: list[str | None], attachments: dict[str, str]) -> tuple[dict[str, str], str]:
+    """Return the properties of an invocation whose arguments are not read, and why the provider may see others.
 
     Args:
         strings: Dubbo version, path, service version, method, parameter types.
         attachments: The string attachments.
     """
-    return _settled(_body_properties(strings) | attachments, strings, None)
+    properties = _settled(_body_properties(strings) | attachments, strings, None)
+    if strings[3] in GENERIC_METHODS:
+        return properties, "the method that a generic call names is not read in this serialization"
+    return properties, unclear_service(properties.get("interface"), properties.get("group"))
+
+
+def unclear_service(interface: str | None, group: str | None) -> str:
+    """Return why a provider may dispatch another service than these name; "" if it will not.
+
+    It looks the service up by one string, GROUP/PATH:VERSION:PORT, which is the same for the path `blue/a.B:1` as for
+    the group `blue`, the path `a.B` and the version `1`.
+    """
+    if interface and ("/" in interface or ":" in interface):
+        return f"the interface {interface[:80]!r} holds a / or :, so it may name the group or the version as well"
+    if group and "/" in group:
+        return f"the group {group[:80]!r} holds a /, so it may name a part of the interface as well"
+    return ""
 
 
 def _body_properties(strings: list[str | None]) -> dict[str, Any]:
@@ -98,7 +124,7 @@ def _body_properties(strings: list[str | None]) -> dict[str, Any]:
 def _settled(properties: dict[str, Any], strings: list[str | None], generic_method: str | None) -> dict[str, str]:
     """Settle who wins where the body and the attachments that were put over it have a name in common."""
     dubbo, path, _, method, types = strings
-    # Provider side: the attachments path, version and group overwrite what the body said.
+    # Provider side: the attachments path, version and group overwrite what the body said, null as well.
     interface = properties.get("path", path)
     # No attachment passes for a field.
     properties["interface"] = interface
@@ -113,7 +139,7 @@ def _settled(properties: dict[str, Any], strings: list[str | None], generic_meth
         properties["generic_method"] = generic_method
     elif "generic_method" in properties:
         del properties["generic_method"]
-    if None in strings:
+    if None in properties.values():
         return {name: value for name, value in properties.items() if value is not None}
     return properties
 
@@ -145,11 +171,15 @@ def descriptors(types: str) -> list[str]:
     return _DESCRIPTOR.findall(types)
 
 
-def _generic_method(message: bytes, place: Place) -> str | None:
-    """Return the method that a generic call names as its first argument."""
+def _generic_method(message: bytes, place: Place) -> tuple[str | None, str]:
+    """Return the method that a generic call names as its first argument, and why that cannot be told."""
     if not place.values:
-        return None
+        return None, ""
+    position = place.values_start
+    while message[position] == CLASS_DEFINITION:  # one may stand before any value
+        position = skip_class_definition(message, position, [])
     try:
-        return read_string(message, place.values_start)[0]
+        method, _ = read_text(message, position)
     except DecodeError:  # the arguments were skipped soundly; this one is no string
-        return None
+        return None, "the first argument of a generic call is no string, so the method that it names is unknown"
+    return method if method is None else method.strip(_JAVA_BLANKS), ""

@@ -71,8 +71,8 @@ def read_result(message: bytes, position: int) -> Result:
     return Result(kind, Place(start, values, end), tables)
 
 
-def read_response(message: bytes, position: int, limits: Limits) -> tuple[Result, dict[str, str]]:
-    """Return the result of a response of status OK, and its properties.
+def read_response(message: bytes, position: int, limits: Limits) -> tuple[Result, dict[str, str], str]:
+    """Return the result of a response of status OK, its properties, and why the client may see others.
 
     Args:
         message: A Dubbo message.
@@ -84,15 +84,17 @@ def read_response(message: bytes, position: int, limits: Limits) -> tuple[Result
     """
     result = read_result(message, position)
     properties: dict[str, str] = {}
+    unclear = ""
     if result.has_attachments:
         place = result.place
         place.plain_end = read_plain_map(message, place.start, limits, properties)
         if not place.plain_end:
-            properties = read_attachments(message, place, result.tables, limits)
+            attachments, unclear = read_attachments(message, place, result.tables, limits)
+            properties = {name: value for name, value in attachments.items() if value is not None}
         for name in FIELDS & properties.keys():
             del properties[name]  # no attachment passes for a field
     if result.is_exception:
         class_name = read_class_name(message, result.place.values_start)
         if class_name is not None:
             properties["exception"] = class_name
-    return result, properties
+    return result, properties, unclear

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.dubbo import header
 from metaprotocol_codecs.dubbo.attachments import Place, read_map
-from metaprotocol_codecs.dubbo.hessian2 import Reader, Tables, describe, read_string, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import Reader, Tables, describe, read_string, read_text, skip_values
 from metaprotocol_codecs.dubbo.hessian2.strings import NULL
 from metaprotocol_codecs.dubbo.request import descriptors, read_invocation
 from metaprotocol_codecs.dubbo.response import KINDS, read_result
@@ -52,19 +52,19 @@ def _explain(span: Span, message: bytes) -> Span:
 def _body(message: bytes, flags: int, status: int, limits: Limits) -> Iterator[Span]:
     start = header.LAYOUT.size
     if flags & header.EVENT:
-        yield _string(message, start, "event")
+        yield _string(start, "event", *read_string(message, start))
     elif flags & header.REQUEST:
         yield from _request(message, start, limits)
     elif status == header.OK:
         yield from _response(message, start, limits)
     else:
-        yield _string(message, start, "error")
+        yield _string(start, "error", *read_string(message, start))
 
 
 def _request(message: bytes, position: int, limits: Limits) -> Iterator[Span]:
     types = ""
     for name in _BODY_STRINGS:
-        span = _string(message, position, name)
+        span = _string(position, name, *read_text(message, position))
         yield span
         position, types = span.end, span.value
     invocation = read_invocation(message, header.LAYOUT.size)
@@ -122,6 +122,5 @@ class _Values:
             return ""
 
 
-def _string(message: bytes, position: int, name: str) -> Span:
-    value, end = read_string(message, position)
+def _string(position: int, name: str, value: str | None, end: int) -> Span:
     return Span(position, end, name, value or "", "null" if value is None else "")

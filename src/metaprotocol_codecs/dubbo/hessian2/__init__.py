@@ -9,7 +9,8 @@ from metaprotocol_codecs.dubbo.hessian2.reader import Reader, read_value
 from metaprotocol_codecs.dubbo.hessian2.runs import skip_simple_values
 from metaprotocol_codecs.dubbo.hessian2.scalar_writer import write_string
 from metaprotocol_codecs.dubbo.hessian2.skip import Tables, read_class_name, read_type_end, skip_values
-from metaprotocol_codecs.dubbo.hessian2.strings import read_string, read_strings
+from metaprotocol_codecs.dubbo.hessian2.strings import read_string
+from metaprotocol_codecs.dubbo.hessian2.text import read_strings, read_text
 from metaprotocol_codecs.dubbo.hessian2.values import Date, Instance, Long, Map, TypedList
 from metaprotocol_codecs.dubbo.hessian2.writer import Writer, write_value
 
@@ -26,6 +27,7 @@ __all__ = [
     "read_class_name",
     "read_string",
     "read_strings",
+    "read_text",
     "read_type_end",
     "read_value",
     "skip_simple_values",

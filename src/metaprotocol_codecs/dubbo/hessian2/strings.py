@@ -13,52 +13,6 @@ from metaprotocol_sdk import DecodeError
 
 NULL = 0x4E
 
-# Bytes of short strings that are looked at together.
-_LONGEST_RUN = 1024
-
-
-def read_strings(data: bytes, position: int, count: int) -> tuple[list[str | None], int]:
-    """Read values that must be strings or null.
-
-    Args:
-        data: A message.
-        position: Where the first one begins.
-        count: How many there are.
-
-    Returns:
-        The strings, and the position behind the last.
-
-    Raises:
-        DecodeError: A value is neither, or the data ends inside one.
-    """
-    # Short and ASCII is the rule: then every string is a slice of one text, and one look tells that all of it is.
-    raw = data[position : position + _LONGEST_RUN]
-    text = raw.decode("latin-1")
-    found: list[str | None] = [None] * count
-    end = 0
-    try:
-        for index in range(count):
-            tag = raw[end]
-            if tag < 0x20:
-                start = end + 1
-                end = start + tag
-            elif 0x30 <= tag <= 0x33:
-                start = end + 2
-                end = start + (tag - 0x30 << 8 | raw[end + 1])
-            else:
-                break
-            found[index] = text[start:end]
-        else:
-            if end <= len(raw) and raw[:end].isascii():
-                return found, position + end
-    except IndexError:
-        pass
-    strings: list[str | None] = []
-    for _ in range(count):
-        string, position = read_string(data, position)
-        strings.append(string)
-    return strings, position
-
 
 def read_short_ascii(data: bytes, position: int) -> tuple[str, int] | None:
     """Read a string of up to 1,023 ASCII characters; None if there is something else, or the data ends inside it."""
@@ -76,9 +30,21 @@ def read_short_ascii(data: bytes, position: int) -> tuple[str, int] | None:
 
 
 def read_string(data: bytes, position: int) -> tuple[str | None, int]:
-    """Read one value that must be a string or null; see `read_strings`."""
+    """Read one value that must be a string or null. Bytes that are not UTF-8 are escaped.
+
+    This is for people. What rules match on comes from `text.read_text`, which refuses such bytes.
+    """
     if data[position : position + 1] == b"N":
         return None, position + 1
+    raw, end = read_raw_string(data, position)
+    try:
+        return decode_text(raw), end
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "surrogateescape"), end
+
+
+def read_raw_string(data: bytes, position: int) -> tuple[bytes, int]:
+    """Read the bytes of a string's characters, its chunks joined."""
     start = position
     chunks: list[bytes] = []
     try:
@@ -89,7 +55,7 @@ def read_string(data: bytes, position: int) -> tuple[str | None, int]:
             chunks.append(data[body:position])
     except IndexError:
         raise_cut_off(data, start, "string")
-    return decode_text(chunks[0] if len(chunks) == 1 else b"".join(chunks)), position
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks), position
 
 
 def skip_string(data: bytes, position: int) -> int:
@@ -162,13 +128,14 @@ def _skip_lead_bytes(data: bytes, position: int, count: int) -> int:
 
 
 def decode_text(raw: bytes) -> str:
-    """Return the text of a string's bytes: surrogate pairs joined, lone ones kept, other bytes escaped."""
-    try:
-        if b"\xed" not in raw:
-            return raw.decode("utf-8")
-        return raw.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-    except UnicodeDecodeError:
-        return raw.decode("utf-8", "surrogateescape")
+    """Return the text of a string's bytes: surrogate pairs joined, lone ones kept.
+
+    Raises:
+        UnicodeDecodeError: The bytes are not UTF-8.
+    """
+    if b"\xed" not in raw:
+        return raw.decode("utf-8")
+    return raw.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def read_integer(data: bytes, position: int) -> tuple[int, int]:

@@ -9,15 +9,19 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.apache.dubbo.rpc.RpcContext;
 
-/** Answers with what it was given, and reports each call and the attachments that came with it. */
+/** Answers with what it was given, and reports each call, the attachments that came with it, and who it is itself. */
 final class DemoServiceImplementation implements DemoService {
     private record Waiting(CompletableFuture<String> answer, String text) {}
 
     private final PrintStream report;
+    private final String group;
+    private final String version;
     private final Deque<Waiting> waiting = new ArrayDeque<>();
 
-    DemoServiceImplementation(PrintStream report) {
+    DemoServiceImplementation(PrintStream report, String group, String version) {
         this.report = report;
+        this.group = group;
+        this.version = version;
     }
 
     @Override
@@ -113,6 +117,6 @@ final class DemoServiceImplementation implements DemoService {
         if (attachments.containsKey("answer")) {
             RpcContext.getServerContext().setAttachment("answered", (String) attachments.get("answer"));
         }
-        report.println(Json.object("called", what, "attachments", attachments));
+        report.println(Json.object("called", what, "group", group, "version", version, "attachments", attachments));
     }
 }

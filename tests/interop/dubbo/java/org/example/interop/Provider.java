@@ -13,10 +13,11 @@ import org.apache.dubbo.config.ProtocolConfig;
 import org.apache.dubbo.config.ServiceConfig;
 
 /**
- * Offers {@link DemoService} on a port for each serialization that the arguments name, plain and as group "blue",
- * version "1.2.3". Prints {"listening": {serialization: port}} when it is ready, and then a line for each call. It
- * repeats what it reads from its standard input as {"mark": line}, and halts at the end of it; SIGTERM is the graceful
- * shutdown of Dubbo. The property interop.heartbeat is its interval of heartbeats in milliseconds.
+ * Offers {@link DemoService} on a port for each serialization that the arguments name, four times: in no group and in
+ * group "blue", each without a version and as version "1.2.3". Prints {"listening": {serialization: port}} when it is
+ * ready, and then a line for each call. It repeats what it reads from its standard input as {"mark": line}, and halts at
+ * the end of it; SIGTERM is the graceful shutdown of Dubbo. The property interop.heartbeat is its interval of heartbeats
+ * in milliseconds.
  */
 public final class Provider {
     private Provider() {}
@@ -25,14 +26,16 @@ public final class Provider {
         PrintStream report = new PrintStream(System.out, true, StandardCharsets.US_ASCII);
         System.setOut(System.err);
         ApplicationConfig application = Settings.application("interop-provider");
-        DemoService implementation = new DemoServiceImplementation(report);
         Map<String, Object> ports = new LinkedHashMap<>();
         for (String serialization : serializations) {
             ProtocolConfig protocol = new ProtocolConfig("dubbo", freePort());
             protocol.setSerialization(serialization);
             protocol.setHeartbeat(Integer.getInteger("interop.heartbeat"));
-            export(application, protocol, implementation, null, null);
-            export(application, protocol, implementation, "blue", "1.2.3");
+            for (String group : new String[] {null, "blue"}) {
+                for (String version : new String[] {null, "1.2.3"}) {
+                    export(application, protocol, new DemoServiceImplementation(report, group, version), group, version);
+                }
+            }
             ports.put(serialization, protocol.getPort());
         }
         report.println(Json.object("listening", ports));

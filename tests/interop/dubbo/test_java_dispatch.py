@@ -1,0 +1,182 @@
+"""Whom a Java provider calls for requests that no Java client writes, and whom the codec names.
+
+The provider offers one interface in no group and in group blue, each without a version and as version 1.2.3.
+"""
+
+import itertools
+import random
+import socket
+
+import pytest
+from dubbo_bytes import message, string
+from dubbo_frames import frames
+from dubbo_messages import CODEC, hx, read
+from peers.dubbo_java import SERVICE
+
+from metaprotocol_sdk import Metadata, Mutation
+
+PLAIN, BLUE, NEW, BLUE_NEW = (None, None), ("blue", None), (None, "1.2.3"), ("blue", "1.2.3")
+NOBODY = None
+
+PATIENCE = 60.0  # a deadline, not a measure
+STRING = "Ljava/lang/String;"
+NUMBER = hx("95")
+FILE = b"C" + string("java.io.File") + hx("91") + string("value") + hx("60") + string("blue")
+_ids = itertools.count(1)
+
+
+def attached(*entries: str | bytes | None, map_type: str | None = None) -> bytes:
+    """Return a map of these keys and values, of which bytes stand for themselves."""
+    head = b"H" if map_type is None else b"M" + string(map_type)
+    return head + b"".join(entry if isinstance(entry, bytes) else string(entry) for entry in entries) + b"Z"
+
+
+def call(
+    attachments: bytes = b"HZ",
+    *,
+    path: str | bytes | None = SERVICE,
+    version: str | bytes | None = "0.0.0",
+    name: str = "",
+) -> bytes:
+    """Return a request that calls `note` with a text that the provider repeats in its report."""
+    fields = [
+        field if isinstance(field, bytes) else string(field) for field in ("2.0.2", path, version, "note", STRING)
+    ]
+    number = next(_ids)
+    return message(0xC2, b"".join(fields) + string(name or str(number)) + attachments, request_id=number)
+
+
+class Line:
+    """A connection to a provider, on which it is asked in raw bytes."""
+
+    def __init__(self, provider):
+        self._provider = provider
+
+    def ask(self, requests: list[bytes]) -> list[tuple[str | None, str | None] | None]:
+        """Return the group and the version of the service that each request called, or None.
+
+        A provider need not answer what it cannot dispatch, and may do so after later ones. So it is asked for what it
+        will answer, twice, before its report counts.
+        """
+        self._provider.forget()
+        with socket.create_connection(("127.0.0.1", self._provider.ports["hessian2"]), PATIENCE) as connection:
+            connection.sendall(b"".join(requests))
+            for _ in range(2):
+                last = call(name="last")
+                connection.sendall(last)
+                self._wait_for(connection, int.from_bytes(last[4:12]))
+        self._provider.send("done")
+        called = {}
+        while "mark" not in (report := self._provider.next_call()):
+            called[report["called"]] = report["group"], report["version"]
+        return [called.get(f"note {int.from_bytes(request[4:12])}") for request in requests]
+
+    @staticmethod
+    def _wait_for(connection: socket.socket, request_id: int) -> None:
+        received = b""
+        while request_id not in {frame.request_id for frame in frames(received)}:
+            chunk = connection.recv(1 << 16)
+            assert chunk, "the provider has closed the connection"
+            received += chunk
+
+
+@pytest.fixture
+def line(provider) -> Line:
+    return Line(provider)
+
+
+def dispatched(metadata: Metadata) -> tuple[str | None, str | None] | None:
+    """Return the group and the version that a mesh would route on, as the provider knows them."""
+    found = metadata.properties
+    if metadata.error is not None or found.get("interface") != SERVICE:
+        return None
+    version = found.get("version")
+    return found.get("group") or None, None if version in ("", "0.0.0", "*") else version
+
+
+CASES = {
+    "nothing": (call(), PLAIN),
+    "a group and a version": (call(attached("group", "blue", "version", "1.2.3")), BLUE_NEW),
+    "the version of the body": (call(version="1.2.3"), NEW),
+    "the version null over that of the body": (call(attached("version", None), version="1.2.3"), PLAIN),
+    "the version null after another": (call(attached("version", "1.2.3", "version", None), version="1.2.3"), PLAIN),
+    "the version after a null": (call(attached("version", None, "version", "1.2.3")), NEW),
+    "the version empty": (call(attached("version", ""), version="1.2.3"), PLAIN),
+    "the version a number": (call(attached("version", NUMBER), version="1.2.3"), NOBODY),
+    "the version true": (call(attached("version", b"T")), NOBODY),
+    "the version a number after another": (call(attached("version", "1.2.3", "version", NUMBER)), NOBODY),
+    "the version after a number": (call(attached("version", NUMBER, "version", "1.2.3")), NEW),
+    "the version a list": (call(attached("version", b"\x79" + string("1.2.3"))), NOBODY),
+    "the group null": (call(attached("group", None)), PLAIN),
+    "the group null after another": (call(attached("group", "blue", "group", None)), PLAIN),
+    "the group a number": (call(attached("group", NUMBER)), NOBODY),
+    "the group an object": (call(attached("group", FILE)), NOBODY),
+    "the path null": (call(attached("path", None)), NOBODY),
+    "the path a number": (call(attached("path", NUMBER)), NOBODY),
+    "the path twice": (call(attached("path", "other", "path", SERVICE)), PLAIN),
+    "the path of another service": (call(attached("path", "other")), NOBODY),
+    "the body's version null": (call(version=None), PLAIN),
+    "the body's path null": (call(path=None), NOBODY),
+    "the attachments null": (call(b"N", version="1.2.3"), NEW),
+    "the attachments missing": (call(b""), NOBODY),
+    "the attachments a list": (call(b"\x78"), NOBODY),
+    "the attachments a string": (call(string("x")), NOBODY),
+    "a LinkedHashMap": (call(attached("group", "blue", map_type="java.util.LinkedHashMap")), BLUE),
+    "a TreeMap": (call(attached("group", "blue", map_type="java.util.TreeMap")), BLUE),
+    "the interface": (call(attached("interface", "other")), PLAIN),
+    "the method": (call(attached("method", "echo")), PLAIN),
+    "a key in upper case": (call(attached("GROUP", "blue")), PLAIN),
+    "a key with an empty chunk before it": (call(attached(b"R\0\0" + string("group"), "blue")), BLUE),
+    "a class before a key": (call(attached(b"C" + string("X") + hx("90") + string("group"), "blue")), BLUE),
+}
+
+
+@pytest.fixture
+def answers(line) -> dict:
+    return dict(zip(CASES, line.ask([message for message, _ in CASES.values()]), strict=True))
+
+
+def test_the_provider_calls_whom_the_properties_name(answers):
+    for name, (request, expected) in CASES.items():
+        assert answers[name] == expected, name
+        if expected is not NOBODY:
+            assert dispatched(read(request)) == expected, name
+
+
+@pytest.mark.parametrize("body", [None, "0.0.0", "1.2.3"])
+def test_no_attachments_lead_the_provider_elsewhere_than_the_properties_say(body, line):
+    entries = {
+        "group": ["blue", "", None, NUMBER, b"T"],
+        "version": ["1.2.3", "0.0.0", "", None, NUMBER, hx("78")],
+        "path": [SERVICE, SERVICE, None, "other"],
+        "other": ["x", None, NUMBER],
+    }
+    draw = random.Random(f"seed {body}")
+    requests = []
+    for _ in range(300):
+        keys = draw.choices(list(entries), k=draw.randrange(5))
+        requests.append(
+            call(attached(*(part for key in keys for part in (key, draw.choice(entries[key])))), version=body)
+        )
+    for request, called in zip(requests, line.ask(requests), strict=True):
+        if called is not NOBODY:
+            assert dispatched(read(request)) == called, request.hex(" ")
+
+
+def test_a_mutation_leads_the_provider_where_it_says_whatever_stands_there(line):
+    wanted = Mutation({"group": "blue", "version": "1.2.3", "path": SERVICE})
+    # Dubbo 2.7 and 3 look for the types of the arguments under the path of the body.
+    cases = [read(message) for name, (message, _) in CASES.items() if "body's path" not in name]
+    changed = [CODEC.encode(metadata, wanted) for metadata in cases if metadata.error is None]
+    assert len(changed) > 25
+    assert line.ask(changed) == [BLUE_NEW] * len(changed)
+
+
+@pytest.mark.parametrize(
+    ("written", "text"), [("*", "*"), (hx("91"), "1"), (b"T", "true")], ids=["*", "int", "boolean"]
+)
+def test_versions_that_providers_read_in_their_own_way(written, text, line):
+    """Dubbo 2.6 takes * for a version; 2.7 and 3 for none. A number is its text to all."""
+    request = call(version=written)
+    assert read(request).properties["version"] == text
+    assert line.ask([request])[0] in ((NOBODY, PLAIN) if text == "*" else (NOBODY,))
