@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import pkgutil
 import re
 from typing import TYPE_CHECKING, Any
+
+from sphinx.pycode import ModuleAnalyzer
 
 import metaprotocol_sdk
 
@@ -54,6 +57,22 @@ copybutton_prompt_is_regexp = True
 copybutton_line_continuation_character = "\\"
 
 _PACKAGE = "metaprotocol_sdk"
+
+
+def _find_attribute_docstrings() -> None:
+    """Let autodoc find the strings below attributes, although public names say that they are of the package."""
+    package = ModuleAnalyzer.for_module(_PACKAGE)
+    package.analyze()
+    for module in pkgutil.iter_modules(metaprotocol_sdk.__path__, f"{_PACKAGE}."):
+        if not module.ispkg:
+            part = ModuleAnalyzer.for_module(module.name)
+            part.analyze()
+            package.attr_docs |= part.attr_docs
+            first = len(package.tagorder)
+            package.tagorder |= {name: first + place for name, place in part.tagorder.items()}
+
+
+_find_attribute_docstrings()
 _attributes: dict[str, list[str]] = {}
 
 

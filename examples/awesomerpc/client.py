@@ -38,8 +38,8 @@ async def main() -> None:
     replies: dict[int, Metadata] = {}
     while len(replies) < 4 and (data := await reader.read(65536)):
         replies |= {reply.request_id: reply for reply in decoder.feed(data)}
-        if decoder.error is not None:
-            raise decoder.error
+        if decoder.stream_error is not None:
+            raise decoder.stream_error
     writer.close()
     await writer.wait_closed()
     for request_id in sorted(replies):

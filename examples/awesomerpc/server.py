@@ -42,8 +42,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             for message in decoder.feed(data):
                 writer.write(answer(message))
             await writer.drain()
-            if decoder.error is not None:
-                raise decoder.error
+            if decoder.stream_error is not None:
+                raise decoder.stream_error
         decoder.eof()
     except ProtocolError as error:
         print(f"closing the connection: {error}", flush=True)

@@ -12,7 +12,7 @@ MAX_PENDING = 65_536
 MAX_PENDING_SIZE = 64 * 1024 * 1024
 """Bytes of messages and properties that the pending requests of one direction hold. The oldest is forgotten."""
 
-_ANSWERS = frozenset({MessageType.RESPONSE, MessageType.ERROR, MessageType.HEARTBEAT})
+_ANSWERS = frozenset({MessageType.RESPONSE, MessageType.EXCEPTION, MessageType.HEARTBEAT})
 
 _Entry = tuple[Metadata, int, int]
 """A request, its timestamp, and the bytes that it holds."""

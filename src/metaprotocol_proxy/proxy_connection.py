@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _MUTABLE = {
     Direction.TO_SERVER: frozenset({MessageType.REQUEST, MessageType.ONEWAY, MessageType.STREAM_INIT}),
-    Direction.TO_CLIENT: frozenset({MessageType.RESPONSE, MessageType.ERROR}),
+    Direction.TO_CLIENT: frozenset({MessageType.RESPONSE, MessageType.EXCEPTION}),
 }
 
 
@@ -120,7 +120,7 @@ class ProxyConnection:
                 size = len(message.message)
                 take(message, forward, back)
                 self._offsets[direction] += size
-            failure = decoder.error
+            failure = decoder.stream_error
         except Exception as error:  # noqa: BLE001 - any exception of a codec ends this connection, not the relay
             failure = error
         if failure is not None:
@@ -133,7 +133,7 @@ class ProxyConnection:
         Raises:
             ProtocolError: It ends inside a message.
         """
-        if self._decoders[direction].error is None:
+        if self._decoders[direction].stream_error is None:
             self._decoders[direction].eof()
 
     def fail_pending(self, error: Error) -> bytes:

@@ -1,13 +1,20 @@
 """Write the codec of a private protocol once, prove it in CI, run it in a service mesh.
 
-This is what a codec's author imports; everything public is here. The package does no input or output: bytes come in,
-`Metadata` goes out, and bytes come back with a `Mutation` applied.
+This is the package that a codec's author imports. It does no input or output: bytes come in, `Metadata` goes out, and
+bytes come back with a `Mutation` applied.
 """
 
-from metaprotocol_sdk._codec import Codec
+from metaprotocol_sdk._codec import Codec, StreamCodec
 from metaprotocol_sdk._decoder import MessageDecoder
-from metaprotocol_sdk._dump import DumpLine, dump, printable
-from metaprotocol_sdk._enums import Capability, Correlation, Direction, ErrorType, MessageType, Status
+from metaprotocol_sdk._enums import (
+    Capability,
+    Correlation,
+    Direction,
+    ErrorType,
+    MessageType,
+    Status,
+    UpstreamConnection,
+)
 from metaprotocol_sdk._errors import (
     CodecConflict,
     CodecLoadError,
@@ -22,22 +29,25 @@ from metaprotocol_sdk._errors import (
     RegistryError,
     UnsupportedMutation,
 )
-from metaprotocol_sdk._framing import Framing, HeaderLength, LengthField, Scanner
-from metaprotocol_sdk._layout import Layout, LayoutField
+from metaprotocol_sdk._framing import Framing, HeaderLength, LengthField, LongerHeader, Scanner
+from metaprotocol_sdk._layout import Layout
 from metaprotocol_sdk._limits import Limits
-from metaprotocol_sdk._metadata import Error, Metadata, Mutation
+from metaprotocol_sdk._metadata import ClosingReply, Error, Metadata, Mutation
 from metaprotocol_sdk._registry import (
     ENTRY_POINT_GROUP,
     CodecInfo,
     available_codecs,
     load_codec,
     load_codec_class,
+    register_codec,
+    unregister_codec,
 )
 from metaprotocol_sdk._span import Span
 
 __all__ = [
     "ENTRY_POINT_GROUP",
     "Capability",
+    "ClosingReply",
     "Codec",
     "CodecConflict",
     "CodecInfo",
@@ -46,7 +56,6 @@ __all__ = [
     "Correlation",
     "DecodeError",
     "Direction",
-    "DumpLine",
     "EncodeError",
     "Error",
     "ErrorType",
@@ -55,10 +64,10 @@ __all__ = [
     "HeaderLength",
     "IncompleteMessage",
     "Layout",
-    "LayoutField",
     "LengthField",
     "LimitExceeded",
     "Limits",
+    "LongerHeader",
     "MessageDecoder",
     "MessageType",
     "MetaProtocolError",
@@ -69,10 +78,18 @@ __all__ = [
     "Scanner",
     "Span",
     "Status",
+    "StreamCodec",
     "UnsupportedMutation",
+    "UpstreamConnection",
     "available_codecs",
-    "dump",
     "load_codec",
     "load_codec_class",
-    "printable",
+    "register_codec",
+    "unregister_codec",
 ]
+
+# Tracebacks, reprs and pickles name the place that people import from, not the module of the definition.
+for _name in __all__:
+    if hasattr(globals()[_name], "__module__"):
+        globals()[_name].__module__ = __name__
+del _name

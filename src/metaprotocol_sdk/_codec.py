@@ -6,7 +6,14 @@ import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from metaprotocol_sdk._enums import Capability, Correlation, Direction
+from metaprotocol_sdk._enums import (
+    Capability,
+    Correlation,
+    Direction,
+    ErrorType,
+    Status,
+    UpstreamConnection,
+)
 from metaprotocol_sdk._errors import EncodeError, UnsupportedMutation
 from metaprotocol_sdk._framing import Framing
 from metaprotocol_sdk._limits import Limits
@@ -18,34 +25,35 @@ if TYPE_CHECKING:
     from metaprotocol_sdk._layout import Layout
     from metaprotocol_sdk._metadata import Error, Metadata, Mutation
 
-# A Kubernetes port name is a DNS label of at most 63 characters, of which "tcp-metaprotocol-" takes 17.
+# A Kubernetes port name is a DNS label of at most 63 characters, of which Aeraki's "tcp-metaprotocol-" takes 17.
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,44}[a-z0-9])?")
 
 
 class Codec(ABC):
     """Reads and rewrites the messages of one protocol.
 
-    Three functions of bytes, and one line that says where a message ends. Streaming is the framework's business: a
-    codec never sees half a message, nor anything behind it.
+    Three functions of bytes, and one line that says where a message ends. The framework deals with streams: a codec
+    never sees half a message, nor bytes after its end.
 
-    A codec object holds options and `limits` only, and is shared by connections and threads. What a protocol must
-    remember between messages goes into the object that `for_connection` returns.
+    A codec object holds options and `limits` only, and is shared by connections and threads. State that a protocol
+    keeps between messages belongs into the object that `for_connection` returns.
 
     A subclass that leaves out `name`, `framing` or `decode` fails when it is defined. Pass `abstract=True` in the
-    class statement for a base class that others complete.
+    class statement for a base class that others complete. A protocol with streams subclasses `StreamCodec`.
 
     Args:
         limits: Bounds for hostile bytes; by default `default_limits`.
     """
 
     name: ClassVar[str]
-    """A DNS label of at most 46 characters; it becomes part of the port's name, `tcp-metaprotocol-<name>`."""
+    """A DNS label of at most 46 characters. It becomes part of the port's name: `http-<name>` in Istio, or
+    `appProtocol: http`; `tcp-metaprotocol-<name>` is Aeraki's form."""
 
     framing: Framing
-    """Where one message ends: for nearly all protocols a `LengthField`."""
+    """The rule that says where a message ends: for nearly all protocols a `LengthField`."""
 
     layout: ClassVar[Layout | None] = None
-    """The protocol's fixed header, from which the annotated dump, the docs and the kit are made."""
+    """The protocol's fixed header. The annotated dump, the docs and the kit are made from it."""
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
     """What the codec can do beyond decoding."""
@@ -53,11 +61,22 @@ class Codec(ABC):
     correlation: ClassVar[Correlation] = Correlation.ID
     """How a response finds its request."""
 
+    ordered_replies: ClassVar[bool] = False
+    """True if a client expects responses in the order of its requests although they carry ids (Kafka, ZooKeeper). A
+    proxy then holds an answer of its own until the responses to earlier requests have passed. With `Correlation.FIFO`
+    and `SERIAL` it does so anyway."""
+
     max_request_id: ClassVar[int] = 2**64 - 1
     """The largest id that a message can hold."""
 
+    reserved_ids: ClassVar[frozenset[int]] = frozenset()
+    """Ids with a meaning of their own, which a proxy never gives to a request (ZooKeeper's pings and watches)."""
+
+    upstream_connection: ClassVar[UpstreamConnection] = UpstreamConnection.SHARED
+    """The connection that the server needs for the requests of one client."""
+
     server_first: ClassVar[bool] = False
-    """Whether the server speaks before the client does (MySQL)."""
+    """True if the server speaks before the client does (MySQL). See `refuse`."""
 
     echoed_properties: ClassVar[frozenset[str]] = frozenset()
     """Properties that a response repeats from its request, such as Thrift's `method`. A proxy that has changed one in
@@ -91,13 +110,15 @@ class Codec(ABC):
     def decode(self, message: bytes, direction: Direction) -> Metadata:
         """Read what rules need from one message, and skip the rest without building it.
 
+        A message whose header can be read and whose body cannot comes back with `Metadata.error` set, and with type,
+        id and `expects_reply`, so that the request can be answered.
+
         Args:
             message: Exactly one message, as `framing` cut it.
-            direction: Which way it travels.
+            direction: The way it travels.
 
         Raises:
-            ProtocolError: The bytes are bad. If the header was read before the body failed, the error carries its
-                `metadata`. Any other exception is a bug in the codec.
+            ProtocolError: Not even the header can be read. Any other exception is a bug in the codec.
         """
 
     def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
@@ -107,7 +128,7 @@ class Codec(ABC):
         changed, and the call may be repeated (retries, mirrors). The default can do only that.
 
         Args:
-            metadata: What `decode` returned.
+            metadata: The result of `decode`.
             mutation: Keys to set and, where the value is None, to remove.
             request_id: The id to write instead, 0 to `max_request_id`; None keeps the message's own.
 
@@ -128,10 +149,11 @@ class Codec(ABC):
 
         Args:
             request: Any request that `decode` can return.
-            error: Why it is answered here.
+            error: The reason for the answer.
 
         Returns:
-            The reply, with the request's id; `b""` exactly when the request expects none.
+            The reply, with the request's id; `b""` exactly when the request expects none. A `ClosingReply` if the
+            connection must end with it.
 
         Raises:
             EncodeError: The protocol cannot hold `error.code`.
@@ -139,6 +161,17 @@ class Codec(ABC):
         if request.expects_reply:
             raise EncodeError(f"the codec {self.name} cannot build error replies: it has no on_error")
         return b""
+
+    def error_type(self, response: Metadata) -> ErrorType | None:
+        """Return the reason of a failed response, the inverse of `on_error`; None if the protocol delivered an answer.
+
+        A mesh counts a response with an error type as a failure of the server: it may retry the request and eject the
+        host. The default knows no reasons: `UNSPECIFIED` for `Status.ERROR`.
+
+        Args:
+            response: A response that `decode` returned.
+        """
+        return ErrorType.UNSPECIFIED if response.status is Status.ERROR else None
 
     def heartbeat_reply(self, request: Metadata) -> bytes | None:
         """Answer a heartbeat, from its fields and state; None (the default) lets heartbeats pass through.
@@ -148,17 +181,40 @@ class Codec(ABC):
         """
         return None
 
-    def spans(self, metadata: Metadata) -> list[Span]:
-        """Say which bytes of a message are which field; by default the `layout`, then the body.
+    def refuse(self, error: Error) -> bytes:
+        """Return the bytes for a client whose connection cannot be served, before it has sent a request.
+
+        The connection is closed after them. For protocols in which the server speaks first; the default says nothing.
 
         Args:
-            metadata: What `decode` returned, with or without `error`.
+            error: The reason.
+        """
+        return b""
+
+    def layout_of(self, message: bytes) -> Layout | None:
+        """Return the layout of one message's header; `layout`, unless messages have different ones (SOFA-Bolt).
+
+        Args:
+            message: A message, sound or not.
+        """
+        return self.layout
+
+    def spans(self, metadata: Metadata) -> list[Span]:
+        """Return the fields of a message with their places; by default the layout's, then the body and the trailer.
+
+        Args:
+            metadata: The result of `decode`, with or without `error`.
         """
         message = metadata.message
-        spans = [] if self.layout is None else self.layout.spans(message)
+        layout = self.layout_of(message)
+        spans = [] if layout is None else layout.spans(message)
         start = spans[-1].end if spans else 0
+        body_end = metadata.body_end if metadata.trailer_size else len(message)
+        if start < body_end:
+            spans.append(Span(start, body_end, "body" if spans else "message"))
+            start = body_end
         if start < len(message):
-            spans.append(Span(start, len(message), "body" if spans else "message"))
+            spans.append(Span(start, len(message), "trailer"))
         return spans
 
     def examples(self) -> Iterable[tuple[Direction, bytes]]:
@@ -166,7 +222,12 @@ class Codec(ABC):
         return ()
 
     def for_connection(self) -> Self:
-        """Return the codec for one new connection: this one, or a new object if it keeps state."""
+        """Return the codec for one new connection of a client: this one, or a new object if it keeps state.
+
+        Both directions of the connection reach the returned object, in the order of the wire, and so do the replies to
+        its requests, whichever connection to a server they come from. It hears of local answers, since `on_error` and
+        `heartbeat_reply` are called on it.
+        """
         return self
 
     def complete(self, response: Metadata) -> None:
@@ -178,6 +239,48 @@ class Codec(ABC):
         Raises:
             ProtocolError: The response cannot be read as an answer to this request. It becomes `response.error`, and
                 the connection goes on.
+        """
+
+
+class StreamCodec(Codec, abstract=True):
+    """A codec for a protocol with streams.
+
+    `STREAM_INIT` opens a stream, on its way to the server; its `expects_reply` says whether the server answers it with
+    a `STREAM_INIT` of its own. `on_error` of it is the refusal. Every message of the stream carries the `stream_id`.
+    """
+
+    max_stream_id: ClassVar[int] = 2**64 - 1
+    """The largest stream id that a message can hold."""
+
+    def encode(
+        self, metadata: Metadata, mutation: Mutation, request_id: int | None = None, stream_id: int | None = None
+    ) -> bytes:
+        """Return the message with the mutation applied, and nothing else changed.
+
+        Args:
+            metadata: As for `Codec.encode`.
+            mutation: As for `Codec.encode`.
+            request_id: As for `Codec.encode`.
+            stream_id: The stream id to write instead, 0 to `max_stream_id`; None keeps the message's own.
+
+        Raises:
+            UnsupportedMutation: The message cannot carry the mutation.
+            EncodeError: The protocol cannot hold an id, or the message carries none.
+        """
+        if stream_id is not None and stream_id != metadata.stream_id:
+            raise EncodeError(f"the codec {self.name} cannot change the stream id of a message")
+        return super().encode(metadata, mutation, request_id)
+
+    @abstractmethod
+    def end_stream(self, stream: Metadata, error: Error, direction: Direction) -> bytes:
+        """Return the message that ends an open stream at once, for a proxy that has lost the other side.
+
+        It decodes as `STREAM_CLOSE_TWO_WAY` with `Status.ERROR`, or as the nearest that the protocol has.
+
+        Args:
+            stream: A message of the stream: its `stream_id` and `state` are used, not its `message`.
+            error: The reason.
+            direction: The way the message will travel.
         """
 
 
@@ -198,5 +301,12 @@ def _check_definition(cls: type[Codec]) -> None:
         problems.append(f"a framing that is a Framing, not {framing!r}")
     if cls.decode is Codec.decode:
         problems.append("a decode(self, message, direction) method")
+    streams = isinstance(cls.capabilities, frozenset) and Capability.STREAMS in cls.capabilities
+    if streams != issubclass(cls, StreamCodec):
+        problems.append(
+            "Capability.STREAMS in its capabilities, as it is a StreamCodec"
+            if issubclass(cls, StreamCodec)
+            else "to subclass StreamCodec, as it claims Capability.STREAMS"
+        )
     if problems:
         raise TypeError(f"the codec class {cls.__qualname__} needs {'; and '.join(problems)}")

@@ -1,4 +1,4 @@
-"""From a stream of bytes to messages."""
+"""Turns a stream of bytes into messages."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from metaprotocol_sdk._enums import Direction, MessageType
 from metaprotocol_sdk._errors import FramingError, IncompleteMessage, LimitExceeded, ProtocolError
+from metaprotocol_sdk._framing import Scanner
 from metaprotocol_sdk._metadata import Metadata
 
 if TYPE_CHECKING:
     from metaprotocol_sdk._codec import Codec
+
+_OPAQUE = Scanner.OPAQUE
 
 
 class MessageDecoder:
@@ -18,15 +21,16 @@ class MessageDecoder:
     Give it bytes as they come, in pieces of any size. The messages and the error are the same however the stream
     was cut:
 
-    * **Nothing good is lost.** `feed` returns the messages that came before bad bytes and sets `error`; every
-      later `feed` and `eof` raises it.
+    * **Nothing good is lost.** `feed` returns the messages that came before bad bytes and sets `stream_error`;
+      every later `feed` and `eof` raises it.
     * A sound frame whose body cannot be read does not end the connection. It comes out as a `Metadata` with
       `error` set, and with type and id where the header told them.
+    * Bytes that come after the protocol's last message, such as a TLS handshake, are kept for `take_opaque`.
     * Memory is bounded by the codec's `Limits`, whatever the peer announces.
 
     Args:
         codec: The codec of this connection (see `Codec.for_connection`).
-        direction: Which way the bytes travel.
+        direction: The way the bytes travel.
     """
 
     __slots__ = (
@@ -35,10 +39,11 @@ class MessageDecoder:
         "_consumed",
         "_direction",
         "_ended",
-        "_error",
         "_maximum",
+        "_opaque",
         "_scan",
         "_scanner",
+        "_stream_error",
     )
 
     def __init__(self, codec: Codec, direction: Direction) -> None:
@@ -48,8 +53,9 @@ class MessageDecoder:
         self._scanner = codec.framing.scanner(direction, codec.limits)
         self._scan = self._scanner.scan
         self._buffer = bytearray()  # what came of a message that is not whole yet
+        self._opaque: bytearray | None = None  # what came after the protocol's end
         self._consumed = 0
-        self._error: ProtocolError | None = None
+        self._stream_error: ProtocolError | None = None
         self._ended = False
 
     @property
@@ -58,9 +64,22 @@ class MessageDecoder:
         return len(self._buffer)
 
     @property
-    def error(self) -> ProtocolError | None:
-        """What ended the stream, with an offset that counts from the stream's first byte; None if nothing did."""
-        return self._error
+    def stream_error(self) -> ProtocolError | None:
+        """The error that ended the stream, with an offset from the stream's first byte; None if it goes on."""
+        return self._stream_error
+
+    @property
+    def opaque(self) -> bool:
+        """True if the protocol has ended and the connection goes on with bytes that are not messages."""
+        return self._opaque is not None
+
+    def take_opaque(self) -> bytes:
+        """Return the bytes that came after the protocol's end since the last call, to hand them through unread."""
+        if self._opaque is None:
+            return b""
+        taken = bytes(self._opaque)
+        self._opaque.clear()
+        return taken
 
     def feed(self, data: bytes | bytearray | memoryview) -> list[Metadata]:
         """Take the next bytes of the stream and return the messages that they complete, in order.
@@ -69,11 +88,11 @@ class MessageDecoder:
             data: Bytes as they came from the network; none is fine.
 
         Raises:
-            ProtocolError: An earlier call set `error`.
+            ProtocolError: An earlier call set `stream_error`.
             RuntimeError: `eof` was called.
         """
-        if self._error is not None:
-            raise self._error.with_traceback(None)
+        if self._stream_error is not None:
+            raise self._stream_error.with_traceback(None)
         if self._ended:
             raise RuntimeError("feed() was called after eof()")
         if not isinstance(data, bytes):
@@ -102,10 +121,10 @@ class MessageDecoder:
 
         Raises:
             IncompleteMessage: It ended inside a message. At a boundary the end is clean.
-            ProtocolError: An earlier call set `error`.
+            ProtocolError: An earlier call set `stream_error`.
         """
-        if self._error is not None:
-            raise self._error.with_traceback(None)
+        if self._stream_error is not None:
+            raise self._stream_error.with_traceback(None)
         self._ended = True
         if self._buffer:
             error = IncompleteMessage(
@@ -120,44 +139,58 @@ class MessageDecoder:
         start, size = 0, len(data)
         if self._buffer:
             start = self._finish(data, messages)
+        if self._opaque is not None:
+            self._keep_opaque(data[start:])
+            return
         scan, decode, direction = self._scan, self._codec.decode, self._direction
         while start < size:
             end = scan(data, start)
             if end < 0:
-                self._keep(data[start:])
+                self._keep(data[start:], end)
                 return
             if not start < end <= size:
                 raise self._stray(f"returned {end} for bytes {start} to {size}")
             message = data[start:end]
             try:
-                messages.append(decode(message, direction))
+                metadata = decode(message, direction)
             except ProtocolError as error:
-                messages.append(self._unreadable(message, error))
+                metadata = self._unreadable(message, error)
+            if metadata.error is not None:
+                # A traceback would hold on to the frame that holds the metadata, a circle.
+                metadata.error.__traceback__ = None
+            messages.append(metadata)
             self._consumed += end - start
             start = end
 
     def _finish(self, data: bytes, messages: list[Metadata]) -> int:
-        """Go on with the message that is begun; return where the data goes on behind it."""
-        # It may use only so much of the data; behind it a new one has all the room.
+        """Go on with the message that has begun; return the index in the data after it."""
+        # It may use only so much of the data; the next one has all the room again.
         room = self._maximum - len(self._buffer)
         part = data if len(data) <= room else data[:room]
         end = self._scan(part, 0)
         if end < 0:
-            self._keep(part)
-            return len(data)
+            self._keep(part, end)
+            return len(part)
         if not 0 < end <= len(part):
             raise self._stray(f"returned {end} for bytes 0 to {len(part)}")
         self._buffer += part[:end]
         message = bytes(self._buffer)
         self._buffer.clear()
         try:
-            messages.append(self._codec.decode(message, self._direction))
+            metadata = self._codec.decode(message, self._direction)
         except ProtocolError as error:
-            messages.append(self._unreadable(message, error))
+            metadata = self._unreadable(message, error)
+        if metadata.error is not None:
+            metadata.error.__traceback__ = None
+        messages.append(metadata)
         self._consumed += len(message)
         return end
 
-    def _keep(self, data: bytes) -> None:
+    def _keep(self, data: bytes, end: int) -> None:
+        if end == _OPAQUE:
+            self._opaque, self._buffer = self._buffer, bytearray()
+            self._keep_opaque(data)
+            return
         self._buffer += data
         needed = self._scanner.needed
         if needed < 1:
@@ -165,21 +198,24 @@ class MessageDecoder:
         if len(self._buffer) + needed > self._maximum:
             raise LimitExceeded("max_message_size", self._maximum + 1, self._maximum, offset=0)
 
+    def _keep_opaque(self, data: bytes) -> None:
+        if self._opaque is None:
+            self._opaque = bytearray()
+        elif len(self._opaque) > self._maximum:  # nobody takes them
+            raise LimitExceeded("max_message_size", len(self._opaque) + len(data), self._maximum, offset=0)
+        self._opaque += data
+
     def _unreadable(self, message: bytes, error: ProtocolError) -> Metadata:
-        metadata = error.metadata
-        if metadata is None:
-            kind = MessageType.REQUEST if self._direction is Direction.TO_SERVER else MessageType.RESPONSE
-            metadata = Metadata(message, kind, expects_reply=False)
-        metadata.error = error.with_traceback(None)
-        return metadata
+        kind = MessageType.REQUEST if self._direction is Direction.TO_SERVER else MessageType.RESPONSE
+        return Metadata(message, kind, expects_reply=False, error=error)
 
     def _stray(self, what: str) -> FramingError:
         return FramingError(f"the scanner of the codec {self._codec.name} {what}: a bug in the codec", offset=0)
 
     def _fail(self, error: ProtocolError) -> None:
-        """Remember what ended the stream, its offset counted from the stream's first byte."""
+        """Remember the error that ends the stream, its offset counted from the stream's first byte."""
         if not isinstance(error, IncompleteMessage):
             error.offset = self._consumed + (error.offset or 0)
         # A traceback would hold on to all that was fed.
-        self._error = error.with_traceback(None)
+        self._stream_error = error.with_traceback(None)
         self._buffer.clear()

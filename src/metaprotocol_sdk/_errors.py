@@ -29,8 +29,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from metaprotocol_sdk._metadata import Metadata
-
 
 class MetaProtocolError(Exception):
     """The root of every error that the SDK raises on purpose."""
@@ -40,13 +38,11 @@ class ProtocolError(MetaProtocolError):
     """The peer's bytes are bad.
 
     Args:
-        message: What was wrong and what was expected, for a person.
-        offset: Where: bytes from the message's first byte when a codec raises it, from the stream's first byte
-            in `MessageDecoder.error`. None if no place can be named.
+        message: The fault and what was expected instead, for a person.
+        offset: The place, in bytes: from the message's first byte when a codec raises it, from the stream's first
+            byte in `MessageDecoder.stream_error`. None if no place can be named.
         field: The field that holds the bad bytes, or "".
-        hint: What the reader may try, or "".
-        metadata: What the header told of the message before its body failed: type, id and whether a reply is
-            expected, so that the request can still be answered. None if not even that is known.
+        hint: A guess at the cause, or what the reader may try; or "".
     """
 
     def __init__(
@@ -56,14 +52,12 @@ class ProtocolError(MetaProtocolError):
         offset: int | None = None,
         field: str = "",
         hint: str = "",
-        metadata: Metadata | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.offset = offset
         self.field = field
         self.hint = hint
-        self.metadata = metadata
 
     def __str__(self) -> str:
         text = self.message
@@ -90,8 +84,8 @@ class LimitExceeded(ProtocolError):
 
     Args:
         limit: The name of the bound, a field of `Limits`.
-        value: What the peer asked for.
-        maximum: What the bound allows.
+        value: The size or number that the peer asked for.
+        maximum: The largest that the bound allows.
         offset: As in `ProtocolError`.
         field: As in `ProtocolError`.
     """
@@ -119,7 +113,7 @@ class UnsupportedMutation(EncodeError):
 
 
 class RegistryError(MetaProtocolError):
-    """A codec cannot be had by its name."""
+    """No codec could be loaded for a name."""
 
 
 class CodecNotFound(RegistryError):
@@ -127,8 +121,8 @@ class CodecNotFound(RegistryError):
 
     Args:
         name: The name that was asked for.
-        known: Every name there is.
-        close: Those of them that resemble `name`, the closest first.
+        known: The names of all installed codecs.
+        close: The known names that resemble `name`, the closest first.
     """
 
     def __init__(self, name: str, known: Iterable[str], close: Iterable[str]) -> None:
@@ -153,4 +147,4 @@ class CodecConflict(RegistryError):
 
 
 class CodecLoadError(RegistryError):
-    """The codec is there and does not load: its import fails, it is no `Codec`, or it refuses its options."""
+    """The codec is announced and does not load: its import fails, it is not a `Codec`, or it refuses its options."""

@@ -1,14 +1,14 @@
-"""Where one message ends and the next begins.
+"""Cuts a stream into messages.
 
-Nearly every protocol says it with a number in a fixed header, and then framing is data: `LengthField`, or
-`HeaderLength` where the number must be computed. A protocol without a length brings a `Scanner` of its own.
+Nearly every protocol has the length of a message in its header, and then framing is data: `LengthField`, or
+`HeaderLength` where the length must be computed. A protocol without a length brings a `Scanner` of its own.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from struct import Struct
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from attrs import field, frozen
 
@@ -30,6 +30,9 @@ class Scanner(ABC):
     however small the pieces are.
     """
 
+    OPAQUE: ClassVar[int] = -2
+    """Returned by `scan` where the protocol ends and the connection goes on: a TLS upgrade, a replication stream."""
+
     needed: int = 1
     """After `scan` returned -1: a lower bound, at least 1, of the bytes missing from the message."""
 
@@ -44,7 +47,8 @@ class Scanner(ABC):
 
         Returns:
             The index after the message's last byte, greater than `start`; or -1 if all of `data` was used and the
-            message goes on, and then `needed` says how much is missing at least.
+            message goes on, and then `needed` says how much is missing at least; or `OPAQUE` if these bytes, those of
+            the message that has begun, and all that follow them are not messages. Then it is not called again.
 
         Raises:
             FramingError: The bytes begin no message.
@@ -54,22 +58,40 @@ class Scanner(ABC):
 
 
 class Framing(ABC):
-    """How a protocol marks where a message ends. Framings are immutable and shared."""
+    """The rule by which a protocol marks the end of a message. Framings are immutable and shared."""
 
     @abstractmethod
     def scanner(self, direction: Direction, limits: Limits) -> Scanner:
         """Return a fresh scanner for one direction of one connection.
 
         Args:
-            direction: Which way the bytes travel.
+            direction: The way the bytes travel.
             limits: The codec's limits; the scanner raises `LimitExceeded` as soon as it sees them passed.
         """
 
 
-def _magic(value: bytes) -> bytes:
-    if not isinstance(value, bytes):
-        raise TypeError(f"magic must be bytes, not {type(value).__name__}")
+@frozen
+class LongerHeader:
+    """The answer of a `HeaderLength` function that must see more of the header first.
+
+    Args:
+        size: Bytes of the header in all, more than the function was given.
+    """
+
+    size: int
+
+
+def _magics(value: bytes | tuple[bytes, ...]) -> bytes | tuple[bytes, ...]:
+    for magic in value if isinstance(value, tuple) else (value,):
+        if not isinstance(magic, bytes):
+            raise TypeError(f"magic must be bytes, or a tuple of them, not {type(magic).__name__}")
+    if isinstance(value, tuple) and not all(value):
+        raise ValueError("magic must be bytes, or a tuple of bytes that are not empty")
     return value
+
+
+def _longest(magic: bytes | tuple[bytes, ...]) -> int:
+    return max(map(len, magic), default=0) if isinstance(magic, tuple) else len(magic)
 
 
 @frozen
@@ -83,10 +105,10 @@ class LengthField(Framing):
         offset: Bytes before the length field, at least 0.
         length: Bytes of the length field: 1, 2, 3, 4 or 8.
         adjustment: Added to the length. 0 if the field counts what follows it; `-(offset + length)` if it counts the
-            whole message; the size of the rest of the header if it counts the body behind that.
+            whole message; the size of the rest of the header if it counts the body after that.
         byte_order: "big" or "little".
-        magic: Bytes that every message begins with; a wrong one is refused at its first wrong byte. It lies
-            before the length field's end.
+        magic: Bytes that every message begins with, or a tuple of the several that there are (bRPC's `PRPC` and
+            `STRM`); a wrong one is refused at its first wrong byte. It lies before the length field's end.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -96,7 +118,7 @@ class LengthField(Framing):
     length: int
     adjustment: int = 0
     byte_order: Literal["big", "little"] = "big"
-    magic: bytes = field(default=b"", converter=_magic)
+    magic: bytes | tuple[bytes, ...] = field(default=b"", converter=_magics)
 
     def __attrs_post_init__(self) -> None:
         if self.offset < 0:
@@ -105,7 +127,7 @@ class LengthField(Framing):
             raise ValueError(f"LengthField.length must be 1, 2, 3, 4 or 8 bytes, not {self.length}")
         if self.byte_order not in ("big", "little"):
             raise ValueError(f"LengthField.byte_order must be 'big' or 'little', not {self.byte_order!r}")
-        if len(self.magic) > self.offset + self.length:
+        if _longest(self.magic) > self.offset + self.length:
             raise ValueError("LengthField.magic must end before the length field does")
 
     def scanner(self, direction: Direction, limits: Limits) -> Scanner:
@@ -114,26 +136,27 @@ class LengthField(Framing):
 
 @frozen
 class HeaderLength(Framing):
-    """A fixed header from which a function computes the message's length (SOFA-Bolt adds up three fields).
+    """A header from which a function computes the message's length (SOFA-Bolt adds up three fields).
 
     Args:
-        size: Bytes of the header, at least 1.
-        total: Given the header, returns the length of the whole message, header included. It may raise
-            `FramingError` for a header that begins no message.
-        magic: Bytes that every message begins with, at most `size`.
+        size: Bytes of the header, at least 1; of the shortest, where messages have headers of different sizes.
+        total: Given the header, returns the length of the whole message, header included; or a `LongerHeader` to be
+            called again with more of it, at most `Limits.max_header_size`. It may raise `FramingError` for a header
+            that begins no message.
+        magic: Bytes that every message begins with, or a tuple of the several that there are; each at most `size`.
 
     Raises:
         ValueError: An argument is out of its range.
     """
 
     size: int
-    total: Callable[[bytes], int]
-    magic: bytes = field(default=b"", converter=_magic)
+    total: Callable[[bytes], int | LongerHeader]
+    magic: bytes | tuple[bytes, ...] = field(default=b"", converter=_magics)
 
     def __attrs_post_init__(self) -> None:
         if self.size < 1:
             raise ValueError(f"HeaderLength.size must be at least 1, not {self.size}")
-        if len(self.magic) > self.size:
+        if _longest(self.magic) > self.size:
             raise ValueError("HeaderLength.magic must not be longer than the header")
 
     def scanner(self, direction: Direction, limits: Limits) -> Scanner:
@@ -141,15 +164,22 @@ class HeaderLength(Framing):
 
 
 class _HeaderScanner(Scanner):
-    """Collects a fixed header, asks how long the message is, and counts the rest off."""
+    """Collects a header, asks for the message's length, and counts the rest off."""
 
-    __slots__ = ("_header", "_header_size", "_limits", "_magic", "_rest", "_total", "needed")
+    __slots__ = ("_first_size", "_header", "_header_size", "_limits", "_magic", "_rest", "_total", "needed")
 
-    def __init__(self, header_size: int, total: Callable[[bytes], int], magic: bytes, limits: Limits) -> None:
+    def __init__(
+        self,
+        header_size: int,
+        total: Callable[[bytes], int | LongerHeader],
+        magic: bytes | tuple[bytes, ...],
+        limits: Limits,
+    ) -> None:
         for limit in ("max_header_size", "max_message_size"):
             if header_size > getattr(limits, limit):
                 raise ValueError(f"Limits.{limit} is smaller than the protocol's {header_size}-byte header")
-        self._header_size = header_size
+        self._first_size = header_size
+        self._header_size = header_size  # of the current message; a function may ask for more of it
         self._total = total
         self._magic = magic
         self._limits = limits
@@ -158,27 +188,47 @@ class _HeaderScanner(Scanner):
         self.needed = header_size
 
     def scan(self, data: bytes, start: int) -> int:
+        if not self._rest:
+            start = self._collect(data, start)
+            if start < 0:
+                return -1
         available = len(data) - start
-        if self._rest:
-            used = 0
-        else:
+        if available >= self._rest:
+            end = start + self._rest
+            self._rest = 0
+            return end
+        self._rest -= available
+        self.needed = self._rest
+        return -1
+
+    def _collect(self, data: bytes, start: int) -> int:
+        """Take the header; return the index after it, or -1 if it is not whole yet."""
+        while True:
             missing = self._header_size - len(self._header)
             self._header += data[start : start + missing]
             self._check_magic()
-            if available < missing:
-                self.needed = missing - available
+            if len(data) - start < missing:
+                self.needed = missing - (len(data) - start)
                 return -1
-            used = missing
+            start += missing
             header = bytes(self._header)
-            self._header.clear()
-            self._rest = self._checked(self._total(header)) - self._header_size
-        if available - used >= self._rest:
-            end = start + used + self._rest
-            self._rest = 0
-            return end
-        self._rest -= available - used
-        self.needed = self._rest
-        return -1
+            total = self._total(header)
+            if not isinstance(total, LongerHeader):
+                break
+            self._header_size = self._longer(total.size)
+        self._header.clear()
+        self._rest = self._checked(total) - self._header_size
+        self._header_size = self._first_size
+        return start
+
+    def _longer(self, size: int) -> int:
+        if size <= self._header_size:  # it would never end
+            raise ValueError(f"LongerHeader({size}) asks for no more than the {self._header_size} bytes that are there")
+        if size > self._limits.max_header_size:
+            raise LimitExceeded("max_header_size", size, self._limits.max_header_size, offset=0)
+        if size > self._limits.max_message_size:
+            raise LimitExceeded("max_message_size", size, self._limits.max_message_size, offset=0)
+        return size
 
     def _checked(self, total: int) -> int:
         if total < self._header_size:
@@ -193,16 +243,24 @@ class _HeaderScanner(Scanner):
         return total
 
     def _check_magic(self) -> None:
-        magic, header = self._magic, self._header
-        if not magic or header.startswith(magic) or magic.startswith(header):
+        header = self._header
+        if not self._magic or header.startswith(self._magic):
             return
-        wrong = next(i for i, (want, got) in enumerate(zip(magic, header, strict=False)) if want != got)
+        magics = self._magic if isinstance(self._magic, tuple) else (self._magic,)
+        if any(magic.startswith(header) for magic in magics):
+            return
+        wrong = max(_first_difference(magic, header) for magic in magics)
         raise FramingError(
-            f"the message begins with {header[: wrong + 1].hex()}, not with the magic {magic.hex()}",
+            f"the message begins with {header[: wrong + 1].hex()}, not with the magic "
+            f"{' or '.join(magic.hex() for magic in magics)}",
             offset=wrong,
             field="magic",
             hint="is this the right protocol for this port, and does the stream begin at a message?",
         )
+
+
+def _first_difference(magic: bytes, header: bytes | bytearray) -> int:
+    return next(i for i, (want, got) in enumerate(zip(magic, header, strict=False)) if want != got)
 
 
 class _LengthFieldScanner(_HeaderScanner):

@@ -8,7 +8,7 @@ import construct
 from construct import core
 
 from metaprotocol_sdk._errors import EncodeError
-from metaprotocol_sdk._layout import LayoutField
+from metaprotocol_sdk.layout import LayoutField
 
 _REFUSAL = (
     "a Layout compiles integers of 1, 2, 4 and 8 bytes, Bytes(n), Padding(n), and Const, Enum, FlagsEnum and Hex "
@@ -20,7 +20,7 @@ _STRUCT_CODES = {code: code for code in "bBhHiIqQ"} | {"l": "i", "L": "I"}
 
 
 class _Declaration:
-    """What the wrappers around one field's primitive say of it, collected from the outside in."""
+    """The facts in the wrappers around one field's primitive, collected from the outside in."""
 
     def __init__(self, position: int) -> None:
         self.position = position

@@ -19,10 +19,10 @@ def _limit(default: int) -> Any:
 
 @frozen(kw_only=True)
 class Limits:
-    """What a codec accepts before it raises `LimitExceeded`. Every bound is finite.
+    """The bounds that a codec accepts before it raises `LimitExceeded`. Every bound is finite.
 
-    The sizes bound what is buffered; the others bound what is *built*. What a codec only skips is bounded by its
-    bytes. A default here that refuses what a protocol's own server accepts is a bug.
+    The sizes bound what is buffered; the others bound what is *built*. Skipping is bounded by the bytes that are
+    skipped. A default here that refuses what a protocol's own server accepts is a bug.
 
     Args:
         max_message_size: Bytes of one message, header included.

@@ -1,4 +1,4 @@
-"""Finds codecs by name, through the entry points of installed distributions.
+"""Finds codecs by name: those that installed distributions announce, and those that the program registers.
 
 Nothing is imported until a codec is loaded, and entry points are read once in a process.
 """
@@ -24,12 +24,12 @@ ENTRY_POINT_GROUP = "metaprotocol.codecs"
 
 @frozen
 class CodecInfo:
-    """A codec that a distribution announces; nothing of it is imported yet.
+    """A codec that has a name; nothing of it is imported yet.
 
     Args:
         name: The name it is announced under.
-        target: Where it is, as "package.module:Class".
-        distribution: The distribution that announces it, or "" if it says no name.
+        target: Its place, as "package.module:Class".
+        distribution: The distribution that announces it; "" if it has no name, or the program registered the codec.
         version: That distribution's version.
     """
 
@@ -42,7 +42,7 @@ class CodecInfo:
         """Import the codec and return its class.
 
         Raises:
-            CodecLoadError: The import fails, or what it finds is no `Codec` of this name.
+            CodecLoadError: The import fails, or the target is not a `Codec` of this name.
         """
         codec = _import(self.target, f"the codec {self.name!r} of {self.origin}")
         if codec.name != self.name:
@@ -57,12 +57,58 @@ class CodecInfo:
         return f"{self.distribution or 'an unnamed distribution'} {self.version}".strip()
 
 
-@functools.cache
-def available_codecs() -> tuple[CodecInfo, ...]:
-    """Return every announced codec, sorted by name. Two rows of one name are a conflict; loading it is refused.
+# Codecs that the program registered, by name.
+_registered: dict[str, type[Codec]] = {}
 
-    `available_codecs.cache_clear()` makes the next call read the entry points again.
+
+def available_codecs(*, refresh: bool = False) -> tuple[CodecInfo, ...]:
+    """Return every codec that has a name, sorted by name. Two rows of one name are a conflict; loading it is refused.
+
+    Args:
+        refresh: True to read the entry points again, after a distribution was installed.
     """
+    if refresh:
+        _announced.cache_clear()
+    registered = [
+        CodecInfo(name, f"{codec.__module__}:{codec.__qualname__}", "", "") for name, codec in _registered.items()
+    ]
+    return tuple(sorted((*_announced(), *registered), key=lambda info: (info.name, info.distribution, info.target)))
+
+
+def register_codec(codec: type[Codec], *, replace: bool = False) -> type[Codec]:
+    """Give a codec its name in this process, without a distribution that announces it. Works as a decorator.
+
+    Args:
+        codec: A codec's class.
+        replace: True to take the name from the codec that was registered with it before.
+
+    Returns:
+        The class.
+
+    Raises:
+        CodecConflict: Another codec has this name.
+    """
+    others = [info for info in _announced() if info.name == codec.name]
+    earlier = _registered.get(codec.name)
+    if others or (earlier not in (None, codec) and not replace):
+        taken = f"{others[0].origin} ({others[0].target})" if others else f"{earlier!r}"
+        raise CodecConflict(f"the codec name {codec.name!r} is taken by {taken}; give {codec.__qualname__} another one")
+    _registered[codec.name] = codec
+    return codec
+
+
+def unregister_codec(name: str) -> None:
+    """Take back `register_codec`; a name that was not registered is fine.
+
+    Args:
+        name: The codec's name.
+    """
+    _registered.pop(name, None)
+
+
+@functools.cache
+def _announced() -> tuple[CodecInfo, ...]:
+    """Return the codecs that installed distributions announce."""
     found = set()
     for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
         distribution = entry.dist
@@ -76,7 +122,7 @@ def load_codec(name: str, **options: Any) -> Codec:
     """Return a codec.
 
     Args:
-        name: The name of an installed codec ("dubbo"), or where a class is ("package.module:Class").
+        name: The name of a codec ("dubbo"), or the place of a class ("package.module:Class").
         options: Passed to the codec's class.
 
     Raises:
@@ -111,6 +157,8 @@ def load_codec_class(name: str) -> type[Codec]:
     """
     if ":" in name:
         return _import(name, f"the codec {name}")
+    if name in _registered:
+        return _registered[name]
     codecs = available_codecs()
     matches = [codec for codec in codecs if codec.name == name]
     if not matches:
@@ -133,7 +181,7 @@ def _import(target: str, what: str) -> type[Codec]:
     except Exception as error:  # whatever a third party may raise
         raise CodecLoadError(f"{what} cannot be loaded from {target}: {type(error).__name__}: {error}") from error
     if not (inspect.isclass(found) and issubclass(found, Codec)):
-        raise CodecLoadError(f"{what} cannot be loaded: {target} is {found!r}, which is no subclass of Codec")
+        raise CodecLoadError(f"{what} cannot be loaded: {target} is {found!r}, which is not a subclass of Codec")
     if inspect.isabstract(found) or found._abstract:  # noqa: SLF001 - the SDK's own
         raise CodecLoadError(f"{what} cannot be loaded: {target} is a base class for codecs, not a codec")
     return found

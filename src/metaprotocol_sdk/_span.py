@@ -1,4 +1,4 @@
-"""Which bytes of a message are which field."""
+"""The fields of a message with their places."""
 
 from attrs import frozen
 
@@ -13,8 +13,8 @@ class Span:
         start: Index of the field's first byte in the message.
         end: Index after its last byte.
         name: The field's name.
-        value: What the bytes hold, as text; "" where the bytes speak for themselves.
-        meaning: What the value stands for, such as the name of a status number; "" if nothing.
+        value: The value that the bytes hold, as text; "" where the bytes speak for themselves.
+        meaning: The name of the value, such as that of a status number; "" if it has none.
     """
 
     start: int

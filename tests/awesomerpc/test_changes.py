@@ -135,7 +135,7 @@ STATUSES = {
 @pytest.mark.parametrize("error_type", ErrorType)
 def test_every_error_is_answered_with_its_status_id_and_command(error_type: ErrorType) -> None:
     reply = decode(codec.on_error(decode(request()), Error(error_type, "why")))
-    assert (reply.message_type, reply.status) == (MessageType.ERROR, Status.ERROR)
+    assert (reply.message_type, reply.status) == (MessageType.EXCEPTION, Status.ERROR)
     assert (reply.status_code, reply.request_id) == (STATUSES[error_type], 42)
     assert reply.properties == {"cmd": "7"}
     assert reply.message[reply.header_size :] == b"why"

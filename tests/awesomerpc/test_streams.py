@@ -100,7 +100,7 @@ def test_an_answer_is_empty_exactly_when_none_is_expected(message: bytes, error_
     assert (reply != b"") is request.expects_reply
     if reply:
         answer = codec.decode(reply, Direction.TO_CLIENT)
-        assert (answer.message_type, answer.request_id) == (MessageType.ERROR, request.request_id)
+        assert (answer.message_type, answer.request_id) == (MessageType.EXCEPTION, request.request_id)
         assert answer.properties == {"cmd": request.properties["cmd"]}
 
 

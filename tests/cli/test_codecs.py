@@ -16,9 +16,9 @@ def announced(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[importlib.metada
     """The entry points that are found; add to them."""
     entries = list(importlib.metadata.entry_points(group="metaprotocol.codecs"))
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: entries)
-    available_codecs.cache_clear()
     yield entries
-    available_codecs.cache_clear()
+    monkeypatch.undo()
+    available_codecs(refresh=True)
 
 
 def entry(name: str, target: str) -> importlib.metadata.EntryPoint:
@@ -26,6 +26,7 @@ def entry(name: str, target: str) -> importlib.metadata.EntryPoint:
 
 
 def run(*arguments: str) -> tuple[int, str]:
+    available_codecs(refresh=True)
     result = CliRunner().invoke(main, ["codecs", *arguments])
     return result.exit_code, result.stdout
 

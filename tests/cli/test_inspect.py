@@ -78,7 +78,7 @@ def test_json_has_an_object_a_line() -> None:
             "number": 1,
             "offset": 0,
             "direction": "to_server",
-            "type": "error",
+            "type": "exception",
             "id": 7,
             "operation": "3",
             "status": "error",

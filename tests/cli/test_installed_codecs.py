@@ -33,10 +33,11 @@ def install(tmp_path, monkeypatch):
         for name, source in modules.items():
             (place / f"{name}.py").write_text(source)
         monkeypatch.syspath_prepend(str(place))
-        available_codecs.cache_clear()
+        available_codecs(refresh=True)
 
     yield install
-    available_codecs.cache_clear()
+    monkeypatch.undo()
+    available_codecs(refresh=True)
 
 
 def run(*arguments, data=None):

@@ -41,7 +41,7 @@ def call(port: int) -> list[str]:
 ANSWERS = [
     "1: response, status 0: Hello Ada, from the server of Zoë",
     "2: response, status 0: Hello 世界 😀, from the server of Zoë",
-    "4: error, status 1: no command 99",
+    "4: exception, status 1: no command 99",
     "5: heartbeat",
 ]
 
@@ -77,9 +77,9 @@ def test_it_answers_with_an_error_instead_of_the_server(tmp_path: Path) -> None:
         tmp_path / "out", None, codec="awesomerpc", reply_error="over_limit", reply_message="too many calls"
     ) as relay:
         assert call(relay.port) == [
-            "1: error, status 3: too many calls",
-            "2: error, status 3: too many calls",
-            "4: error, status 3: too many calls",
+            "1: exception, status 3: too many calls",
+            "2: exception, status 3: too many calls",
+            "4: exception, status 3: too many calls",
             "5: heartbeat",
         ]
     assert "4 answered by the relay\n" in relay.summary
@@ -94,7 +94,9 @@ def test_messages_that_could_not_be_changed_are_counted_and_give_status_1(server
 def test_a_server_that_cannot_be_reached_is_reported_and_gives_status_1(tmp_path: Path) -> None:
     port = free_address().port
     with running_relay(tmp_path / "out", port, codec="awesomerpc", status=1) as relay:
-        assert call(relay.port)[0].startswith(f"1: error, status 2: the server 127.0.0.1:{port} cannot be reached (")
+        assert call(relay.port)[0].startswith(
+            f"1: exception, status 2: the server 127.0.0.1:{port} cannot be reached ("
+        )
     assert "1 of the connections failed\n" in relay.summary
 
 
@@ -135,7 +137,7 @@ def test_json_lines_tell_a_program_when_to_begin_and_the_totals(stop, server_por
     assert (summary["event"], summary["connections"]) == ("summary", 1)
     assert summary["messages"] == {
         "to_server": {"request": 3, "oneway": 1, "heartbeat": 1},
-        "to_client": {"response": 2, "error": 1, "heartbeat": 1},
+        "to_client": {"response": 2, "exception": 1, "heartbeat": 1},
     }
 
 

@@ -138,7 +138,7 @@ def test_replies_are_as_many_and_as_failed_as_the_client_saw(corpus, name):
     by_id = {
         metadata.request_id: metadata
         for metadata in answers
-        if metadata.message_type in (MessageType.RESPONSE, MessageType.ERROR)
+        if metadata.message_type in (MessageType.RESPONSE, MessageType.EXCEPTION)
     }
     calls = [metadata for metadata in requests if metadata.message_type in (MessageType.REQUEST, MessageType.ONEWAY)]
     assert len(calls) == len(manifest["client_saw"])
@@ -153,7 +153,7 @@ def test_exceptions_are_the_answers_that_the_client_saw_as_exceptions(corpus, na
     folder = corpus / "dubbo"
     (manifest,) = [row for row in rows(folder / "manifest.jsonl") if row["name"] == name]
     answers = decode(DubboCodec(), Direction.TO_CLIENT, [Recording(folder / f"{name}.s2c.bin").data]).messages
-    failed = [metadata for metadata in answers if metadata.message_type is MessageType.ERROR]
+    failed = [metadata for metadata in answers if metadata.message_type is MessageType.EXCEPTION]
     assert len(failed) == sum(outcome.startswith("EXC") for _, outcome in manifest["client_saw"])
     for metadata in failed:
         assert ("exception" in metadata.properties) == (metadata.status is Status.OK)

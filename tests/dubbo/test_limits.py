@@ -7,14 +7,20 @@ from metaprotocol_codecs.dubbo import DubboCodec
 from metaprotocol_sdk import Direction, LimitExceeded, Limits, MessageDecoder, MessageType
 
 
+def decode(attachments, **limits):
+    return DubboCodec(limits=Limits(**limits)).decode(request(attachments=attachments), Direction.TO_SERVER)
+
+
 def properties(attachments, **limits):
-    return DubboCodec(limits=Limits(**limits)).decode(request(attachments=attachments), Direction.TO_SERVER).properties
+    metadata = decode(attachments, **limits)
+    assert metadata.error is None
+    return metadata.properties
 
 
 def refusal(attachments, **limits):
-    with pytest.raises(LimitExceeded) as caught:
-        properties(attachments, **limits)
-    return caught.value
+    error = decode(attachments, **limits).error
+    assert isinstance(error, LimitExceeded)
+    return error
 
 
 # The same entries in the shape that is read in one look, and in one that is not.
@@ -69,8 +75,9 @@ def test_values_that_are_no_strings_are_skipped_whatever_their_length():
 def test_attachments_of_a_response_have_the_same_limits():
     codec = DubboCodec(limits=Limits(max_elements=1))
     body = b"\x95H" + (string("k") + string("v")) * 2 + b"Z"
-    with pytest.raises(LimitExceeded, match="max_elements"):
-        codec.decode(response(body), Direction.TO_CLIENT)
+    error = codec.decode(response(body), Direction.TO_CLIENT).error
+    assert isinstance(error, LimitExceeded)
+    assert error.limit == "max_elements"
 
 
 def test_a_request_past_a_limit_can_still_be_answered_and_the_connection_goes_on():
@@ -85,13 +92,13 @@ def test_an_announced_length_over_the_limit_ends_the_stream_before_the_body_come
     decoder = MessageDecoder(DubboCodec(limits=Limits(max_message_size=1000)), Direction.TO_SERVER)
     good = message(0xE2, b"N")
     assert len(decoder.feed(good + bytes.fromhex("dabb c200 0000000000000001 7fffffff"))) == 1
-    assert isinstance(decoder.error, LimitExceeded)
-    assert decoder.error.offset == len(good) + 12
+    assert isinstance(decoder.stream_error, LimitExceeded)
+    assert decoder.stream_error.offset == len(good) + 12
     assert decoder.buffered == 0
 
 
 def test_a_wrong_magic_ends_the_stream_at_its_first_byte():
     decoder = MessageDecoder(DubboCodec(), Direction.TO_SERVER)
     decoder.feed(message(0xE2, b"N") + b"H")
-    assert decoder.error.offset == 17
-    assert decoder.error.field == "magic"
+    assert decoder.stream_error.offset == 17
+    assert decoder.stream_error.field == "magic"

@@ -12,7 +12,7 @@ VECTORS = Path(__file__).parents[1] / "vectors" / "dubbo"
 KEY, VALUE = "x-\U0001f600-canary", "blue \u4e16"
 
 REQUESTS = (MessageType.REQUEST, MessageType.ONEWAY)
-SUCCESSES_AND_EXCEPTIONS = (MessageType.RESPONSE, MessageType.ERROR)
+SUCCESSES_AND_EXCEPTIONS = (MessageType.RESPONSE, MessageType.EXCEPTION)
 
 
 def recorded(folder: Path) -> list[Metadata]:

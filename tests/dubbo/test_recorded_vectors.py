@@ -66,7 +66,7 @@ def answers(messages):
     return {
         each.request_id: each
         for each in messages["s2c"]
-        if each.message_type in (MessageType.RESPONSE, MessageType.ERROR)
+        if each.message_type in (MessageType.RESPONSE, MessageType.EXCEPTION)
     }
 
 
@@ -113,7 +113,7 @@ def test_the_answers_are_those_that_the_client_got(messages, said):
         if said["serialization"] != "hessian2":
             continue
         failed = answer["exception"] is not None
-        assert response.message_type is (MessageType.ERROR if failed else MessageType.RESPONSE)
+        assert response.message_type is (MessageType.EXCEPTION if failed else MessageType.RESPONSE)
         properties = dict(response.properties)
         assert ("error" in properties) == answer["refused"]
         if not answer["refused"]:

@@ -70,7 +70,7 @@ def test_every_request_that_waits_gets_every_error_at_once(name, kind):
     reply = CODEC.on_error(metadata, Error(kind, f"because {kind}"))
     assert reply == response(string(f"because {kind}"), status=STATUS[kind], request_id=7)
     found = sound(reply)
-    assert found.message_type is MessageType.ERROR
+    assert found.message_type is MessageType.EXCEPTION
     assert found.status is Status.ERROR
     assert found.status_code == STATUS[kind]
     assert found.request_id == 7
@@ -110,7 +110,11 @@ def test_a_request_that_cannot_be_read_is_answered_as_a_bad_one():
 @pytest.mark.parametrize("code", [0, 19, 21, 30, 70, 255])
 def test_the_code_overrides_the_status(kind, code):
     reply = sound(CODEC.on_error(read(request()), Error(kind, "injected", code)))
-    assert (reply.message_type, reply.status_code, reply.properties) == (MessageType.ERROR, code, {"error": "injected"})
+    assert (reply.message_type, reply.status_code, reply.properties) == (
+        MessageType.EXCEPTION,
+        code,
+        {"error": "injected"},
+    )
 
 
 @pytest.mark.parametrize("code", [20, -1, 256, 20 + 256, 1 << 64])

@@ -12,14 +12,20 @@ MAP_TYPE = "11 6a6176612e7574696c2e486173684d6170"  # java.util.HashMap
 CLASS_AB = "43 02 4142 91 01 78"  # class AB with the field x
 
 
+def decode(attachments, **parts):
+    return DubboCodec().decode(request(attachments=attachments, **parts), Direction.TO_SERVER)
+
+
 def properties(attachments, **parts):
-    return DubboCodec().decode(request(attachments=attachments, **parts), Direction.TO_SERVER).properties
+    metadata = decode(attachments, **parts)
+    assert metadata.error is None
+    return metadata.properties
 
 
 def refusal(attachments, **parts):
-    with pytest.raises(DecodeError) as caught:
-        properties(attachments, **parts)
-    return caught.value
+    error = decode(attachments, **parts).error
+    assert isinstance(error, DecodeError)
+    return error
 
 
 class TestWhereTheProviderLooks:

@@ -24,20 +24,20 @@ def decode(body):
 
 
 def refusal(body):
-    with pytest.raises(DecodeError) as caught:
-        decode(body)
-    return caught.value
+    error = decode(body).error
+    assert isinstance(error, DecodeError)
+    return error
 
 
 @pytest.mark.parametrize(
     ("body", "message_type", "properties"),
     [
-        (EXCEPTION + BIZ, MessageType.ERROR, {"exception": "org.demo.BizException"}),
+        (EXCEPTION + BIZ, MessageType.EXCEPTION, {"exception": "org.demo.BizException"}),
         (VALUE + string("hi"), MessageType.RESPONSE, {}),
         (NULL, MessageType.RESPONSE, {}),
         (
             EXCEPTION_PLUS + BIZ + untyped_map(ATTACHMENTS),
-            MessageType.ERROR,
+            MessageType.EXCEPTION,
             {**ATTACHMENTS, "exception": "org.demo.BizException"},
         ),
         (VALUE_PLUS + string("hi") + untyped_map(ATTACHMENTS), MessageType.RESPONSE, ATTACHMENTS),
@@ -58,9 +58,9 @@ def test_the_kind_may_be_written_as_a_long_int():
 
 @pytest.mark.parametrize("kind", ["96", "8f", "49 7fffffff", "49 80000000"])
 def test_a_kind_that_does_not_exist_is_refused(kind):
-    error = refusal(hx(kind) + b"N")
-    assert (error.offset, error.field) == (16, "kind")
-    assert (error.metadata.request_id, error.metadata.message_type) == (5, MessageType.RESPONSE)
+    metadata = decode(hx(kind) + b"N")
+    assert (metadata.error.offset, metadata.error.field) == (16, "kind")
+    assert (metadata.request_id, metadata.message_type) == (5, MessageType.RESPONSE)
 
 
 @pytest.mark.parametrize("body", ["4e", "00", "48 5a"])
@@ -133,14 +133,14 @@ class TestTheClassOfAnException:
     @pytest.mark.parametrize("value", ["4e", "04 626f6f6d", "48 5a", "91", "78"])
     def test_is_absent_where_the_exception_has_none(self, value):
         metadata = decode(EXCEPTION + hx(value))
-        assert (metadata.message_type, metadata.properties) == (MessageType.ERROR, {})
+        assert (metadata.message_type, metadata.properties) == (MessageType.EXCEPTION, {})
 
 
 def test_an_unreadable_body_keeps_the_type_and_the_id_of_the_header():
-    error = refusal(VALUE + hx("40"))
-    assert error.offset == 17
-    assert (error.metadata.message_type, error.metadata.request_id) == (MessageType.RESPONSE, 5)
-    assert error.metadata.status_code == 20
+    metadata = decode(VALUE + hx("40"))
+    assert metadata.error.offset == 17
+    assert (metadata.message_type, metadata.request_id) == (MessageType.RESPONSE, 5)
+    assert metadata.status_code == 20
 
 
 def test_bytes_behind_the_result_are_ignored():

@@ -121,9 +121,9 @@ def test_a_failed_call_and_a_business_exception_are_different_errors():
         value(0),
         value(1),
         value(2),
-        (MessageType.ERROR, 3, Status.ERROR, 70, {}),
+        (MessageType.EXCEPTION, 3, Status.ERROR, 70, {}),
         (
-            MessageType.ERROR,
+            MessageType.EXCEPTION,
             4,
             Status.OK,
             20,

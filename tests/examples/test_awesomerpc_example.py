@@ -36,7 +36,7 @@ def test_the_client_gets_an_answer_to_every_call_that_expects_one(server: subpro
     assert client.stdout.splitlines() == [
         "1: response, status 0: Hello Ada, from the server of Zoë",
         "2: response, status 0: Hello 世界 😀, from the server of Zoë",
-        "4: error, status 1: no command 99",
+        "4: exception, status 1: no command 99",
         "5: heartbeat",
     ]
     assert server.stdout.readline() == "noted: Greeter/9\n"

@@ -113,7 +113,7 @@ def check_messages(codec: Codec) -> None:
             reply = codec.on_error(metadata, SdkError(ErrorType.TIMEOUT, "too late"))
             assert bool(reply) is metadata.expects_reply
             for answer in MessageDecoder(codec, Direction.TO_CLIENT).feed(reply):
-                assert (answer.message_type, answer.request_id) == ("error", metadata.request_id)
+                assert (answer.message_type, answer.request_id) == ("exception", metadata.request_id)
 
 
 @given(protocols())

@@ -33,7 +33,7 @@ class InOrder(Codec):
         kind = message[2:3]
         metadata = Metadata(message, MessageType.REQUEST if kind in b"?X" else MessageType.RESPONSE)
         if kind == b"X":
-            raise DecodeError("X marks the spot", offset=2, metadata=metadata)
+            metadata.error = DecodeError("X marks the spot", offset=2)
         metadata.properties["name"] = message[3:].decode()
         return metadata
 

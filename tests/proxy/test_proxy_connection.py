@@ -63,7 +63,7 @@ def test_rules_do_not_change_requests_of_the_server() -> None:
 def test_a_request_that_cannot_be_read_is_answered_and_does_not_reach_the_server() -> None:
     proxy, complaints = proxy_connection()
     result = proxy.feed(build(REQUEST) + UNREADABLE + build(ONEWAY, 2), TO_SERVER)
-    text = "this header ends behind the header block (offset 18, field headers)"
+    text = "this header ends after the header block (offset 18, field headers)"
     assert result == FeedResult(build(REQUEST) + build(ONEWAY, 2), build(RESPONSE, 5, 5, text.encode()))
     assert complaints == [f"the request at offset 18 to the server, id 5, cannot be read: {text}"]
     assert (proxy.stats.unreadable, proxy.stats.answered, proxy.stats.ok) == (1, 1, False)
@@ -85,7 +85,7 @@ def test_a_response_of_the_client_that_cannot_be_read_is_passed_on_as_it_came() 
     proxy, complaints = proxy_connection()
     proxy.feed(build(REQUEST, 5), TO_CLIENT)
     assert proxy.feed(UNREADABLE_RESPONSE, TO_SERVER) == FeedResult(UNREADABLE_RESPONSE, b"")
-    text = "this header ends behind the header block (offset 18, field headers)"
+    text = "this header ends after the header block (offset 18, field headers)"
     assert complaints == [f"the response at offset 0 to the server, id 5, cannot be read: {text}"]
     assert (proxy.stats.unreadable, proxy.stats.answered) == (1, 0)
 
@@ -170,5 +170,5 @@ def test_messages_are_counted_by_direction_and_type() -> None:
     proxy.feed(build(REQUEST) + build(REQUEST, 2), TO_SERVER)
     proxy.feed(build(RESPONSE, 1) + build(RESPONSE, 2, 255), TO_CLIENT)
     assert proxy.stats.by_type(TO_SERVER) == {MessageType.REQUEST: 2}
-    assert proxy.stats.by_type(TO_CLIENT) == {MessageType.RESPONSE: 1, MessageType.ERROR: 1}
+    assert proxy.stats.by_type(TO_CLIENT) == {MessageType.RESPONSE: 1, MessageType.EXCEPTION: 1}
     assert (proxy.stats.count(TO_CLIENT), proxy.stats.size) == (2, {TO_SERVER: 36, TO_CLIENT: 36})

@@ -29,11 +29,11 @@ def announce(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
         for name, source in (modules or {}).items():
             (folder / f"{name}.py").write_text(source)
         monkeypatch.syspath_prepend(folder)
-        available_codecs.cache_clear()
+        available_codecs(refresh=True)
 
     yield announce
     monkeypatch.undo()
-    available_codecs.cache_clear()
+    available_codecs(refresh=True)
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
             del sys.modules[name]

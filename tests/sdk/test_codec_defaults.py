@@ -5,6 +5,7 @@ from construct import Bytes, Int16ub, Struct
 from toy_protocols import OpaqueCodec, codec_for
 
 from metaprotocol_sdk import (
+    ClosingReply,
     Codec,
     Correlation,
     Direction,
@@ -19,7 +20,9 @@ from metaprotocol_sdk import (
     Metadata,
     Mutation,
     Span,
+    Status,
     UnsupportedMutation,
+    UpstreamConnection,
 )
 
 CODEC = codec_for(LengthField(0, 2))
@@ -159,3 +162,44 @@ def test_a_codec_that_keeps_state_returns_a_new_object_for_each_connection() -> 
         decoder = MessageDecoder(shared.for_connection(), Direction.TO_SERVER)
         assert [metadata.request_id for metadata in decoder.feed(bytes(4))] == [1, 2]
     assert shared.count == 0
+
+
+def test_any_connection_to_the_server_will_do_and_no_id_is_reserved() -> None:
+    assert CODEC.upstream_connection is UpstreamConnection.SHARED
+    assert (CODEC.ordered_replies, CODEC.reserved_ids) == (False, frozenset())
+
+
+def test_a_client_that_cannot_be_served_is_told_nothing() -> None:
+    assert CODEC.refuse(Error(ErrorType.NO_HEALTHY_UPSTREAM)) == b""
+
+
+@pytest.mark.parametrize(("status", "reason"), [(Status.OK, None), (Status.ERROR, ErrorType.UNSPECIFIED)])
+def test_a_response_is_a_failure_if_its_status_is(status: Status, reason: ErrorType | None) -> None:
+    response = Metadata(b"", MessageType.EXCEPTION, status=status)
+    assert CODEC.error_type(response) is reason
+
+
+def test_the_spans_of_a_message_with_a_trailer_end_with_it() -> None:
+    metadata = Metadata(b"\x00\x05abcde", MessageType.REQUEST, trailer_size=2)
+    assert CODEC.spans(metadata) == [Span(0, 5, "message"), Span(5, 7, "trailer")]
+
+
+def test_the_spans_follow_the_layout_of_the_message() -> None:
+    short, long = Layout(Struct("length" / Int16ub)), Layout(Struct("length" / Int16ub, "more" / Bytes(2)))
+
+    class TwoLayouts(OpaqueCodec):
+        name = "two-layouts"
+        framing = LengthField(0, 2)
+        layout = short
+
+        def layout_of(self, message: bytes) -> Layout:
+            return long if len(message) > 4 else short
+
+    codec = TwoLayouts()
+    names = [[span.name for span in codec.spans(Metadata(data, MessageType.REQUEST))] for data in (b"\0\0", b"\0\3abc")]
+    assert names == [["length"], ["length", "more", "body"]]
+
+
+def test_a_reply_that_closes_the_connection_is_bytes() -> None:
+    reply = ClosingReply(b"bye")
+    assert (reply, isinstance(reply, bytes), ClosingReply()) == (b"bye", True, b"")

@@ -46,7 +46,7 @@ def test_the_messages_that_a_chunk_completes_come_out_in_order() -> None:
 def test_three_good_messages_before_bad_bytes_in_one_chunk_come_out() -> None:
     decoder = decoder_for()
     assert pieces(decoder.feed(ONE + TWO + THREE + b"NO" + ONE)) == [ONE, TWO, THREE]
-    assert isinstance(decoder.error, FramingError)
+    assert isinstance(decoder.stream_error, FramingError)
 
 
 def test_the_offset_of_an_error_counts_from_the_streams_first_byte() -> None:
@@ -63,7 +63,7 @@ def test_a_framing_error_is_final() -> None:
     for call in (lambda: decoder.feed(ONE), lambda: decoder.feed(b""), decoder.eof):
         with pytest.raises(FramingError) as caught:
             call()
-        assert caught.value is decoder.error
+        assert caught.value is decoder.stream_error
 
 
 def test_nothing_of_a_dead_stream_is_kept() -> None:
@@ -71,15 +71,15 @@ def test_nothing_of_a_dead_stream_is_kept() -> None:
     decoder.feed(b"O")
     assert decoder.buffered == 1
     decoder.feed(b"X" * 1000)
-    assert (decoder.buffered, type(decoder.error)) == (0, FramingError)
+    assert (decoder.buffered, type(decoder.stream_error)) == (0, FramingError)
 
 
 def test_the_error_of_a_dead_stream_keeps_neither_chunks_nor_messages_alive() -> None:
     """A traceback holds the frame, and the frame all the bytes that were fed with the bad ones."""
     decoder = decoder_for()
     decoder.feed(ONE + b"NO")
-    assert decoder.error is not None
-    assert decoder.error.__traceback__ is None
+    assert decoder.stream_error is not None
+    assert decoder.stream_error.__traceback__ is None
 
 
 def test_feeding_a_dead_stream_again_and_again_does_not_grow_its_error() -> None:
@@ -99,7 +99,7 @@ def test_the_end_at_a_boundary_is_clean() -> None:
         decoder = decoder_for()
         decoder.feed(stream)
         decoder.eof()
-        assert decoder.error is None
+        assert decoder.stream_error is None
 
 
 @pytest.mark.parametrize("kept", [1, 2, 3, 5])
@@ -108,7 +108,7 @@ def test_the_end_inside_a_message_is_an_error_at_the_streams_end(kept: int) -> N
     assert pieces(decoder.feed(TWO + ONE[:kept])) == [TWO]
     with pytest.raises(IncompleteMessage) as caught:
         decoder.eof()
-    assert caught.value is decoder.error
+    assert caught.value is decoder.stream_error
     assert caught.value.offset == len(TWO) + kept
     assert f"ended {kept} bytes into a message" in str(caught.value)
     assert decoder.buffered == 0
@@ -118,7 +118,7 @@ def test_the_end_may_be_told_again() -> None:
     decoder = decoder_for()
     decoder.eof()
     decoder.eof()
-    assert decoder.error is None
+    assert decoder.stream_error is None
 
 
 def test_bytes_after_the_end_are_the_callers_mistake() -> None:
@@ -126,7 +126,7 @@ def test_bytes_after_the_end_are_the_callers_mistake() -> None:
     decoder.eof()
     with pytest.raises(RuntimeError, match=r"feed\(\) was called after eof\(\)"):
         decoder.feed(ONE)
-    assert decoder.error is None
+    assert decoder.stream_error is None
 
 
 def test_an_incomplete_message_ends_the_stream_as_any_error_does() -> None:
@@ -174,7 +174,7 @@ def test_what_is_kept_is_bounded_by_the_limit_whatever_is_announced() -> None:
         decoder.feed(b"x")
         assert decoder.buffered <= 100
     assert pieces(decoder.feed(b"x" + (93).to_bytes(8))) == [(92).to_bytes(8) + b"x" * 92]
-    assert isinstance(decoder.error, LimitExceeded)
+    assert isinstance(decoder.stream_error, LimitExceeded)
     assert decoder.buffered == 0
 
 
@@ -211,9 +211,9 @@ def test_two_decoders_of_one_codec_know_nothing_of_each_other() -> None:
     one.feed(ONE[:4])
     other.feed(b"NO")
     assert pieces(one.feed(ONE[4:])) == [ONE]
-    assert (one.error, type(other.error)) == (None, FramingError)
+    assert (one.stream_error, type(other.stream_error)) == (None, FramingError)
 
 
 def test_the_error_is_none_of_the_callers_to_set() -> None:
     with pytest.raises(AttributeError):
-        decoder_for().error = ProtocolError("mine")
+        decoder_for().stream_error = ProtocolError("mine")

@@ -1,6 +1,7 @@
 """The annotated dump, as plain text."""
 
-from metaprotocol_sdk import Span, dump, printable
+from metaprotocol_sdk import Span
+from metaprotocol_sdk.dump import dump, printable
 
 MESSAGE = bytes.fromhex("da bb 02") + bytes(range(0x41, 0x55))
 SPANS = [Span(0, 2, "magic"), Span(2, 3, "type", "2", "response"), Span(3, 23, "body")]

@@ -16,8 +16,6 @@ from metaprotocol_sdk import (
     FramingError,
     IncompleteMessage,
     LimitExceeded,
-    MessageType,
-    Metadata,
     MetaProtocolError,
     ProtocolError,
     RegistryError,
@@ -33,7 +31,7 @@ EXPORTED = {
 
 EXAMPLES = [
     MetaProtocolError("plain"),
-    ProtocolError("bad", offset=3, field="id", hint="look", metadata=Metadata(b"ab", MessageType.REQUEST, 4)),
+    ProtocolError("bad", offset=3, field="id", hint="look"),
     FramingError("bad magic", offset=0, field="magic"),
     DecodeError("bad body"),
     LimitExceeded("max_depth", 65, 64, offset=9, field="body"),
@@ -73,14 +71,6 @@ def test_an_error_survives_pickling_and_copying(error: MetaProtocolError, again:
     twin = again(error)
     assert type(twin) is type(error)
     assert (str(twin), vars(twin)) == (str(error), vars(error))
-
-
-def test_an_error_survives_pickling_with_the_metadata_that_carries_it() -> None:
-    error = DecodeError("bad body", offset=2)
-    error.metadata = Metadata(b"ab", MessageType.REQUEST, 4, error=error)
-    twin = pickle.loads(pickle.dumps(error))
-    assert twin.metadata.error is twin
-    assert twin.metadata == error.metadata
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from metaprotocol_sdk import (
     IncompleteMessage,
     LimitExceeded,
     Limits,
+    LongerHeader,
     MessageDecoder,
 )
 
@@ -73,10 +74,10 @@ def test_a_total_above_the_limit_is_refused_with_the_headers_last_byte() -> None
     decoder = MessageDecoder(codec_for(BOLT_LIKE, limits=Limits(max_message_size=100)), Direction.TO_SERVER)
     header = bytes.fromhex("0100 0021 0000 003c")
     decoder.feed(header[:7])
-    assert decoder.error is None
+    assert decoder.stream_error is None
     decoder.feed(header[7:])
-    assert isinstance(decoder.error, LimitExceeded)
-    assert (decoder.error.value, decoder.error.maximum) == (101, 100)
+    assert isinstance(decoder.stream_error, LimitExceeded)
+    assert (decoder.stream_error.value, decoder.stream_error.maximum) == (101, 100)
 
 
 def test_a_total_at_the_limit_passes() -> None:
@@ -129,4 +130,47 @@ def test_a_function_that_breaks_is_a_bug_that_ends_the_stream() -> None:
     decoder = MessageDecoder(codec_for(HeaderLength(2, lambda header: 1 // 0)), Direction.TO_SERVER)
     with pytest.raises(ZeroDivisionError):
         decoder.feed(b"ab")
-    assert isinstance(decoder.error, FramingError)
+    assert isinstance(decoder.stream_error, FramingError)
+
+
+def growing(header: bytes) -> int | LongerHeader:
+    """As SOFA-Bolt does it: the second byte says how long the header is, and its last byte the body's length."""
+    size = header[1]
+    return LongerHeader(size) if size > len(header) else size + header[size - 1]
+
+
+GROWING = HeaderLength(4, growing, magic=b"\x02")
+
+
+@given(st.lists(st.tuples(st.integers(4, 24), st.binary(max_size=20)), max_size=4), st.data())
+def test_a_function_may_ask_for_more_of_the_header(parts: list[tuple[int, bytes]], data: st.DataObject) -> None:
+    messages = [bytes([2, size]) + bytes(size - 3) + bytes([len(body)]) + body for size, body in parts]
+    stream = b"".join(messages)
+    result = outcome(codec_for(GROWING), data.draw(cut_anywhere(stream)))
+    assert (result.pieces, result.error) == (messages, None)
+
+
+def test_the_rest_of_a_longer_header_is_announced_as_needed() -> None:
+    scanner = GROWING.scanner(Direction.TO_SERVER, Limits())
+    assert scanner.scan(bytes.fromhex("02 0a 00 00"), 0) == -1
+    assert scanner.needed == 6
+
+
+def test_a_header_longer_than_the_limit_is_refused() -> None:
+    codec = codec_for(GROWING, limits=Limits(max_header_size=8))
+    result = outcome(codec, [bytes.fromhex("02 09 00 00")])
+    assert (result.error, result.offset) == (LimitExceeded, 0)
+    assert "max_header_size" in result.text
+
+
+def test_a_function_that_asks_for_no_more_than_there_is_has_a_bug() -> None:
+    decoder = MessageDecoder(codec_for(HeaderLength(4, lambda header: LongerHeader(4))), Direction.TO_SERVER)
+    with pytest.raises(ValueError, match="asks for no more than the 4 bytes that are there"):
+        decoder.feed(b"abcd")
+
+
+def test_a_message_shorter_than_its_longer_header_is_refused() -> None:
+    short = HeaderLength(4, lambda header: 5 if len(header) > 4 else LongerHeader(6))
+    result = outcome(codec_for(short), [b"abcdef"])
+    assert result.error is FramingError
+    assert "5 bytes long, which is less than the header's own 6" in result.text

@@ -244,7 +244,7 @@ def test_a_shape_that_cannot_be_is_refused_when_it_is_written(arguments: tuple[o
 
 
 def test_a_magic_of_text_is_refused() -> None:
-    with pytest.raises(TypeError, match="magic must be bytes, not str"):
+    with pytest.raises(TypeError, match="magic must be bytes, or a tuple of them, not str"):
         LengthField(4, 4, magic="AR")
 
 

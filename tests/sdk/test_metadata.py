@@ -1,4 +1,4 @@
-"""What a codec reads from a message, and what is to be changed in it."""
+"""Metadata, mutations and the reasons of local answers."""
 
 import copy
 import inspect
@@ -22,6 +22,8 @@ POSITIONS = [
     "request",
     "error",
     "state",
+    "trailer_size",
+    "incomplete",
 ]
 
 
@@ -29,7 +31,7 @@ def full() -> Metadata:
     """Metadata of which no field has its default."""
     return Metadata(
         b"header body",
-        MessageType.ERROR,
+        MessageType.EXCEPTION,
         7,
         "Greeter/hello",
         Status.ERROR,
@@ -41,6 +43,8 @@ def full() -> Metadata:
         Metadata(b"request", MessageType.REQUEST, 7),
         DecodeError("bad body", offset=6),
         ["state"],
+        2,
+        "kryo is not read",
     )
 
 
@@ -50,7 +54,7 @@ def test_the_positional_order_is_public_and_new_fields_go_last() -> None:
     metadata = full()
     assert [getattr(metadata, name) for name in POSITIONS[:5]] == [
         b"header body",
-        MessageType.ERROR,
+        MessageType.EXCEPTION,
         7,
         "Greeter/hello",
         Status.ERROR,
@@ -58,21 +62,12 @@ def test_the_positional_order_is_public_and_new_fields_go_last() -> None:
     assert [getattr(metadata, name) for name in POSITIONS[5:10]] == [{"user": "zoe"}, 6, 500, True, 3]
 
 
-def test_the_fast_way_to_make_metadata_sets_every_field_that_the_constructor_sets() -> None:
-    metadata = full()
-    values = [getattr(metadata, name) for name in POSITIONS]
-    assert list(inspect.signature(Metadata.of).parameters) == list(inspect.signature(Metadata).parameters)
-    made = Metadata.of(*values)
-    assert type(made) is Metadata
-    assert made == metadata
-    assert all(getattr(made, name) is value for name, value in zip(POSITIONS, values, strict=True))
-
-
 def test_a_message_and_a_type_are_enough() -> None:
     metadata = Metadata(b"abc", MessageType.RESPONSE)
     assert (metadata.request_id, metadata.operation, metadata.status) == (0, "", Status.OK)
     assert (metadata.properties, metadata.header_size, metadata.status_code) == ({}, 0, None)
-    assert [getattr(metadata, name) for name in POSITIONS[9:]] == [None] * 4
+    assert [getattr(metadata, name) for name in POSITIONS[9:13]] == [None] * 4
+    assert (metadata.trailer_size, metadata.incomplete) == (0, "")
 
 
 @pytest.mark.parametrize("message_type", MessageType)
@@ -82,9 +77,15 @@ def test_only_a_request_expects_a_reply_unless_it_is_said(message_type: MessageT
     assert Metadata(b"", message_type, expects_reply=False).expects_reply is False
 
 
-def test_the_body_is_what_follows_the_header() -> None:
-    assert full().body_size == 5
-    assert Metadata(b"abc", MessageType.REQUEST).body_size == 3
+def test_the_body_is_between_the_header_and_the_trailer() -> None:
+    metadata = Metadata(b"header body crc", MessageType.REQUEST, header_size=7, trailer_size=4)
+    assert metadata.message[metadata.header_size : metadata.body_end] == b"body"
+    assert metadata.body_size == 4
+
+
+def test_without_a_header_and_a_trailer_the_message_is_the_body() -> None:
+    metadata = Metadata(b"abc", MessageType.REQUEST)
+    assert (metadata.body_end, metadata.body_size) == (3, 3)
 
 
 def test_each_has_properties_of_its_own() -> None:

@@ -1,9 +1,10 @@
 """Codecs are found by name, and one that cannot be had says why and whose it is."""
 
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from toy_protocols import OpaqueCodec
 
 import metaprotocol_sdk
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
@@ -14,11 +15,14 @@ from metaprotocol_sdk import (
     CodecInfo,
     CodecLoadError,
     CodecNotFound,
+    LengthField,
     Limits,
     RegistryError,
     available_codecs,
     load_codec,
     load_codec_class,
+    register_codec,
+    unregister_codec,
 )
 
 Announce = Callable[..., None]
@@ -160,7 +164,7 @@ def test_a_codec_that_does_not_load_is_still_listed_and_harms_no_other(announce:
 
 @pytest.mark.parametrize("target", ["json:dumps", "json:JSONDecoder", "metaprotocol_sdk:ENTRY_POINT_GROUP"])
 def test_what_is_no_codec_is_refused(target: str) -> None:
-    with pytest.raises(CodecLoadError, match="which is no subclass of Codec"):
+    with pytest.raises(CodecLoadError, match="which is not a subclass of Codec"):
         load_codec(target)
 
 
@@ -232,8 +236,8 @@ def test_the_entry_points_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None
         return real(**parameters)
 
     monkeypatch.setattr(importlib.metadata, "entry_points", counted)
-    available_codecs.cache_clear()
-    assert available_codecs() is available_codecs()
+    available_codecs(refresh=True)
+    assert available_codecs() == available_codecs()
     load_codec("awesomerpc")
     load_codec_class("awesomerpc")
     with pytest.raises(CodecNotFound):
@@ -252,3 +256,38 @@ def test_every_announced_codec_of_ours_loads_under_its_name(info: CodecInfo) -> 
     codec = load_codec(info.name)
     assert isinstance(codec, Codec)
     assert codec.name == info.name
+
+
+@pytest.fixture
+def registered() -> Iterator[type[Codec]]:
+    codec = type("Mine", (OpaqueCodec,), {"name": "mine", "framing": LengthField(0, 2)})
+    yield register_codec(codec)
+    unregister_codec("mine")
+
+
+def test_a_registered_codec_is_found_by_its_name(registered: type[Codec]) -> None:
+    assert isinstance(load_codec("mine"), registered)
+    assert [info.name for info in available_codecs() if info.name == "mine"] == ["mine"]
+
+
+def test_a_codec_may_be_registered_twice_and_taken_back(registered: type[Codec]) -> None:
+    register_codec(registered)
+    unregister_codec("mine")
+    unregister_codec("mine")
+    with pytest.raises(CodecNotFound):
+        load_codec("mine")
+
+
+def test_another_codec_does_not_take_a_registered_name_unless_it_replaces_it(registered: type[Codec]) -> None:
+    other = type("Other", (OpaqueCodec,), {"name": "mine", "framing": LengthField(0, 2)})
+    with pytest.raises(CodecConflict, match="the codec name 'mine' is taken by"):
+        register_codec(other)
+    assert isinstance(load_codec("mine"), registered)
+    register_codec(other, replace=True)
+    assert isinstance(load_codec("mine"), other)
+
+
+def test_the_name_of_an_installed_codec_cannot_be_registered() -> None:
+    codec = type("Mine", (OpaqueCodec,), {"name": "dubbo", "framing": LengthField(0, 2)})
+    with pytest.raises(CodecConflict, match="the codec name 'dubbo' is taken by metaprotocol-sdk"):
+        register_codec(codec, replace=True)

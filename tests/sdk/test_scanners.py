@@ -90,7 +90,7 @@ def test_a_message_without_an_end_is_kept_up_to_the_limit_and_no_further() -> No
         decoder.feed(b"x")
         assert decoder.buffered == count
     decoder.feed(b"x")
-    assert isinstance(decoder.error, LimitExceeded)
+    assert isinstance(decoder.stream_error, LimitExceeded)
     assert decoder.buffered == 0
 
 
@@ -98,7 +98,7 @@ def test_what_a_scanner_says_is_needed_is_held_against_the_limit_at_once() -> No
     framing = framing_of(lambda data, start: -1, needed=100)
     decoder = MessageDecoder(codec_for(framing, limits=Limits(max_message_size=100)), Direction.TO_SERVER)
     decoder.feed(b"x")
-    assert isinstance(decoder.error, LimitExceeded)
+    assert isinstance(decoder.stream_error, LimitExceeded)
 
 
 @pytest.mark.parametrize("offset", [None, 0])

@@ -28,7 +28,7 @@ class GrumpyCodec(OpaqueCodec):
             case b"bare":
                 raise DecodeError("not even the id is known", offset=2)
             case b"known":
-                raise DecodeError("the body is bad", offset=2, field="body", metadata=header)
+                header.error = DecodeError("the body is bad", offset=2, field="body")
             case b"limit":
                 raise LimitExceeded("max_depth", 65, 64, offset=3)
             case b"framing":
@@ -86,8 +86,9 @@ def test_any_protocol_error_from_decode_is_of_the_message_and_not_of_the_stream(
         assert good.error is None
 
 
-def test_an_unreadable_message_keeps_no_frames_alive() -> None:
-    [metadata] = outcome(GrumpyCodec(), [message(9, b"known")]).messages
+@pytest.mark.parametrize("body", [b"bare", b"known"])
+def test_an_unreadable_message_keeps_no_frames_alive(body: bytes) -> None:
+    [metadata] = outcome(GrumpyCodec(), [message(9, body)]).messages
     assert metadata.error.__traceback__ is None
 
 
@@ -102,8 +103,8 @@ def test_a_bug_in_decode_escapes_as_it_is_and_ends_the_stream() -> None:
     assert len(decoder.feed(GOOD)) == 1
     with pytest.raises(KeyError, match="a slip"):
         decoder.feed(message(9, b"bug") + GOOD)
-    assert (type(decoder.error), decoder.error.offset, decoder.buffered) == (FramingError, len(GOOD), 0)
-    assert "the codec grumpy raised KeyError, a bug in it" in str(decoder.error)
+    assert (type(decoder.stream_error), decoder.stream_error.offset, decoder.buffered) == (FramingError, len(GOOD), 0)
+    assert "the codec grumpy raised KeyError, a bug in it" in str(decoder.stream_error)
 
 
 def test_after_a_bug_in_decode_every_call_raises_a_protocol_error() -> None:

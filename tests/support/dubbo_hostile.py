@@ -210,7 +210,7 @@ def _survive_replies(metadata: Metadata) -> None:
     _require((reply == b"") != metadata.expects_reply, "who waits is answered, and nobody else", metadata)
     if reply:
         (found,) = received(reply)
-        _require(found.error is None and found.message_type is MessageType.ERROR, "an error is one", metadata)
+        _require(found.error is None and found.message_type is MessageType.EXCEPTION, "an error is one", metadata)
         _require(found.request_id == metadata.request_id, "an error has its request's id", metadata)
     if metadata.message_type is MessageType.HEARTBEAT:
         beat = CODEC.heartbeat_reply(metadata)

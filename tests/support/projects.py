@@ -29,7 +29,7 @@ AWKWARD = {
         """,
         # A name that begins with a digit; no magic, no headers, no heartbeats; failures have a type of their own.
         "9p-like": """
-            --byte-order little --author "Zoë O'Brien" --id tag --types request=100,response=101,error=107
+            --byte-order little --author "Zoë O'Brien" --id tag --types request=100,response=101,exception=107
             --field size:4 --field type:1 --field tag:2
         """,
         # Names that Python uses itself, a length of 2 bytes for the rest, no id, no type, no status.

@@ -130,12 +130,12 @@ def outcome(codec: Codec, chunks: Iterable[bytes], direction: Direction = Direct
     messages: list[Metadata] = []
     for chunk in chunks:
         messages += decoder.feed(chunk)
-        if decoder.error:
+        if decoder.stream_error:
             break
     else:
-        with suppress(ProtocolError):  # it is `decoder.error`, as a test of the decoder shows
+        with suppress(ProtocolError):  # it is `decoder.stream_error`, as a test of the decoder shows
             decoder.eof()
-    error = decoder.error
+    error = decoder.stream_error
     if error is None:
         return Outcome(messages, None, "", None)
     return Outcome(messages, type(error), str(error), error.offset)

@@ -67,7 +67,7 @@ class TestEveryStream:
     def test_every_message_names_its_method_and_is_what_its_direction_says(self, recording, decoded):
         kinds = {
             Direction.TO_SERVER: {MessageType.REQUEST, MessageType.ONEWAY},
-            Direction.TO_CLIENT: {MessageType.RESPONSE, MessageType.ERROR},
+            Direction.TO_CLIENT: {MessageType.RESPONSE, MessageType.EXCEPTION},
         }
         for metadata in decoded.messages:
             if metadata.message_type is not MessageType.EVENT:
@@ -120,7 +120,7 @@ def test_the_calls_are_those_the_client_made(recording, decoded):
 
 @pytest.mark.parametrize("recording", [f"{name}.s2c.bin" for name in CONNECTIONS], indirect=True)
 def test_declared_and_undeclared_exceptions_are_told_apart(decoded):
-    errors = [metadata for metadata in decoded.messages if metadata.message_type is MessageType.ERROR]
+    errors = [metadata for metadata in decoded.messages if metadata.message_type is MessageType.EXCEPTION]
     declared = [metadata for metadata in errors if metadata.status is Status.OK]
     assert {metadata.properties["method"] for metadata in declared} == {"echo", "throwBoom"}
     for metadata in errors:

@@ -37,8 +37,8 @@ def test_together_they_are_of_every_kind():
         (MessageType.REQUEST, Status.OK),
         (MessageType.ONEWAY, Status.OK),
         (MessageType.RESPONSE, Status.OK),
-        (MessageType.ERROR, Status.OK),
-        (MessageType.ERROR, Status.ERROR),
+        (MessageType.EXCEPTION, Status.OK),
+        (MessageType.EXCEPTION, Status.ERROR),
     }
     assert any("service" in metadata.properties for metadata in decoded)
     assert any("x-request-id" in metadata.properties for metadata in decoded)

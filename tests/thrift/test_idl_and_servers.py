@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from idl_types import METHODS, arguments_of, definition, number_of, with_one_change
+from soundness import sound
 from thrift.Thrift import TType
 from thrift.transport.TTransport import TMemoryBuffer
 from thrift_messages import SERVER, framed
@@ -64,7 +65,7 @@ def test_what_passes_ends_for_a_server_where_it_does_for_the_codec(path, protoco
         message[at] = data.draw(st.integers(0, 17) | st.integers(0, 255))
     message = bytes(message)
     try:
-        ThriftCodec(idl=str(path), transport="framed").decode(framed(message), SERVER)
+        sound(ThriftCodec(idl=str(path), transport="framed").decode(framed(message), SERVER))
     except ProtocolError:
         return
     assert end_for_a_server(protocol, message, types) in (None, len(message))

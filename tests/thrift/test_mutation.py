@@ -185,10 +185,8 @@ def test_a_message_never_grows_over_the_limit(form):
 def test_a_message_that_could_not_be_read_takes_a_new_id_and_no_mutation(protocol):
     writer, structs = WRITERS[protocol], STRUCTS[protocol]
     data = TRANSPORTS["framed"](writer(CALL, "echo", 7, structs["hi"]) + b"x")
-    with pytest.raises(Exception, match="follow the message") as caught:
-        CODEC.decode(data, SERVER)
-    metadata = caught.value.metadata
-    metadata.error = caught.value
+    metadata = CODEC.decode(data, SERVER)
+    assert "follow the message" in str(metadata.error)
     with pytest.raises(UnsupportedMutation, match="could not be read"):
         changed(metadata, method="ping")
     assert changed(metadata, request_id=9) == TRANSPORTS["framed"](writer(CALL, "echo", 9, structs["hi"]) + b"x")

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from soundness import sound
 from thrift_messages import SERVER, STRUCTS, WRITERS, framed, hx
 
 from metaprotocol_codecs.thrift import ThriftCodec
@@ -19,7 +20,7 @@ NAMES = st.one_of(
 def told(codec, message, direction):
     """Return what a codec tells of a message, or what it says is wrong."""
     try:
-        metadata = codec.decode(message, direction)
+        metadata = sound(codec.decode(message, direction))
     except ProtocolError as error:
         return error.message
     return (
@@ -69,4 +70,4 @@ def test_the_third_byte_of_a_strict_message_means_nothing():
 def test_a_frame_whose_length_is_not_the_messages_is_refused(length):
     message = hx("80010001 00000002 6869 00000007 00")
     with pytest.raises(ProtocolError, match="length"):
-        ThriftCodec().decode(length.to_bytes(4) + message, SERVER)
+        sound(ThriftCodec().decode(length.to_bytes(4) + message, SERVER))

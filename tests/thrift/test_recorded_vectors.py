@@ -61,7 +61,7 @@ def test_messages_are_what_the_client_wrote_and_read(name):
 
 @pytest.mark.parametrize("name", CONNECTIONS)
 def test_what_the_client_raised_is_an_error_that_the_interface_declares_or_not(name):
-    failures = [metadata for metadata in recorded(f"{name}.s2c.bin") if metadata.message_type is MessageType.ERROR]
+    failures = [metadata for metadata in recorded(f"{name}.s2c.bin") if metadata.message_type is MessageType.EXCEPTION]
     assert len([metadata for metadata in failures if metadata.status is Status.OK]) == len(failed(name, "Refused"))
     assert errors(failures) == [(result["type"], result["text"]) for result in failed(name, "TApplicationException")]
 

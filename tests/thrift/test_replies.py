@@ -67,7 +67,7 @@ def test_the_reply_is_in_the_transport_and_protocol_of_its_request(form):
     reply = CODEC.decode(CODEC.on_error(request, Error(ErrorType.TIMEOUT, "late")), CLIENT)
     assert reply.state[0].transport == request.state[0].transport
     assert reply.state[1].name == request.state[1].name
-    assert (reply.message_type, reply.status, reply.status_code) == (MessageType.ERROR, Status.ERROR, 6)
+    assert (reply.message_type, reply.status, reply.status_code) == (MessageType.EXCEPTION, Status.ERROR, 6)
     assert reply.properties == {"method": "echo", "error": "late"}
 
 

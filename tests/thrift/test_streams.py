@@ -85,7 +85,7 @@ def test_trusted_frames_still_tell_results_from_exceptions(protocol):
         codec.decode(message(("framed", protocol), kind, struct), CLIENT).message_type
         for kind, struct in ((2, "result"), (2, "declared"), (3, "failure"))
     ]
-    assert types == [MessageType.RESPONSE, MessageType.ERROR, MessageType.ERROR]
+    assert types == [MessageType.RESPONSE, MessageType.EXCEPTION, MessageType.EXCEPTION]
 
 
 @pytest.mark.parametrize("protocol", WRITERS)

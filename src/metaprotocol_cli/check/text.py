@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from metaprotocol_sdk import printable
+from metaprotocol_sdk.dump import printable
 from metaprotocol_sdk.testing import Level, Verdict, explain
 
 if TYPE_CHECKING:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from metaprotocol_sdk import dump, printable
+from metaprotocol_sdk.dump import dump, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from metaprotocol_sdk import DumpLine, Span
+    from metaprotocol_sdk import Span
+    from metaprotocol_sdk.dump import DumpLine
 
 _LINES = 4
 _LONGEST_VALUE = 120

@@ -74,6 +74,6 @@ def read_records(chunks: Iterable[bytes], codec: Codec, direction: Direction) ->
             number += 1
             yield Record(number, offset, direction, metadata)
             offset += len(metadata.message)
-        if decoder.error is not None:
-            raise decoder.error
+        if decoder.stream_error is not None:
+            raise decoder.stream_error
     decoder.eof()

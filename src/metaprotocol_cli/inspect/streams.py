@@ -19,7 +19,8 @@ class StreamReader:
     def __init__(self, codec: Codec, direction: Direction) -> None:
         self._codec = codec
         self._direction = direction
-        self._magic: bytes = getattr(codec.framing, "magic", b"")
+        magic: bytes | tuple[bytes, ...] = getattr(codec.framing, "magic", b"")
+        self._magics = magic if isinstance(magic, tuple) else (magic,)
         self._decoder = MessageDecoder(codec, direction)
         self._searching = False
         self._tail = b""
@@ -30,11 +31,11 @@ class StreamReader:
     @property
     def error(self) -> ProtocolError | None:
         """What broke the stream, its offset counted from where reading last began."""
-        return self._decoder.error
+        return self._decoder.stream_error
 
     def feed(self, data: bytes) -> list[tuple[int, Metadata]]:
         """Take the next bytes and return the messages that they complete, each with its offset in the stream."""
-        if self._decoder.error is not None:
+        if self._decoder.stream_error is not None:
             return []
         if self._searching:
             data = self._find(self._tail + data)
@@ -66,20 +67,26 @@ class StreamReader:
     def _find(self, data: bytes) -> bytes:
         """Return the data from the first place where a message can begin, or keep what may be such a place."""
         start = 0
-        while (start := data.find(self._magic, start)) >= 0 and start < len(data):
+        while (start := _first(data, self._magics, start)) >= 0 and start < len(data):
             scanner = self._codec.framing.scanner(self._direction, self._codec.limits)
             try:
                 scanner.scan(data, start)
             except ProtocolError:
-                start += 1 if self._magic else len(data)
+                start += 1 if self._magics[0] else len(data)
                 continue
             self._searching = False
             self._tail = b""
             self._offset += start
             self.passed_over += start
             return data[start:]
-        keep = next((size for size in range(len(self._magic) - 1, 0, -1) if data.endswith(self._magic[:size])), 0)
+        beginnings = {magic[:size] for magic in self._magics for size in range(1, len(magic))}
+        keep = max((len(beginning) for beginning in beginnings if data.endswith(beginning)), default=0)
         self._tail = data[len(data) - keep :]
         self._offset += len(data) - keep
         self.passed_over += len(data) - keep
         return b""
+
+
+def _first(data: bytes, magics: tuple[bytes, ...], start: int) -> int:
+    """Return the index of the first magic at or after a place; -1 if there is none."""
+    return min((at for magic in magics if (at := data.find(magic, start)) >= 0), default=-1)

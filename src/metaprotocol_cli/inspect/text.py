@@ -9,7 +9,8 @@ import click
 
 from metaprotocol_cli.inspect.dump import annotate
 from metaprotocol_cli.terminal import arrow
-from metaprotocol_sdk import Direction, MessageType, Status, printable
+from metaprotocol_sdk import Direction, MessageType, Status
+from metaprotocol_sdk.dump import printable
 
 if TYPE_CHECKING:
     from metaprotocol_cli.capture import Connection
@@ -20,7 +21,7 @@ _TYPE_COLORS = {
     MessageType.REQUEST: "cyan",
     MessageType.ONEWAY: "cyan",
     MessageType.RESPONSE: "green",
-    MessageType.ERROR: "red",
+    MessageType.EXCEPTION: "red",
     MessageType.HEARTBEAT: "bright_black",
     MessageType.EVENT: "magenta",
 }

@@ -31,7 +31,10 @@ _OPTIONS = {
     "--counts": ("WHAT", "What the length counts: message, rest (what follows it), body (what follows the header)."),
     "--id": ("FIELD", "The field that a response repeats, or none."),
     "--type": ("FIELD", "The field that says request or response, or none."),
-    "--types": ("NAME=NUMBER,...", "Its numbers of request, response, oneway, heartbeat, heartbeat_response, error."),
+    "--types": (
+        "NAME=NUMBER,...",
+        "Its numbers of request, response, oneway, heartbeat, heartbeat_response, exception.",
+    ),
     "--status": ("FIELD", "The field that says whether a response failed, or none."),
     "--statuses": ("NAME=NUMBER,...", "Its numbers; ok is success."),
     "--operation": ("FIELD", "The field that says what is called, or none."),

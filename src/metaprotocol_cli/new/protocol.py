@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROLES = ("length", "id", "type", "status", "operation", "headers")
-KINDS = ("request", "response", "oneway", "heartbeat", "heartbeat_response", "error")
+KINDS = ("request", "response", "oneway", "heartbeat", "heartbeat_response", "exception")
 COUNTS = ("message", "rest", "body")
 
 

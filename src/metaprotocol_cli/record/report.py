@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 import click
 
 from metaprotocol_cli.terminal import arrow
-from metaprotocol_sdk import Direction, printable
+from metaprotocol_sdk import Direction
+from metaprotocol_sdk.dump import printable
 
 if TYPE_CHECKING:
     from rich.live import Live

@@ -64,7 +64,7 @@ class AwesomeRpcCodec(Codec):
         properties = {"cmd": str(command)}
         metadata = Metadata(
             message,
-            MessageType.ERROR if failed else TYPES[kind],
+            MessageType.EXCEPTION if failed else TYPES[kind],
             request_id,
             operation=str(command),
             status=Status.ERROR if failed else Status.OK,
@@ -78,8 +78,8 @@ class AwesomeRpcCodec(Codec):
             for key, value, _, _ in read_headers(message, HEADER.size, block_end):
                 properties.setdefault(key, value)
         except DecodeError as error:
-            error.metadata = metadata
-            raise
+            metadata.error = error
+            return metadata
         metadata.header_size = block_end
         if service := properties.get("service"):
             metadata.operation = f"{service}/{command}"

@@ -12,7 +12,7 @@ def read_headers(message: bytes, start: int, end: int) -> Iterator[tuple[str, st
         value_at = start + 1 + message[start] + 2 if start < len(message) else end
         stop = value_at + int.from_bytes(message[value_at - 2 : value_at])
         if not value_at <= stop <= end <= len(message):
-            raise DecodeError("this header ends behind the header block", offset=start, field="headers")
+            raise DecodeError("this header ends after the header block", offset=start, field="headers")
         key = _text(message[start + 1 : value_at - 2])
         if not key or key in seen:
             what = f"the header {key!r} comes twice" if key else "this header has no key"

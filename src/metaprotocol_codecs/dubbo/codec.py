@@ -105,7 +105,7 @@ class DubboCodec(Codec):
     def _decode_request(self, message: bytes, flags: int, request_id: int) -> Metadata:
         two_way = flags & TWO_WAY != 0
         message_type = _REQUEST if two_way else _ONEWAY
-        metadata = Metadata.of(
+        metadata = Metadata(
             message, message_type, request_id, "", _OK, {}, _HEADER_SIZE, None, two_way, None, None, None, None
         )
         if flags & SERIALIZATION == HESSIAN2:
@@ -114,8 +114,8 @@ class DubboCodec(Codec):
                     message, _HEADER_SIZE, self.limits
                 )
             except ProtocolError as error:
-                error.metadata = metadata
-                raise
+                metadata.error = error
+                return metadata
         else:
             foreign = read_foreign(message, _HEADER_SIZE, flags & SERIALIZATION, self.limits)
             if foreign is None:
@@ -139,8 +139,8 @@ class DubboCodec(Codec):
             try:
                 event = read_string(message, _HEADER_SIZE)[0]
             except ProtocolError as error:
-                error.metadata = metadata
-                raise
+                metadata.error = error
+                return metadata
             metadata.properties["event"] = _EVENTS.get(event) or str(event)
         return metadata
 
@@ -149,7 +149,7 @@ class DubboCodec(Codec):
         if flags & EVENT:
             message_type = MessageType.HEARTBEAT
         elif status != header.OK:
-            message_type, outcome = MessageType.ERROR, Status.ERROR
+            message_type, outcome = MessageType.EXCEPTION, Status.ERROR
         metadata = Metadata(message, message_type, request_id, "", outcome, {}, _HEADER_SIZE, status, False)
         if flags & EVENT or flags & SERIALIZATION != HESSIAN2:
             return metadata
@@ -158,12 +158,11 @@ class DubboCodec(Codec):
                 result, metadata.properties, _ = read_response(message, _HEADER_SIZE, self.limits)
                 metadata.state = result.place
                 if result.is_exception:
-                    metadata.message_type = MessageType.ERROR
+                    metadata.message_type = MessageType.EXCEPTION
             else:
                 text = read_string(message, _HEADER_SIZE)[0]
                 if text is not None:
                     metadata.properties["error"] = text
         except ProtocolError as error:
-            error.metadata = metadata
-            raise
+            metadata.error = error
         return metadata

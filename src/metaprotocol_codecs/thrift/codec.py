@@ -66,10 +66,9 @@ _STRICT_HEAD = LENGTH_SIZE + 12
 State = tuple[Form, Protocol, str, Header | None]
 """What a message is in, its protocol, the name it calls, and its header in THeader."""
 
-_TYPES = {REPLY: MessageType.RESPONSE, EXCEPTION: MessageType.ERROR, ONEWAY: MessageType.ONEWAY}
+_TYPES = {REPLY: MessageType.RESPONSE, EXCEPTION: MessageType.EXCEPTION, ONEWAY: MessageType.ONEWAY}
 # A member of an enum takes long to look up.
 _REQUEST, _OK, _TO_SERVER = MessageType.REQUEST, Status.OK, Direction.TO_SERVER
-_metadata = Metadata.of
 _read_length = Struct(">I").unpack_from
 
 
@@ -157,7 +156,7 @@ class ThriftCodec(Codec):
                     if kind != CALL:
                         return self._decode_any(message, direction)
                 if SEPARATOR not in name and (self.trust_frames or self._fills_frame(plain, message, start)):
-                    return _metadata(
+                    return Metadata(
                         message,
                         _REQUEST,
                         request_id,
@@ -204,7 +203,7 @@ class ThriftCodec(Codec):
                 message_type, expects_reply = _REQUEST, True
             else:
                 message_type, expects_reply = _TYPES.get(kind) or refusals.unknown_type(kind, at), False
-            metadata = _metadata(
+            metadata = Metadata(
                 message,
                 message_type,
                 request_id,
@@ -237,7 +236,7 @@ class ThriftCodec(Codec):
                 check_call(self.idl, protocol, data, at, name, start, self.limits)
             if kind == REPLY:
                 if protocol.first_field(data, start):  # the field 0 is the result, any other is an exception
-                    metadata.message_type = MessageType.ERROR
+                    metadata.message_type = MessageType.EXCEPTION
             elif kind == EXCEPTION:
                 metadata.status = Status.ERROR
                 text, metadata.status_code = replies.read_exception(protocol, data, start, self.limits)
@@ -258,8 +257,10 @@ class ThriftCodec(Codec):
                 metadata = event_of(message, header)
                 request = direction is Direction.TO_SERVER
                 metadata.message_type = MessageType.REQUEST if request else MessageType.RESPONSE
-        error.metadata = metadata
-        raise error
+        if metadata is None:
+            raise error
+        metadata.error = error
+        return metadata
 
     def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
         if not mutation and request_id is None:

@@ -81,12 +81,12 @@ def outcome(codec: Codec, pieces: Iterable[bytes], direction: Direction) -> Outc
     messages: list[Metadata] = []
     for piece in pieces:
         messages += decoder.feed(piece)
-        if decoder.error:
+        if decoder.stream_error:
             break
     else:
         with suppress(ProtocolError):
             decoder.eof()
-    return Outcome(messages, decoder.error)
+    return Outcome(messages, decoder.stream_error)
 
 
 def _shown(value: object) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _DRAWN = 20  # messages of the author's strategy that the sweeps use too
 _BRIEF = 8 * 1024
 MOST_EXAMPLES = 1_000
-_ANSWERS = (MessageType.RESPONSE, MessageType.ERROR)
+_ANSWERS = (MessageType.RESPONSE, MessageType.EXCEPTION)
 
 
 class Subject:

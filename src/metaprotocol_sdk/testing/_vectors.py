@@ -45,6 +45,6 @@ def _files(pattern: str | Path) -> Iterable[Path]:
 def _messages(make: Callable[[], Codec], path: Path, direction: Direction) -> list[Message]:
     decoder = MessageDecoder(make().for_connection(), direction)
     messages = [(direction, metadata.message) for metadata in decoder.feed(path.read_bytes())]
-    if decoder.error is not None or decoder.buffered:
-        raise ValueError(f"the recorded stream {path} is broken: {decoder.error or 'it ends inside a message'}")
+    if decoder.stream_error is not None or decoder.buffered:
+        raise ValueError(f"the recorded stream {path} is broken: {decoder.stream_error or 'it ends inside a message'}")
     return messages

@@ -110,8 +110,10 @@ class World:
         piece = bytes(way.sent[way.delivered : way.delivered + size])
         way.delivered += len(piece)
         came = way.decoder.feed(piece)
-        if way.decoder.error is not None:
-            raise Violation(f"good messages ended with {type(way.decoder.error).__name__}: {way.decoder.error}")
+        if way.decoder.stream_error is not None:
+            raise Violation(
+                f"good messages ended with {type(way.decoder.stream_error).__name__}: {way.decoder.stream_error}"
+            )
         way.received += came
         due = sum(end <= way.delivered for end in way.ends)
         if len(way.received) != due:

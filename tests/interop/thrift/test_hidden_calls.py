@@ -65,7 +65,7 @@ def server(
 def test_a_frame_with_a_hidden_call_is_answered_by_the_relay_and_not_run(library, stack, server, tmp_path):
     with running_relay(tmp_path, server.port, codec="thrift", status=1) as relay:
         answer = send(relay.port, hide(stack))
-    assert (answer.message_type, answer.request_id, answer.status_code) == (MessageType.ERROR, 7, PROTOCOL_ERROR)
+    assert (answer.message_type, answer.request_id, answer.status_code) == (MessageType.EXCEPTION, 7, PROTOCOL_ERROR)
     assert told(server, stack) == []
 
 
@@ -109,5 +109,5 @@ def test_a_call_that_hides_in_wrong_types_is_run_by_the_server_and_unseen_withou
 def test_with_the_definition_the_relay_answers_it(library, stack, server, tmp_path):
     with running_relay(tmp_path, server.port, codec="thrift", options=[f"idl={DEFINITION}"], status=1) as relay:
         answer = send(relay.port, hide_in_a_map())
-    assert (answer.message_type, answer.request_id, answer.status_code) == (MessageType.ERROR, 7, PROTOCOL_ERROR)
+    assert (answer.message_type, answer.request_id, answer.status_code) == (MessageType.EXCEPTION, 7, PROTOCOL_ERROR)
     assert told(server, stack) == []

@@ -64,10 +64,10 @@ class Recurses(AwesomeRpcCodec):
 @fails("MP-HOSTILE-007")
 class QuotesTheMessageInErrors(AwesomeRpcCodec):
     def decode(self, message, direction):
-        try:
-            return super().decode(message, direction)
-        except DecodeError as error:
-            raise DecodeError(f"{error}: {message!r}", metadata=error.metadata) from None
+        metadata = super().decode(message, direction)
+        if metadata.error:
+            metadata.error = DecodeError(f"{metadata.error}: {message!r}")
+        return metadata
 
 
 @fails("MP-HOSTILE-003", "MP-AFTERMATH-001", "MP-AFTERMATH-002", "MP-AFTERMATH-003", "MP-AFTERMATH-004")
@@ -97,12 +97,7 @@ class Blobs(AwesomeRpcCodec):
     capabilities = frozenset({Capability.HEARTBEAT, Capability.ONEWAY})
 
     def decode(self, message, direction):
-        try:
-            metadata = super().decode(message, direction)
-        except DecodeError as error:
-            if error.metadata:
-                error.metadata.header_size = 18
-            raise
+        metadata = super().decode(message, direction)
         metadata.header_size = 18
         return metadata
 
@@ -119,21 +114,19 @@ class Blobs(AwesomeRpcCodec):
 @fails("MP-AFTERMATH-005")
 class ForgetsTheIdOfWhatItCannotRead(Blobs):
     def decode(self, message, direction):
-        try:
-            return super().decode(message, direction)
-        except DecodeError as error:
-            error.metadata = Metadata(message, MessageType.REQUEST, 0, expects_reply=False)
-            raise
+        metadata = super().decode(message, direction)
+        if metadata.error:
+            return Metadata(message, MessageType.REQUEST, 0, expects_reply=False, error=metadata.error)
+        return metadata
 
 
 @fails("MP-AFTERMATH-005")
 class ForgetsTheIdOfBadHeaders(AwesomeRpcCodec):
     def decode(self, message, direction):
-        try:
-            return super().decode(message, direction)
-        except DecodeError as error:
-            error.metadata = None
-            raise
+        metadata = super().decode(message, direction)
+        if metadata.error:
+            raise metadata.error
+        return metadata
 
 
 @fails("MP-COST-002", "MP-COST-004", "MP-COST-006")

@@ -7,7 +7,7 @@ from mutants.mutant import Mutant, collect
 from toys.streams import BraidCodec
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
-from metaprotocol_sdk import Capability, Codec, DecodeError, Direction, Metadata, Mutation, Span
+from metaprotocol_sdk import Capability, Codec, DecodeError, Direction, Error, Metadata, Mutation, Span, StreamCodec
 
 MESSAGES: list[Mutant] = []
 fails = collect(MESSAGES)
@@ -179,8 +179,11 @@ class LeavesTheLastByteUnexplained(AwesomeRpcCodec):
 
 
 @fails("MP-MESSAGE-006")
-class ClaimsStreams(AwesomeRpcCodec):
+class ClaimsStreams(AwesomeRpcCodec, StreamCodec):
     capabilities = AwesomeRpcCodec.capabilities | {Capability.STREAMS}
+
+    def end_stream(self, stream: Metadata, error: Error, direction: Direction) -> bytes:
+        return b""
 
 
 @fails("MP-CLAIM-004")

@@ -40,7 +40,7 @@ class LedgerCodec(Codec):
             )
         _, number, code = RESPONSE.unpack(message)
         failed = code != 0
-        kind = MessageType.ERROR if failed else MessageType.RESPONSE
+        kind = MessageType.EXCEPTION if failed else MessageType.RESPONSE
         status = Status.ERROR if failed else Status.OK
         return Metadata(message, kind, number, "", status, header_size=10, status_code=code)
 

@@ -34,8 +34,7 @@ class MemoCodec(Codec):
         try:
             metadata.properties = self.read_lines(message)
         except DecodeError as error:
-            error.metadata = metadata
-            raise
+            metadata.error = error
         return metadata
 
     def read_lines(self, message: bytes) -> dict[str, str]:

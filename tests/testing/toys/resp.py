@@ -108,7 +108,7 @@ class RespCodec(Codec):
             return Metadata(message, MessageType.EVENT)
         if kind == b"-":
             text = message[1:-2].decode("utf-8", "surrogateescape")
-            return Metadata(message, MessageType.ERROR, status=Status.ERROR, properties={"error": text})
+            return Metadata(message, MessageType.EXCEPTION, status=Status.ERROR, properties={"error": text})
         return Metadata(message, MessageType.RESPONSE)
 
     def on_error(self, request: Metadata, error: Error) -> bytes:

@@ -28,7 +28,7 @@ class ParleyCodec(Codec):
 
     name = "parley"
     framing = LengthField(offset=0, length=3, byte_order="little")
-    correlation = Correlation.NONE
+    correlation = Correlation.SERIAL
     server_first = True
     max_request_id = 0
 
@@ -54,7 +54,7 @@ class ParleyCodec(Codec):
         if kind == ANSWER:
             return Metadata(message, MessageType.RESPONSE, properties=properties, header_size=4)
         if kind == FAILURE:
-            return Metadata(message, MessageType.ERROR, 0, "", Status.ERROR, properties, 4)
+            return Metadata(message, MessageType.EXCEPTION, 0, "", Status.ERROR, properties, 4)
         raise DecodeError("there is no such packet", offset=3)
 
     def on_error(self, request: Metadata, error: Error) -> bytes:

@@ -6,7 +6,6 @@ from construct import Const, Enum, Int8ub, Int32ub, Struct
 
 from metaprotocol_sdk import (
     Capability,
-    Codec,
     DecodeError,
     Direction,
     EncodeError,
@@ -17,13 +16,14 @@ from metaprotocol_sdk import (
     Metadata,
     Mutation,
     Status,
+    StreamCodec,
     UnsupportedMutation,
 )
 
 TYPES = (
     MessageType.REQUEST,
     MessageType.RESPONSE,
-    MessageType.ERROR,
+    MessageType.EXCEPTION,
     MessageType.STREAM_INIT,
     MessageType.STREAM_DATA,
     MessageType.STREAM_CLOSE_ONE_WAY,
@@ -40,12 +40,12 @@ HEADER = Layout(
 )
 
 
-class BraidCodec(Codec):
+class BraidCodec(StreamCodec):
     name = "braid"
     framing = LengthField(offset=6, length=4, magic=b"~")
     layout = HEADER
     capabilities = frozenset({Capability.STREAMS})
-    max_request_id = 2**32 - 1
+    max_request_id = max_stream_id = 2**32 - 1
 
     def decode(self, message: bytes, direction: Direction) -> Metadata:
         kind, number, _ = HEADER.unpack(message)
@@ -58,14 +58,19 @@ class BraidCodec(Codec):
             metadata.request_id, metadata.stream_id = 0, number
         return metadata
 
-    def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
+    def encode(
+        self, metadata: Metadata, mutation: Mutation, request_id: int | None = None, stream_id: int | None = None
+    ) -> bytes:
         if mutation:
             raise UnsupportedMutation("Braid has no headers")
-        if request_id is None:
+        number, other = (request_id, stream_id) if metadata.stream_id is None else (stream_id, request_id)
+        if other is not None:
+            raise EncodeError("a message is part of a call or of a stream, not both")
+        if number is None:
             return metadata.message
-        if metadata.stream_id is not None or not 0 <= request_id <= self.max_request_id:
-            raise EncodeError(f"this message cannot have the id {request_id}")
-        return metadata.message[:2] + request_id.to_bytes(4) + metadata.message[6:]
+        if not 0 <= number <= self.max_request_id:
+            raise EncodeError(f"this message cannot have the id {number}")
+        return metadata.message[:2] + number.to_bytes(4) + metadata.message[6:]
 
     def on_error(self, request: Metadata, error: Error) -> bytes:
         if not request.expects_reply:
@@ -73,6 +78,9 @@ class BraidCodec(Codec):
         if error.code is not None:
             raise EncodeError("Braid has no numbers for errors")
         return build(FAILURE, request.request_id, error.message.encode("utf-8", "backslashreplace"))
+
+    def end_stream(self, stream: Metadata, error: Error, direction: Direction) -> bytes:
+        return build(CLOSE, stream.stream_id or 0)
 
     def examples(self) -> Iterable[tuple[Direction, bytes]]:
         yield Direction.TO_SERVER, build(CALL, 1, b"add 1 2")

@@ -68,7 +68,7 @@ def metadata_lines(protocol: Protocol) -> list[str]:
         message_type = "MessageType.RESPONSE if answers else MessageType.REQUEST"
     failure = _failure(protocol)
     if failure:
-        message_type = f"MessageType.ERROR if failed else {message_type}"
+        message_type = f"MessageType.EXCEPTION if failed else {message_type}"
     lines = [f"{message_type},"]
     if "id" in protocol.roles:
         lines.append("request_id,")
@@ -98,13 +98,13 @@ def property_items(protocol: Protocol) -> list[str]:
 
 def has_error_kind(protocol: Protocol) -> bool:
     """Return whether messages of a type of their own report failures."""
-    return "type" in protocol.roles and "error" in protocol.kinds
+    return "type" in protocol.roles and "exception" in protocol.kinds
 
 
 def _is_answer(protocol: Protocol) -> str:
     if "type" not in protocol.roles:
         return "answers"
-    return "kind in (RESPONSE, ERROR)" if has_error_kind(protocol) else "kind == RESPONSE"
+    return "kind in (RESPONSE, EXCEPTION)" if has_error_kind(protocol) else "kind == RESPONSE"
 
 
 def _failure(protocol: Protocol) -> str:
@@ -113,4 +113,4 @@ def _failure(protocol: Protocol) -> str:
     by_status = f'{answer} and code != STATUSES["ok"]'
     if not has_error_kind(protocol):
         return by_status if "status" in protocol.roles else ""
-    return f"kind == ERROR or ({by_status})" if "status" in protocol.roles else "kind == ERROR"
+    return f"kind == EXCEPTION or ({by_status})" if "status" in protocol.roles else "kind == EXCEPTION"

@@ -92,7 +92,7 @@ def on_error_lines(protocol: Protocol) -> list[str]:
         return []
     fields = []
     if "type" in protocol.roles:
-        kind, value = protocol.roles["type"], "ERROR" if has_error_kind(protocol) else "RESPONSE"
+        kind, value = protocol.roles["type"], "EXCEPTION" if has_error_kind(protocol) else "RESPONSE"
         fields.append(f'"{kind}": {value}')
     lines = []
     if "status" in protocol.roles:

@@ -30,7 +30,7 @@ def example_lines(protocol: Protocol) -> list[str]:
     lines.append(f"response = request | {display(changed)}" if changed else "response = request")
     lines.append(_to_client('response, payload=b"hello back"'))
     if reports_failures(protocol):
-        error = {"type": "ERROR"} if "error" in kinds else {}
+        error = {"type": "EXCEPTION"} if "exception" in kinds else {}
         status = next((name for name in protocol.statuses if name != "ok"), "")
         failure = _fields(protocol, **error, status=f'STATUSES["{status}"]')
         lines.append(f"failure = response | {display(failure)}")

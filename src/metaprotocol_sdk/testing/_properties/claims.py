@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from metaprotocol_sdk.testing._subject import Subject
 
 _REQUESTS = {MessageType.REQUEST, MessageType.ONEWAY}
-_RESPONSES = {MessageType.RESPONSE, MessageType.ERROR}
+_RESPONSES = {MessageType.RESPONSE, MessageType.EXCEPTION}
 
 
 @prove(

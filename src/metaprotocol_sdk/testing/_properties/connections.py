@@ -39,9 +39,9 @@ def share_nothing(subject: Subject, case: Case) -> None:
     found = [Outcome([], None), Outcome([], None)]
     for at in range(max(len(case.data), len(other.data))):
         for number, (decoder, data) in enumerate(decoders):
-            if at < len(data) and decoder.error is None:
+            if at < len(data) and decoder.stream_error is None:
                 came = decoder.feed(data[at : at + 1])
-                found[number] = Outcome([*found[number].messages, *came], decoder.error)
+                found[number] = Outcome([*found[number].messages, *came], decoder.stream_error)
     again = outcome(_open(codec, case), [case.data], case.direction)
     for what, expected, got in (
         ("beside another connection", alone, found[0]),

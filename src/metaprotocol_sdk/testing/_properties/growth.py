@@ -141,7 +141,7 @@ def _feeding(subject: Subject, case: Case, pieces: list[bytes]) -> Callable[[], 
         decoder = MessageDecoder(subject.connection(case), case.direction)
         for piece in pieces:
             decoder.feed(piece)
-            if decoder.error is not None:
+            if decoder.stream_error is not None:
                 return  # that it fails when it is cut is for a property of its own to find
 
     return feed

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from metaprotocol_sdk.testing._case import Case
     from metaprotocol_sdk.testing._subject import Subject
 
-_ANSWERS = (MessageType.RESPONSE, MessageType.ERROR)
+_ANSWERS = (MessageType.RESPONSE, MessageType.EXCEPTION)
 _CLOSES = (MessageType.STREAM_CLOSE_ONE_WAY, MessageType.STREAM_CLOSE_TWO_WAY)
 _STREAM = (MessageType.STREAM_INIT, MessageType.STREAM_DATA, *_CLOSES)
 
@@ -131,7 +131,7 @@ def check_failure(request: Metadata, reply: Metadata) -> None:
     closes = request.message_type in _STREAM and reply.message_type in _CLOSES
     if reply.message_type not in _ANSWERS and not beats and not closes:
         raise Violation(f"the reply decodes as a {reply.message_type}")
-    if reply.message_type is not MessageType.ERROR and reply.status is not Status.ERROR:
+    if reply.message_type is not MessageType.EXCEPTION and reply.status is not Status.ERROR:
         raise Violation(f"the reply decodes as a success: type {reply.message_type}, status {reply.status}")
 
 

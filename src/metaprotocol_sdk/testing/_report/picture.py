@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metaprotocol_sdk import Direction, MessageDecoder, Span, dump
+from metaprotocol_sdk import Direction, MessageDecoder, Span
+from metaprotocol_sdk.dump import dump
 from metaprotocol_sdk.testing._violation import ANYTHING
 from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
 

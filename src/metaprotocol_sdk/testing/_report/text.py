@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from metaprotocol_sdk import printable
+from metaprotocol_sdk.dump import printable
 from metaprotocol_sdk.testing._report.picture import picture
 from metaprotocol_sdk.testing._report.regression import regression_test
 from metaprotocol_sdk.testing._result import Verdict

@@ -46,8 +46,8 @@ class {{ cookiecutter.__codec_class }}(Codec):
             for key, value, _, _ in read_headers(message, HEADER.size, block_end):
                 metadata.properties.setdefault(key, value)
         except DecodeError as error:
-            error.metadata = metadata
-            raise
+            metadata.error = error
+            return metadata
         metadata.header_size = block_end
 {% if cookiecutter._operation %}
         if service := metadata.properties.get("service"):

@@ -1,4 +1,4 @@
-"""The annotated dump: on each line some bytes, and which field they are."""
+"""The annotated dump: on each line some bytes and the field they belong to."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class DumpLine:
     """One line of an annotated dump; `str()` of it is what to print where there is no colour.
 
     Args:
-        offset: Where its bytes begin in the message.
+        offset: Index of its first byte in the message.
         data: The bytes, at most 8; empty on a line that stands for those left out.
         field: The field that the bytes belong to.
         name_width: Characters of the widest name in the dump.
-        hidden: How many bytes are left out here.
+        hidden: The number of bytes left out here.
     """
 
     offset: int
@@ -35,7 +35,7 @@ class DumpLine:
 
     @property
     def begins_field(self) -> bool:
-        """Whether the field's first byte is on this line, so that the line names it."""
+        """True if the field's first byte is on this line, so that the line names it."""
         return self.offset == self.field.start
 
     @property
@@ -45,7 +45,7 @@ class DumpLine:
 
     @property
     def text(self) -> str:
-        """The bytes as ASCII, with dots for what is none."""
+        """The bytes as ASCII, with dots for bytes that are not printable."""
         return self.data.translate(_DOTS).decode("ascii")
 
     def __str__(self) -> str:
