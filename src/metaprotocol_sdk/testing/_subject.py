@@ -222,9 +222,10 @@ def receive(codec: Codec, case: Case) -> Metadata | None:
 
 
 def decoded(codec: Codec, data: bytes, direction: Direction) -> Metadata | None:
-    """Decode a message; None if that fails, for whatever reason."""
+    """Decode a message; None if it cannot be read whole, for whatever reason."""
     try:
-        return codec.decode(data, direction)
+        metadata = codec.decode(data, direction)
+        return None if metadata.error is not None else metadata
     except ANYTHING:  # which exceptions it may raise is for a property of its own
         return None
 

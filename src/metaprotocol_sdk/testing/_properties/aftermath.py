@@ -117,8 +117,7 @@ def can_be_answered(subject: Subject, case: Case) -> object:
     with_bad_bodies,
     title="A request with a sound header and a bad body keeps its id, and whether it expects a reply",
     why="Without them nobody can answer it: the client waits for its timeout.",
-    fix="Make the `Metadata` before reading the body, and raise the error with it: `DecodeError(..., "
-    "metadata=metadata)`.",
+    fix="Make the `Metadata` before reading the body, and return it with the error: `metadata.error = error`.",
 )
 def keeps_its_id(subject: Subject, case: Case) -> object:
     codec = subject.connection(case)

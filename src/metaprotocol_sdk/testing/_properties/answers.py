@@ -87,6 +87,8 @@ def is_completed(subject: Subject, case: Case) -> object:
         request = codec.decode(case.request, case.direction.opposite)
     except ProtocolError:
         return NOTHING
+    if response.error is not None or request.error is not None:
+        return NOTHING
     before, asked = facts(response), facts(request)
     response.request = request
     codec.complete(response)

@@ -44,7 +44,7 @@ def decodes(subject: Subject, case: Case) -> None:
     if not isinstance(metadata, Metadata):
         raise Violation(f"decode returned {shown(metadata)}, which is no Metadata")
     if metadata.error is not None:
-        raise Violation(f"decode returned metadata with an error instead of raising it: {metadata.error}")
+        raise Violation(f"it is refused with {type(metadata.error).__name__}: {metadata.error}") from metadata.error
 
 
 @prove(
