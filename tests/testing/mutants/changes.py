@@ -226,7 +226,7 @@ class ClaimsToChangeRequests(AwesomeRpcCodec):
 @fails("MP-CLAIM-002")
 class ClaimsToChangeResponses(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
-        if mutation and metadata.message_type in ("response", "error"):
+        if mutation and metadata.message_type in ("response", "exception"):
             raise UnsupportedMutation("responses stay as they are")
         return super().encode(metadata, mutation, request_id)
 

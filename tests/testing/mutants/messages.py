@@ -215,7 +215,7 @@ class SharesStateAmongConnections(AwesomeRpcCodec):
         metadata = super().decode(message, direction)
         if metadata.expects_reply:
             self.operations[metadata.request_id] = metadata.operation
-        elif metadata.message_type in ("response", "error"):
+        elif metadata.message_type in ("response", "exception"):
             metadata.operation = self.operations.get(metadata.request_id, "")
         return metadata
 
