@@ -143,7 +143,7 @@ def encode_text(text: str, maximum: int) -> bytes:
     except UnicodeEncodeError:
         raw = b""
     if not text.isascii() and raw.decode("utf-8", "surrogateescape") != text:
-        raise UnsupportedMutation(f"the text {text[:80]!r} cannot be written in UTF-8")
+        raise UnsupportedMutation(f"the text {text[:80]!r} would not be read back as it is")
     if len(raw) > maximum:
         raise UnsupportedMutation(f"the text {text[:80]!r} has {len(raw):,} bytes in UTF-8; at most {maximum:,} fit")
     return raw

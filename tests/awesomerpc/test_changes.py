@@ -141,13 +141,25 @@ def test_every_error_is_answered_with_its_status_id_and_command(error_type: Erro
     assert reply.message[reply.header_size :] == b"why"
 
 
+@pytest.mark.parametrize(
+    ("status", "error_type"),
+    [(1, ErrorType.ROUTE_NOT_FOUND), (3, ErrorType.OVER_LIMIT), (4, ErrorType.TIMEOUT), (255, ErrorType.UNSPECIFIED)],
+)
+def test_the_status_of_a_response_tells_its_error(status: int, error_type: ErrorType) -> None:
+    assert codec.error_type(decode(codec.build(RESPONSE, 1, 7, status))) is error_type
+
+
+def test_a_response_that_is_ok_has_no_error() -> None:
+    assert codec.error_type(decode(codec.build(RESPONSE, 1, 7))) is None
+
+
 def test_the_code_of_an_error_overrides_the_status() -> None:
     reply = codec.on_error(decode(request()), Error(ErrorType.FAULT_ABORT, code=999))
     assert decode(reply).status_code == 999
 
 
 def test_a_code_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(EncodeError, match="status"):
+    with pytest.raises(EncodeError, match="the code 65536 is out of range"):
         codec.on_error(decode(request()), Error(ErrorType.FAULT_ABORT, code=65_536))
 
 

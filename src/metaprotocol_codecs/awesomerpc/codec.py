@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from construct import Const, Enum, Int8ub, Int16ub, Int32ub, Struct
 
-from metaprotocol_codecs.awesomerpc.headers import mutate_headers, read_headers, write_headers
+from metaprotocol_codecs.awesomerpc.headers import read_headers, write_header
 from metaprotocol_sdk import (
     Capability,
     Codec,
@@ -12,22 +12,40 @@ from metaprotocol_sdk import (
     Direction,
     EncodeError,
     Error,
+    ErrorType,
     Layout,
     LengthField,
     MessageType,
     Metadata,
     Mutation,
+    ProtocolError,
     Span,
     Status,
     UnsupportedMutation,
 )
+from metaprotocol_sdk.edits import Edit, growth, splice
+from metaprotocol_sdk.entries import mutate_entries, read_properties
+from metaprotocol_sdk.error_codes import ErrorCodes
 
 REQUEST, RESPONSE, ONEWAY, HEARTBEAT, HEARTBEAT_RESPONSE = range(5)
 TYPES = (MessageType.REQUEST, MessageType.RESPONSE, MessageType.ONEWAY, MessageType.HEARTBEAT, MessageType.HEARTBEAT)
 STATUSES = {"ok": 0, "no_route": 1, "no_healthy_upstream": 2, "over_limit": 3, "timeout": 4}
 STATUSES |= {"bad_request": 5, "bad_response": 6, "unauthorized": 7, "other": 255}
-# Most errors have the name of a status; of the others these have one that is near.
-NEAREST = {"route_not_found": "no_route", "cluster_not_found": "no_route", "overflow": "over_limit"}
+ERRORS = ErrorCodes(
+    {
+        ErrorType.ROUTE_NOT_FOUND: STATUSES["no_route"],
+        ErrorType.CLUSTER_NOT_FOUND: STATUSES["no_route"],
+        ErrorType.NO_HEALTHY_UPSTREAM: STATUSES["no_healthy_upstream"],
+        ErrorType.OVER_LIMIT: STATUSES["over_limit"],
+        ErrorType.OVERFLOW: STATUSES["over_limit"],
+        ErrorType.TIMEOUT: STATUSES["timeout"],
+        ErrorType.BAD_REQUEST: STATUSES["bad_request"],
+        ErrorType.BAD_RESPONSE: STATUSES["bad_response"],
+        ErrorType.UNAUTHORIZED: STATUSES["unauthorized"],
+    },
+    default=STATUSES["other"],
+    maximum=0xFFFF,
+)
 
 HEADER = Layout(
     Struct(
@@ -61,53 +79,57 @@ class AwesomeRpcCodec(Codec):
         if kind >= len(TYPES):
             raise DecodeError(f"there is no message type {kind}; the last is 4", offset=3, field="type")
         failed = kind == RESPONSE and code != STATUSES["ok"]
-        properties = {"cmd": str(command)}
+        fields = {"cmd": str(command)}
         metadata = Metadata(
             message,
             MessageType.EXCEPTION if failed else TYPES[kind],
             request_id,
             operation=str(command),
             status=Status.ERROR if failed else Status.OK,
-            properties=properties,
+            properties=fields,
             header_size=HEADER.size,
             status_code=code if kind == RESPONSE else None,
             expects_reply=kind in (REQUEST, HEARTBEAT),
         )
         block_end = HEADER.size + headers_length
         try:
-            for key, value, _, _ in read_headers(message, HEADER.size, block_end):
-                properties.setdefault(key, value)
-        except DecodeError as error:
+            headers = read_headers(message, HEADER.size, block_end)
+            metadata.properties = read_properties(headers, fields, duplicates="refuse", limits=self.limits)
+        except ProtocolError as error:
             metadata.error = error
             return metadata
         metadata.header_size = block_end
-        if service := properties.get("service"):
+        if service := metadata.properties.get("service"):
             metadata.operation = f"{service}/{command}"
         return metadata
 
     def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
-        message, start, end = metadata.message, HEADER.size, metadata.header_size
+        message, end = metadata.message, metadata.header_size
+        edits: list[Edit] = []
         if mutation:
             if metadata.error:
                 raise UnsupportedMutation(f"the message cannot be read: {metadata.error}")
-            block = mutate_headers(message, start, end, mutation)
-            sizes = {"length": start + len(block) + metadata.body_size, "headers_length": len(block)}
-            message = HEADER.build(HEADER.parse(message) | sizes) + block + message[end:]
+            headers = read_headers(message, HEADER.size, end)
+            edits, _ = mutate_entries(headers, mutation, write_header, end, fields={"cmd"}, limits=self.limits)
+            length, headers_length = len(message) + growth(edits), end - HEADER.size + growth(edits)
+            if headers_length > 0xFFFF:
+                raise UnsupportedMutation(f"the headers would take {headers_length:,} bytes; at most 65,535 fit")
+            edits += [Edit(8, 12, length.to_bytes(4)), Edit(16, 18, headers_length.to_bytes(2))]
         if request_id is not None:
             if not 0 <= request_id <= self.max_request_id:
                 raise EncodeError(f"the request_id {request_id} does not fit 32 bits")
-            message = message[:4] + request_id.to_bytes(4) + message[8:]
-        return message
+            edits.append(Edit(4, 8, request_id.to_bytes(4)))
+        return splice(message, edits)
 
     def on_error(self, request: Metadata, error: Error) -> bytes:
         if not request.expects_reply:
             return b""
-        status = STATUSES.get(NEAREST.get(error.type, error.type), STATUSES["other"])
-        status = status if error.code is None else error.code
-        if status == STATUSES["ok"]:
-            raise EncodeError("the status 0 is success, and would make the error's text the result")
         text = error.message.encode("utf-8", "backslashreplace")
-        return self.build(RESPONSE, request.request_id, int(request.properties["cmd"]), status, payload=text)
+        command = int(request.properties["cmd"])
+        return self.build(RESPONSE, request.request_id, command, ERRORS.code(error), payload=text)
+
+    def error_type(self, response: Metadata) -> ErrorType | None:
+        return ERRORS.error_type(response.status_code)
 
     def heartbeat_reply(self, request: Metadata) -> bytes:
         return self.build(HEARTBEAT_RESPONSE, request.request_id, int(request.properties["cmd"]))
@@ -139,7 +161,7 @@ class AwesomeRpcCodec(Codec):
         payload: bytes = b"",
     ) -> bytes:
         """Return a message. Raises EncodeError for a number that its field can't hold."""
-        block = write_headers(headers)
+        block = b"".join(write_header(key, value) for key, value in headers.items())
         length = HEADER.size + len(block) + len(payload)
         fields = {
             "type": kind,

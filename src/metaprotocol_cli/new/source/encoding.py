@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metaprotocol_cli.new.source.decoding import has_error_kind
-from metaprotocol_cli.new.source.formatting import display, filled, fitted, pairs
-from metaprotocol_cli.new.source.statuses import any_failure, nearest
+from metaprotocol_cli.new.source.formatting import display, filled, fitted, number, pairs
+from metaprotocol_cli.new.source.statuses import any_failure, status_of_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from metaprotocol_cli.new.protocol import Protocol
 
 
@@ -20,12 +22,37 @@ def constant_lines(protocol: Protocol) -> list[str]:
         lines.append(f"{', '.join(kind.upper() for kind in protocol.kinds)} = KINDS.values()")
         name = 'name.removesuffix("_response")' if "heartbeat_response" in protocol.kinds else "name"
         lines.append(f"TYPES = {{number: MessageType({name}) for name, number in KINDS.items()}}")
-    if "status" in protocol.roles:
+    if (status := protocol.field("status")) is not None:
         lines += filled("STATUSES", pairs(protocol.statuses))
-        if near := nearest(protocol.statuses):
-            lines.append("# Most errors have the name of a status; of the others these have one that is near.")
-            lines += filled("NEAREST", [f'"{error}": "{status}"' for error, status in near.items()])
+        lines += _error_codes(protocol.statuses, status.most)
+    if (headers := protocol.field("headers")) is not None:
+        lines.append(f"MAX_HEADERS = {number(headers.most)}")
+        if protocol.plain_fields:
+            lines += fitted("FIELDS = {", [f'"{field.name}"' for field in protocol.plain_fields], "}", indent=0)
     return lines
+
+
+def _error_codes(statuses: Mapping[str, int], most: int) -> list[str]:
+    """Return the table of statuses for errors.
+
+    Args:
+        statuses: The numbers of the protocol's statuses, by their names.
+        most: The largest number that the field holds.
+    """
+    rows = [f'        ErrorType.{error.name}: STATUSES["{name}"],' for error, name in status_of_errors(statuses)]
+    lines = ["ERRORS = ErrorCodes(", *(["    {", *rows, "    },"] if rows else ["    {},"])]
+    lines += [f'    default=STATUSES["{any_failure(statuses)}"],', f"    maximum={number(most)},"]
+    if statuses["ok"]:
+        lines.append('    success=[STATUSES["ok"]],')
+    return [*lines, ")"]
+
+
+def error_type_text(protocol: Protocol) -> str:
+    """Return what `error_type` returns; "" if the SDK's own is right."""
+    if "status" not in protocol.roles:
+        return ""
+    text = "ERRORS.error_type(response.status_code)"
+    return f"{text} or super().error_type(response)" if has_error_kind(protocol) else text
 
 
 def class_lines(protocol: Protocol) -> list[str]:
@@ -80,9 +107,10 @@ def sizes_lines(protocol: Protocol) -> list[str]:
     fixed = protocol.size - behind
     count = "HEADER.size" if not behind else f"HEADER.size - {behind}" if fixed else ""
     name, headers = protocol.length.name, protocol.roles.get("headers")
-    total = " + ".join(part for part in (count, "len(block)" if headers else "", "len(payload)") if part)
     if headers:
-        return fitted("return {", [f'"{name}": {total}', f'"{headers}": len(block)'], "}", indent=4)
+        total = " + ".join(part for part in (count, "block_size", "payload_size") if part)
+        return fitted("return {", [f'"{name}": {total}', f'"{headers}": block_size'], "}", indent=4)
+    total = " + ".join(part for part in (count, "len(payload)") if part)
     return [f"length = {total}", f'return HEADER.build({{**EMPTY, **fields, "{name}": length}}) + payload']
 
 
@@ -96,15 +124,7 @@ def on_error_lines(protocol: Protocol) -> list[str]:
         fields.append(f'"{kind}": {value}')
     lines = []
     if "status" in protocol.roles:
-        name = "NEAREST.get(error.type, error.type)" if nearest(protocol.statuses) else "error.type"
-        lines += [
-            f'status = STATUSES.get({name}, STATUSES["{any_failure(protocol.statuses)}"])',
-            "status = status if error.code is None else error.code",
-            'if status == STATUSES["ok"]:',
-            '    raise EncodeError(f"the status {status} is success, and would make the error\'s text the result")',
-        ]
-        name = protocol.roles["status"]
-        fields.append(f'"{name}": status')
+        fields.append(f'"{protocol.roles["status"]}": ERRORS.code(error)')
     else:
         lines += ["if error.code is not None:", '    raise EncodeError("an error reply has no number to set")']
     most = protocol.length.most - protocol.least_length

@@ -28,21 +28,20 @@ _NEAR = {
 _ANY_FAILURE = ("other", "unknown", "error", "failed", "failure", "internal")
 
 
-def nearest(statuses: Collection[str]) -> dict[str, str]:
-    """Return the status of each error that has none of its own name, but one that is near."""
-    found = {}
-    for error, names in _NEAR.items():
-        near = next((name for name in names if name in statuses), None)
-        if near is not None and error not in statuses:
-            found[error.value] = near
+def status_of_errors(statuses: Collection[str]) -> list[tuple[ErrorType, str]]:
+    """Return the errors that have a status of their own, and which: that of their name, or one that is near."""
+    found = []
+    for error in ErrorType:
+        name = next((name for name in (error.value, *_NEAR.get(error, ())) if name in statuses), None)
+        if name is not None:
+            found.append((error, name))
     return found
 
 
 def tells_reasons_apart(statuses: Collection[str]) -> bool:
     """Return whether two errors have different statuses."""
-    near = nearest(statuses)
-    names = {near.get(error, error) for error in ErrorType}
-    return len({name if name in statuses else any_failure(statuses) for name in names}) > 1
+    found = dict(status_of_errors(statuses))
+    return len({found.get(error, any_failure(statuses)) for error in ErrorType}) > 1
 
 
 def any_failure(statuses: Collection[str]) -> str:

@@ -7,8 +7,15 @@ from metaprotocol_sdk import (
     {{ cookiecutter._sdk_names | join(",\n    ") }},
 )
 {% if cookiecutter._headers %}
+from metaprotocol_sdk.edits import Edit, growth, splice
+from metaprotocol_sdk.entries import mutate_entries, read_properties
+{% endif %}
+{% if cookiecutter._error_type %}
+from metaprotocol_sdk.error_codes import ErrorCodes
+{% endif %}
+{% if cookiecutter._headers %}
 
-from .headers import mutate_headers, read_headers, write_headers
+from .headers import read_headers, write_header
 {% endif %}
 
 {% if cookiecutter._constants %}
@@ -43,9 +50,9 @@ class {{ cookiecutter.__codec_class }}(Codec):
 {% if cookiecutter._headers %}
         block_end = HEADER.size + headers_size
         try:
-            for key, value, _, _ in read_headers(message, HEADER.size, block_end):
-                metadata.properties.setdefault(key, value)
-        except DecodeError as error:
+            headers = read_headers(message, HEADER.size, block_end)
+            metadata.properties = read_properties(headers, metadata.properties, duplicates="refuse", limits=self.limits)
+        except ProtocolError as error:
             metadata.error = error
             return metadata
         metadata.header_size = block_end
@@ -58,12 +65,17 @@ class {{ cookiecutter.__codec_class }}(Codec):
 
     def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
 {% if cookiecutter._headers %}
-        message, start, end = metadata.message, HEADER.size, metadata.header_size
+        message, end = metadata.message, metadata.header_size
         if mutation:
             if metadata.error:
                 raise UnsupportedMutation(f"the message cannot be read: {metadata.error}")
-            block = mutate_headers(message, start, end, mutation)
-            message = HEADER.build(HEADER.parse(message) | sizes(block, message[end:])) + block + message[end:]
+            headers = read_headers(message, HEADER.size, end)
+            edits, _ = mutate_entries(headers, mutation, write_header, end, {% if cookiecutter._field_properties %}fields=FIELDS, {% endif %}limits=self.limits)
+            block_size = end - HEADER.size + growth(edits)
+            if block_size > MAX_HEADERS:
+                raise UnsupportedMutation(f"the headers would take {block_size:,} bytes; at most {MAX_HEADERS:,} fit")
+            header = HEADER.build(HEADER.parse(message) | sizes(block_size, len(message) - end))
+            message = splice(message, [Edit(0, HEADER.size, header), *edits])
 {% else %}
         message = metadata.message
         if mutation:
@@ -77,6 +89,11 @@ class {{ cookiecutter.__codec_class }}(Codec):
         if not request.expects_reply:
             return b""
         {{ cookiecutter._on_error | join("\n        ") }}
+{% endif %}
+{% if cookiecutter._error_type %}
+
+    def error_type(self, response: Metadata) -> ErrorType | None:
+        return {{ cookiecutter._error_type }}
 {% endif %}
 {% if cookiecutter._heartbeat_reply %}
 
@@ -101,11 +118,11 @@ class {{ cookiecutter.__codec_class }}(Codec):
 def build(fields: Mapping[str, int | bytes], {% if cookiecutter._headers %}headers: Mapping[str, str] = {}, {% endif %}payload: bytes = b"") -> bytes:
     """Return a message; a field that is not given is 0. Raises EncodeError for a number that its field can't hold."""
 {% if cookiecutter._headers %}
-    block = write_headers(headers)
-    return HEADER.build({**EMPTY, **fields, **sizes(block, payload)}) + block + payload
+    block = b"".join(write_header(key, value) for key, value in headers.items())
+    return HEADER.build({**EMPTY, **fields, **sizes(len(block), len(payload))}) + block + payload
 
 
-def sizes(block: bytes, payload: bytes) -> dict[str, int]:
+def sizes(block_size: int, payload_size: int) -> dict[str, int]:
     """Return the fields that depend on what follows the header."""
 {% endif %}
     {{ cookiecutter._sizes | join("\n    ") }}
