@@ -84,7 +84,7 @@ NAMED = {
     "SIP": [b"INVITE sip:bob@example.org SIP/2.0\r\n"],
     "RDP": [bytes.fromhex("030000130ee000000000000100080003000000")],
     "SMB": [bytes.fromhex("00000045ff534d4272")],
-    "gzip": [gzip.compress(b"hello")],
+    "gzip": [gzip.compress(b"hello", mtime=0)],
     "zstd": [bytes.fromhex("28b52ffd2004210000")],
     "xz": [lzma.compress(b"hello")],
     "bzip2": [b"BZh91AY&SY\x19"],
