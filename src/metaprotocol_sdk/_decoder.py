@@ -101,6 +101,8 @@ class MessageDecoder:
         if not data:  # a scanner is never shown nothing
             return messages
         try:
+            if self._opaque is not None and len(self._opaque) > self._maximum:  # nobody takes them
+                raise LimitExceeded("max_message_size", len(self._opaque) + len(data), self._maximum, offset=0)
             if len(data) <= self._maximum:
                 self._take(data, messages)
             else:
@@ -201,8 +203,6 @@ class MessageDecoder:
     def _keep_opaque(self, data: bytes) -> None:
         if self._opaque is None:
             self._opaque = bytearray()
-        elif len(self._opaque) > self._maximum:  # nobody takes them
-            raise LimitExceeded("max_message_size", len(self._opaque) + len(data), self._maximum, offset=0)
         self._opaque += data
 
     def _unreadable(self, message: bytes, error: ProtocolError) -> Metadata:

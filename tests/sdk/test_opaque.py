@@ -83,3 +83,9 @@ def test_opaque_bytes_that_nobody_takes_are_bounded() -> None:
         if decoder.stream_error is not None:
             break
     assert isinstance(decoder.stream_error, LimitExceeded)
+
+
+def test_one_feed_may_bring_more_opaque_bytes_than_a_message_may_have() -> None:
+    decoder = MessageDecoder(codec(max_message_size=10), Direction.TO_SERVER)
+    decoder.feed(UPGRADE + 10 * TLS)
+    assert (decoder.take_opaque(), decoder.stream_error) == (10 * TLS, None)
