@@ -3,6 +3,7 @@
 from metaprotocol_proxy.address import Address, reason_of
 from metaprotocol_proxy.correlator import Correlator
 from metaprotocol_proxy.descriptors import raise_descriptor_limit
+from metaprotocol_proxy.local_replies import FailedPending
 from metaprotocol_proxy.proxy_connection import FeedResult, ProxyConnection, Rules
 from metaprotocol_proxy.recording import Recorder, RecordingError
 from metaprotocol_proxy.relay import Relay
@@ -11,6 +12,7 @@ from metaprotocol_proxy.stats import Stats
 __all__ = [
     "Address",
     "Correlator",
+    "FailedPending",
     "FeedResult",
     "ProxyConnection",
     "Recorder",

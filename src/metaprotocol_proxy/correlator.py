@@ -1,18 +1,23 @@
-"""Finds the request that a response answers."""
+"""Finds the request that a response answers, and keeps the streams that are open."""
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
 
-from metaprotocol_sdk import Codec, Correlation, Direction, MessageType, Metadata, ProtocolError
+from attrs import define
+
+from metaprotocol_sdk import Codec, Correlation, Direction, MessageType, Metadata, ProtocolError, Status
 
 MAX_PENDING = 65_536
-"""Pending requests in one direction of a connection. The oldest is forgotten to make room."""
+"""Pending requests in one direction of a connection, and open streams. The oldest is forgotten to make room."""
 
 MAX_PENDING_SIZE = 64 * 1024 * 1024
-"""Bytes of messages and properties that the pending requests of one direction hold. The oldest is forgotten."""
+"""Bytes of messages and properties that the pending requests of one direction, and the open streams, hold. The oldest
+is forgotten to make room."""
 
-_ANSWERS = frozenset({MessageType.RESPONSE, MessageType.EXCEPTION, MessageType.HEARTBEAT})
+_RESPONSES = frozenset({MessageType.RESPONSE, MessageType.EXCEPTION})
+_ANSWERS = _RESPONSES | {MessageType.HEARTBEAT}
+_STREAM_CLOSES = frozenset({MessageType.STREAM_CLOSE_ONE_WAY, MessageType.STREAM_CLOSE_TWO_WAY})
 
 _Entry = tuple[Metadata, int, int]
 """A request, its timestamp, and the bytes that it holds."""
@@ -21,13 +26,16 @@ _Entry = tuple[Metadata, int, int]
 class Correlator:
     """Pairs the requests and the responses of one connection, in both directions.
 
+    A response is paired by the codec's `correlation`. The answer to a `STREAM_INIT` is paired by its stream id.
+
     Args:
-        codec: The codec that decoded the messages; its `correlation` is the rule.
+        codec: The codec that decoded the messages.
     """
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._pending = {direction: _Pending(codec.correlation is Correlation.ID) for direction in Direction}
+        self._streams = _Streams()
 
     def correlate(self, message: Metadata, direction: Direction, timestamp: int = 0) -> int | None:
         """Take the next message. If it answers a request, set its `request` and let the codec complete it.
@@ -42,12 +50,15 @@ class Correlator:
         Returns:
             Nanoseconds from the request to this answer; None if the message is not an answer or a time is unknown.
         """
-        if message.expects_reply:
+        entry = None
+        if message.stream_id is not None:
+            entry = self._streams.take(message, message.stream_id, direction, timestamp)
+        if message.message_type is MessageType.STREAM_INIT:
+            pass  # the streams have it
+        elif message.expects_reply:
             self._pending[direction].add(message, timestamp)
-            return None
-        if message.message_type not in _ANSWERS:
-            return None
-        entry = self._pending[direction.opposite].pop_answered_by(message)
+        elif entry is None and message.message_type in _ANSWERS:
+            entry = self._pending[direction.opposite].pop_answered_by(message)
         if entry is None:
             return None
         message.request, asked, _ = entry
@@ -58,7 +69,7 @@ class Correlator:
         return timestamp - asked if timestamp and asked else None
 
     def pending(self, direction: Direction) -> int:
-        """Return the number of requests in this direction that wait for an answer."""
+        """Return the number of requests in this direction that wait for an answer; streams are not among them."""
         return self._pending[direction].count
 
     def next_number(self, direction: Direction) -> int:
@@ -72,6 +83,10 @@ class Correlator:
     def pop_oldest(self, direction: Direction) -> tuple[int, Metadata] | None:
         """Remove the oldest pending request in this direction; return its number and itself, or None."""
         return self._pending[direction].pop_oldest()
+
+    def pop_stream(self) -> tuple[Metadata, bool] | None:
+        """Remove the oldest open stream; return the message that opened it, and True if the server accepted it."""
+        return self._streams.pop_oldest()
 
 
 class _Pending:
@@ -101,8 +116,7 @@ class _Pending:
         self.next_number += 1
         if self._by_id:
             self._numbers.setdefault(request.request_id, deque()).append(number)
-        properties = request.properties
-        size = len(request.message) + sum(map(len, properties)) + sum(map(len, properties.values()))
+        size = _size_of(request)
         self._entries[number] = request, timestamp, size
         self._size += size
         while len(self._entries) > MAX_PENDING or (self._size > MAX_PENDING_SIZE and len(self._entries) > 1):
@@ -121,7 +135,6 @@ class _Pending:
     def pop_oldest(self) -> tuple[int, Metadata] | None:
         number = next(iter(self._entries), None)
         if number is None:
-            self._next_answered = self.next_number
             return None
         self._next_answered = number + 1
         return number, self._pop(number)[0]
@@ -136,3 +149,66 @@ class _Pending:
             if not numbers:
                 del self._numbers[request_id]
         return entry
+
+
+@define
+class _Stream:
+    entry: _Entry
+    accepted: bool
+    half_closed: Direction | None = None
+
+
+class _Streams:
+    """The open streams of a connection; a client opens them, and each side may end them."""
+
+    def __init__(self) -> None:
+        self._streams: OrderedDict[int, _Stream] = OrderedDict()
+        self._size = 0
+
+    def take(self, message: Metadata, stream_id: int, direction: Direction, timestamp: int) -> _Entry | None:
+        """Take a message with a stream id; return the entry of the `STREAM_INIT` that it answers."""
+        message_type = message.message_type
+        if message_type is MessageType.STREAM_INIT and direction is Direction.TO_SERVER:
+            self._open(stream_id, message, timestamp)
+            return None
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            return None
+        if message_type is MessageType.STREAM_INIT or (message_type in _RESPONSES and not stream.accepted):
+            if message.status is Status.ERROR:
+                self._remove(stream_id)
+            stream.accepted = True
+            return stream.entry
+        if message_type in _STREAM_CLOSES:
+            one_way = message_type is MessageType.STREAM_CLOSE_ONE_WAY
+            if one_way and stream.half_closed in (None, direction):
+                stream.half_closed = direction
+            else:
+                self._remove(stream_id)
+        return None
+
+    def pop_oldest(self) -> tuple[Metadata, bool] | None:
+        stream_id = next(iter(self._streams), None)
+        if stream_id is None:
+            return None
+        stream = self._remove(stream_id)
+        return stream.entry[0], stream.accepted
+
+    def _open(self, stream_id: int, message: Metadata, timestamp: int) -> None:
+        if stream_id in self._streams:
+            self._remove(stream_id)
+        size = _size_of(message)
+        self._streams[stream_id] = _Stream((message, timestamp, size), accepted=not message.expects_reply)
+        self._size += size
+        while len(self._streams) > MAX_PENDING or (self._size > MAX_PENDING_SIZE and len(self._streams) > 1):
+            self._remove(next(iter(self._streams)))
+
+    def _remove(self, stream_id: int) -> _Stream:
+        stream = self._streams.pop(stream_id)
+        self._size -= stream.entry[2]
+        return stream
+
+
+def _size_of(request: Metadata) -> int:
+    properties = request.properties
+    return len(request.message) + sum(map(len, properties)) + sum(map(len, properties.values()))

@@ -81,6 +81,10 @@ class ConnectionHandler:
     def _pending(self) -> int:
         return 0 if self._proxy is None else self._proxy.pending
 
+    @property
+    def _must_close(self) -> bool:
+        return self._proxy is not None and self._proxy.must_close
+
     async def serve(self) -> None:
         """Relay until both sides have closed, or one is gone.
 
@@ -91,7 +95,7 @@ class ConnectionHandler:
             if self._start_codec() and await self._connect():
                 if Direction.TO_CLIENT in self._readers:
                     await self._relay_both_ways()
-                elif self._proxy is not None:
+                elif self._proxy is not None and not self._refuse(self._proxy):
                     await self._relay(Direction.TO_SERVER)
             await self._flush_client()
         except asyncio.CancelledError:
@@ -134,6 +138,17 @@ class ConnectionHandler:
         self._readers[Direction.TO_CLIENT] = reader
         self._writers[Direction.TO_SERVER] = writer
         self._open.add(Direction.TO_CLIENT)
+        return True
+
+    def _refuse(self, proxy: ProxyConnection) -> bool:
+        """Refuse a client that waits for the server to speak first, as there is none; return True if it does."""
+        if proxy.reply is None or not proxy.codec.server_first:
+            return False
+        try:
+            self._write(Direction.TO_CLIENT, proxy.refuse(proxy.reply))
+            self._close_reason.set("the client was refused")
+        except Exception as error:  # noqa: BLE001 - any exception of a codec ends this connection, not the relay
+            self._fail(f"{describe_bug(proxy.codec, error)} when the client was to be refused")
         return True
 
     async def _relay_both_ways(self) -> None:
@@ -182,6 +197,9 @@ class ConnectionHandler:
                 if result.error is not None:
                     self._close_reason.stream_failed(direction, result.error)
                     return False
+                if direction is Direction.TO_SERVER and self._must_close:
+                    self._close_reason.set("an error reply ended the connection")
+                    return False
                 if self._unreachable and result.back:
                     return False  # a client that connects again finds a server that is back
                 if Direction.TO_CLIENT in self._half_closed and (result.back or self._pending):
@@ -199,6 +217,8 @@ class ConnectionHandler:
         self._close_reason.closed_by(direction)
         if direction is Direction.TO_CLIENT:
             self._fail_pending()
+            if self._must_close:
+                return False
         if (forward := self._writers.get(direction)) is not None:
             half_close(forward)  # the sender is done, and may still read
             self._half_closed.add(direction)
@@ -273,17 +293,15 @@ class ConnectionHandler:
         client = self._writers[Direction.TO_CLIENT]
         if self._proxy is None or self._close_reason.client_gone or client.is_closing():
             return
-        before, reason = self.stats.answered, self._close_reason
+        reason = self._close_reason
         try:
-            replies = self._proxy.fail_pending(Error(reason.error_type, f"no answer: {reason.text}"))
+            failed = self._proxy.fail_pending(Error(reason.error_type, f"no answer: {reason.text}"))
         except Exception as error:  # noqa: BLE001 - any exception of a codec ends this connection, not the relay
             self._fail(f"{describe_bug(self._proxy.codec, error)} when pending requests were to be answered")
             return
-        number = self.stats.answered - before
-        if Direction.TO_CLIENT in self._half_closed:
-            self.stats.answered = before
-        elif replies:
-            client.write(replies)
-        if reason.server_left and number:
+        if failed.data and Direction.TO_CLIENT not in self._half_closed:
+            client.write(failed.data)
+            self.stats.answered += failed.answered
+        if reason.server_left and failed.consequence:
             self.stats.failed = 1
-            self._report(f"{reason.text} and left {number:,} of the client's requests without an answer")
+            self._report(f"{reason.text} and {failed.consequence}")

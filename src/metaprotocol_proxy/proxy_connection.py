@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from attrs import Factory, frozen
 
-from metaprotocol_proxy.correlator import MAX_PENDING, Correlator
+from metaprotocol_proxy.correlator import Correlator
+from metaprotocol_proxy.local_replies import FailedPending, LocalReplies
 from metaprotocol_proxy.stats import Stats
 from metaprotocol_sdk import (
     Codec,
-    Correlation,
     Direction,
     EncodeError,
     Error,
@@ -20,7 +19,6 @@ from metaprotocol_sdk import (
     MessageType,
     Metadata,
     Mutation,
-    ProtocolError,
 )
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 
 _MUTABLE = {
     Direction.TO_SERVER: frozenset({MessageType.REQUEST, MessageType.ONEWAY, MessageType.STREAM_INIT}),
-    Direction.TO_CLIENT: frozenset({MessageType.RESPONSE, MessageType.EXCEPTION}),
+    Direction.TO_CLIENT: frozenset({MessageType.RESPONSE, MessageType.EXCEPTION, MessageType.STREAM_INIT}),
 }
 
 
@@ -68,6 +66,9 @@ class ProxyConnection:
     A client's request that cannot be read is answered with an error of the protocol and does not reach the server. Any
     other message that cannot be read is passed on: its receiver waits for it, or may understand it.
 
+    When the codec finds that its protocol has ended in one direction, the rest of that direction is passed on as it
+    comes. If it is the direction to the client, the relay does not send replies of its own any more.
+
     Args:
         codec: The codec; the connection gets its own object from `Codec.for_connection`.
         rules: The changes and answers to make.
@@ -85,17 +86,20 @@ class ProxyConnection:
         self._correlator = Correlator(codec)
         self._decoders = {direction: MessageDecoder(codec, direction) for direction in Direction}
         self._offsets = dict.fromkeys(Direction, 0)
-        # Replies of ours that must wait for the server's replies to earlier requests, each with the number that the
-        # oldest pending request must have reached.
-        self._held: deque[tuple[int, bytes]] = deque()
+        self._replies = LocalReplies(codec, self._correlator, self._report)
         self.reply = rules.reply
         """The error that answers every request instead of the server, or None."""
         self.stats = Stats()
 
     @property
     def pending(self) -> int:
-        """The number of the client's requests that wait for the server's answer."""
-        return self._correlator.pending(Direction.TO_SERVER)
+        """The number of the client's requests that wait for an answer which the client can still read."""
+        return 0 if self._replies.closed else self._correlator.pending(Direction.TO_SERVER)
+
+    @property
+    def must_close(self) -> bool:
+        """True if the connection must end after the replies to the requests so far. No more requests are read."""
+        return self._replies.must_close
 
     def feed(self, data: bytes, direction: Direction) -> FeedResult:
         """Take the next bytes of one direction.
@@ -112,15 +116,22 @@ class ProxyConnection:
         back: list[bytes] = []
         failure: Exception | None = None
         self.stats.size[direction] += len(data)
+        if self.must_close and direction is Direction.TO_SERVER:
+            return FeedResult(b"", b"")
         decoder = self._decoders[direction]
         take = self._take_from_client if direction is Direction.TO_SERVER else self._take_from_server
         try:
             for message in decoder.feed(data):
-                self.stats.messages[direction, message.message_type] += 1
                 size = len(message.message)
                 take(message, forward, back)
+                self._count(message, direction)
                 self._offsets[direction] += size
-            failure = decoder.stream_error
+                if self.must_close and direction is Direction.TO_SERVER:
+                    break
+            else:
+                failure = decoder.stream_error
+                if decoder.opaque:
+                    forward.append(self._take_opaque(direction))
         except Exception as error:  # noqa: BLE001 - any exception of a codec ends this connection, not the relay
             failure = error
         if failure is not None:
@@ -136,40 +147,51 @@ class ProxyConnection:
         if self._decoders[direction].stream_error is None:
             self._decoders[direction].eof()
 
-    def fail_pending(self, error: Error) -> bytes:
-        """Return error replies to all pending requests of the client, whose server is gone.
+    def refuse(self, error: Error) -> bytes:
+        """Return the bytes for a client that waits for the server to speak first, and whose server is not there.
+
+        Args:
+            error: The error to tell the client.
+        """
+        return self._replies.refuse(error)
+
+    def fail_pending(self, error: Error) -> FailedPending:
+        """Return error replies to all pending requests of the client, whose server is gone, and end its open streams.
+
+        They are not in the stats, as the client may not be there to read them.
 
         Args:
             error: The error to reply with.
         """
-        replies: list[bytes] = []
-        while (oldest := self._correlator.pop_oldest(Direction.TO_SERVER)) is not None:
-            number, request = oldest
-            self._release(number, replies)
-            if request.message_type is not MessageType.HEARTBEAT:
-                replies.append(self.codec.on_error(request, error))
-                self.stats.answered += 1
-        self._release(self._correlator.next_number(Direction.TO_SERVER), replies)
-        return b"".join(replies)
+        if self._replies.closed:
+            return FailedPending()
+        if self.codec.server_first and not self.stats.size[Direction.TO_CLIENT]:
+            return FailedPending(self.refuse(error), refused=True)
+        return self._replies.fail_pending(error)
 
     def _take_from_client(self, message: Metadata, forward: list[bytes], back: list[bytes]) -> None:
         asks = message.expects_reply or message.message_type in _MUTABLE[Direction.TO_SERVER]
-        if asks and message.error is not None:
+        if self._replies.is_refused(message):
+            return
+        if self._replies.closed:
+            self._pass_on(message, Direction.TO_SERVER, forward)
+        elif asks and message.error is not None:
             self._note_unreadable(message, Direction.TO_SERVER)
-            self._answer(message, Error(ErrorType.BAD_REQUEST, str(message.error)), back)
+            error = Error(ErrorType.BAD_REQUEST, str(message.error))
+            self.stats.answered += self._replies.answer(message, error, back)
         elif self.reply is not None:
-            self._answer(message, self.reply, back)
+            self.stats.answered += self._replies.answer(message, self.reply, back)
         elif asks:
             forward.append(self._encode(message, Direction.TO_SERVER))
             # A request may be pending for long, and its body is not needed any more.
-            message.message = message.message[: message.header_size]
+            message.message, message.trailer_size = message.message[: message.header_size], 0
             self._correlator.correlate(message, Direction.TO_SERVER)
         else:
             self._pass_on(message, Direction.TO_SERVER, forward)
 
     def _take_from_server(self, message: Metadata, forward: list[bytes], back: list[bytes]) -> None:
         self._pass_on(message, Direction.TO_CLIENT, forward)
-        self._release(self._correlator.oldest_number(Direction.TO_SERVER), forward)
+        self._replies.release(forward)
 
     def _pass_on(self, message: Metadata, direction: Direction, forward: list[bytes]) -> None:
         self._correlator.correlate(message, direction)
@@ -178,7 +200,7 @@ class ProxyConnection:
         forward.append(self._encode(message, direction))
 
     def _encode(self, message: Metadata, direction: Direction) -> bytes:
-        if message.error is not None or message.message_type not in _MUTABLE[direction]:
+        if message.error is not None or message.message_type not in _MUTABLE[direction] or _answers_heartbeat(message):
             return message.message
         mutation = self._mutations[direction]
         if self._echoed and direction is Direction.TO_CLIENT:
@@ -199,27 +221,18 @@ class ProxyConnection:
         sent = response.request.properties
         return Mutation({key: sent[key] for key in self._echoed if key in sent} | mutation)
 
-    def _answer(self, request: Metadata, error: Error, back: list[bytes]) -> None:
-        if not request.expects_reply:
-            return
-        if request.message_type is MessageType.HEARTBEAT and request.error is None:
-            reply = self.codec.heartbeat_reply(request)
-            if reply is None:
-                return
-        else:
-            reply = self.codec.on_error(request, error)
-        self.stats.answered += 1
-        if self.codec.correlation is Correlation.ID or not self.pending:
-            back.append(reply)
-            return
-        if len(self._held) == MAX_PENDING:
-            raise ProtocolError(f"{MAX_PENDING:,} replies wait for the server's reply to an earlier request")
-        self._held.append((self._correlator.next_number(Direction.TO_SERVER), reply))
+    def _take_opaque(self, direction: Direction) -> bytes:
+        data = self._decoders[direction].take_opaque()
+        self.stats.opaque[direction] += len(data)
+        if direction is Direction.TO_CLIENT:
+            self._replies.silence()
+        elif self.reply is not None:
+            self._replies.must_close = True  # nobody can answer them
+        return data
 
-    def _release(self, oldest: int, replies: list[bytes]) -> None:
-        """Append the held replies whose turn has come: no request before them is pending."""
-        while self._held and self._held[0][0] <= oldest:
-            replies.append(self._held.popleft()[1])
+    def _count(self, message: Metadata, direction: Direction) -> None:
+        message_type = MessageType.HEARTBEAT if _answers_heartbeat(message) else message.message_type
+        self.stats.messages[direction, message_type] += 1
 
     def _note_unreadable(self, message: Metadata, direction: Direction) -> None:
         self.stats.unreadable += 1
@@ -229,3 +242,8 @@ class ProxyConnection:
         way = "to the server" if direction is Direction.TO_SERVER else "to the client"
         what = f"the {message.message_type} at offset {self._offsets[direction]:,} {way}"
         self._report(f"{what}, id {message.request_id}, {text}")
+
+
+def _answers_heartbeat(message: Metadata) -> bool:
+    """Return True if a message answers a heartbeat, whatever its own type is."""
+    return message.request is not None and message.request.message_type is MessageType.HEARTBEAT

@@ -24,6 +24,7 @@ class Stats:
             that are not the protocol's, or the codec raised an exception.
         refused: Connections that were closed at once because no file descriptor was left.
         size: Bytes received, by direction.
+        opaque: Bytes among them that came after the end of the protocol, by direction; they were passed on unread.
     """
 
     messages: Counter[tuple[Direction, MessageType]] = Factory(Counter)
@@ -33,6 +34,7 @@ class Stats:
     failed: int = 0
     refused: int = 0
     size: Counter[Direction] = Factory(Counter)
+    opaque: Counter[Direction] = Factory(Counter)
 
     def add(self, other: Stats) -> None:
         """Add the counters of another object to these."""
@@ -43,6 +45,7 @@ class Stats:
         self.failed += other.failed
         self.refused += other.refused
         self.size.update(other.size)
+        self.opaque.update(other.opaque)
 
     def by_type(self, direction: Direction) -> dict[MessageType, int]:
         """Return the number of messages of each type in one direction."""

@@ -1,6 +1,8 @@
 """Protocols whose replies come in order, and protocols whose responses repeat properties of the request."""
 
+import pytest
 from construct import Int8ub, Int16ub, Struct
+from toy_rpc import Toy
 
 from metaprotocol_proxy import FeedResult, ProxyConnection, Rules
 from metaprotocol_sdk import (
@@ -69,11 +71,46 @@ def test_the_error_replies_keep_their_order_when_the_server_is_gone() -> None:
     proxy = ProxyConnection(InOrder())
     proxy.feed(message(b"?", "a") + message(b"X", "") + message(b"?", "b") + message(b"X", ""), TO_SERVER)
     reset = message(b"E", "upstream_reset")
-    assert proxy.fail_pending(Error(ErrorType.UPSTREAM_RESET)) == reset + BAD_REQUEST + reset + BAD_REQUEST
+    assert proxy.fail_pending(Error(ErrorType.UPSTREAM_RESET)).data == reset + BAD_REQUEST + reset + BAD_REQUEST
+
+
+class OrderedById(Toy):
+    name = "ordered-by-id"
+    ordered_replies = True
+
+
+class Serial(Toy):
+    name = "serial"
+    correlation = Correlation.SERIAL
+
+
+@pytest.mark.parametrize("codec", [OrderedById(), Serial()])
+def test_a_reply_of_the_relay_does_not_overtake_if_the_client_expects_responses_in_order(codec: Toy) -> None:
+    proxy = ProxyConnection(codec)
+    asked = bytes.fromhex("01 01 00  05 02 00  01 03 01 ff  01 04 00")
+    assert proxy.feed(asked, TO_SERVER) == FeedResult(bytes.fromhex("01 01 00  05 02 00  01 04 00"), b"")
+    refusal = bytes.fromhex("03 03 0b") + b"bad_request"
+    assert proxy.feed(bytes.fromhex("02 01 00"), TO_CLIENT).forward.hex() == "020100"
+    assert proxy.feed(bytes.fromhex("06 02 00"), TO_CLIENT).forward == bytes.fromhex("06 02 00") + refusal
+
+
+def test_it_waits_for_the_oldest_request_although_a_later_one_was_answered() -> None:
+    proxy = ProxyConnection(OrderedById())
+    proxy.feed(bytes.fromhex("01 01 00  01 02 00  01 03 01 ff"), TO_SERVER)
+    assert proxy.feed(bytes.fromhex("02 02 00"), TO_CLIENT).forward.hex() == "020200"
+    assert proxy.feed(bytes.fromhex("02 01 00"), TO_CLIENT).forward.endswith(b"bad_request")
+
+
+def test_with_ids_and_without_order_it_overtakes() -> None:
+    class ById(Toy):
+        name = "by-id"
+
+    proxy = ProxyConnection(ById())
+    assert proxy.feed(bytes.fromhex("01 01 00  01 03 01 ff"), TO_SERVER).back.endswith(b"bad_request")
 
 
 def test_the_number_of_waiting_replies_is_bounded(monkeypatch) -> None:
-    monkeypatch.setattr("metaprotocol_proxy.proxy_connection.MAX_PENDING", 2)
+    monkeypatch.setattr("metaprotocol_proxy.local_replies.MAX_HELD", 2)
     proxy = ProxyConnection(InOrder())
     result = proxy.feed(message(b"?", "a") + 3 * message(b"X", ""), TO_SERVER)
     assert result.forward == message(b"?", "a")

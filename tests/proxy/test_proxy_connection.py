@@ -1,9 +1,10 @@
 """The messages of one connection on their way through a relay: bytes in, bytes out."""
 
 import pytest
+from toy_rpc import Toy
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
-from metaprotocol_proxy import FeedResult, ProxyConnection, Rules
+from metaprotocol_proxy import FailedPending, FeedResult, ProxyConnection, Rules
 from metaprotocol_sdk import Direction, Error, ErrorType, FramingError, IncompleteMessage, MessageType, Mutation
 
 TO_SERVER, TO_CLIENT = Direction.TO_SERVER, Direction.TO_CLIENT
@@ -93,7 +94,7 @@ def test_a_response_of_the_client_that_cannot_be_read_is_passed_on_as_it_came() 
 def test_a_message_that_cannot_be_changed_is_passed_on_and_reported() -> None:
     proxy, complaints = proxy_connection(request=Mutation(cmd="8"))
     assert proxy.feed(build(REQUEST), TO_SERVER) == FeedResult(build(REQUEST), b"")
-    reason = "cmd is a field of the message, not a header"
+    reason = "cmd is a field of the message, not an entry"
     assert complaints == [f"the request at offset 0 to the server, id 1, is passed on unchanged: {reason}"]
     assert (proxy.stats.unchanged, proxy.stats.ok) == (1, False)
 
@@ -112,8 +113,8 @@ def test_pending_requests_are_answered_when_the_server_is_gone() -> None:
     proxy.feed(build(REQUEST, 1) + build(REQUEST, 2) + build(HEARTBEAT, 3), TO_SERVER)
     proxy.feed(build(RESPONSE, 1), TO_CLIENT)
     assert proxy.pending == 2
-    assert proxy.fail_pending(Error(ErrorType.UPSTREAM_RESET, "gone")) == build(RESPONSE, 2, 255, b"gone")
-    assert (proxy.pending, proxy.fail_pending(Error(ErrorType.UPSTREAM_RESET))) == (0, b"")
+    assert proxy.fail_pending(Error(ErrorType.UPSTREAM_RESET, "gone")).data == build(RESPONSE, 2, 255, b"gone")
+    assert (proxy.pending, proxy.fail_pending(Error(ErrorType.UPSTREAM_RESET))) == (0, FailedPending())
 
 
 def test_messages_before_bad_bytes_are_passed_on() -> None:
@@ -163,6 +164,36 @@ def test_a_response_knows_its_request_and_is_completed_before_it_is_changed() ->
     proxy.feed(build(REQUEST, 4, user="Zoë"), TO_SERVER)
     proxy.feed(build(RESPONSE, 4) + build(RESPONSE, 5), TO_CLIENT)
     assert seen == [(4, "Zoë")]
+
+
+def test_reserved_ids_are_passed_on_unchanged() -> None:
+    class Reserving(Toy):
+        name = "reserving"
+        reserved_ids = frozenset({0xFE, 0xFF})
+
+    proxy = ProxyConnection(Reserving(), Rules(request=Mutation(body="61")))
+    result = proxy.feed(bytes.fromhex("01 fe 00  01 ff 00  05 fe 00"), TO_SERVER)
+    assert result.forward.hex(" ") == "01 fe 01 61 01 ff 01 61 05 fe 00"
+
+
+def test_a_pending_request_keeps_its_header_only() -> None:
+    class Watching(Toy):
+        name = "watching"
+
+        def decode(self, message, direction):
+            metadata = super().decode(message, direction)
+            metadata.trailer_size = min(1, len(message) - 3)
+            return metadata
+
+        def complete(self, response):
+            request = response.request
+            seen.append((request.message.hex(" "), request.body_end, request.body_size, request.properties["body"]))
+
+    seen: list[tuple[str, int, int, str]] = []
+    proxy = ProxyConnection(Watching())
+    proxy.feed(bytes.fromhex("01 07 02 6162"), TO_SERVER)
+    proxy.feed(bytes.fromhex("02 07 02 6162"), TO_CLIENT)
+    assert seen == [("01 07 02", 3, 0, "6162")]
 
 
 def test_messages_are_counted_by_direction_and_type() -> None:

@@ -75,9 +75,12 @@ def test_the_client_is_told_that_the_server_has_gone() -> None:
         await reader.read(65536)
 
     async def scenario() -> None:
-        async with serving(leave) as server, connected(Relay(server, codec=CODEC)) as client:
-            client.writer.write(CALL)
-            assert await client.rest() == failure(1, 255, "no answer: the server closed the connection")
+        async with serving(leave) as server:
+            relay = Relay(server, codec=CODEC)
+            async with connected(relay) as client:
+                client.writer.write(CALL)
+                assert await client.rest() == failure(1, 255, "no answer: the server closed the connection")
+        assert (relay.stats().answered, relay.stats().failed) == (1, 1)
 
     asyncio.run(scenario())
 

@@ -100,6 +100,7 @@ class TextReport:
             (stats.answered, "answered by the relay"),
             (stats.unreadable, "could not be read"),
             (stats.unchanged, "could not be changed and were passed on as they came"),
+            (stats.opaque.total(), "bytes came after the end of the protocol and were passed on unread"),
             (stats.failed, "of the connections failed"),
             (stats.refused, "of the connections were refused: no file descriptor was left for them"),
         ):
@@ -142,6 +143,7 @@ class JsonReport:
             connections=relay.accepted,
             bytes={direction: stats.size[direction] for direction in Direction},
             messages={direction: stats.by_type(direction) for direction in Direction},
+            opaque={direction: stats.opaque[direction] for direction in Direction},
             answered=stats.answered,
             unreadable=stats.unreadable,
             unchanged=stats.unchanged,
