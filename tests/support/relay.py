@@ -1,4 +1,4 @@
-"""`metaprotocol record` as a process between a client and a server that a test has started."""
+"""`metaprotocol record` as a process between the client and the server of a test."""
 
 import json
 import re
@@ -27,10 +27,10 @@ class RunningRelay:
     """A relay that accepts connections.
 
     Args:
-        port: Where, at 127.0.0.1.
-        folder: Where it records.
-        summary: What it printed after that, known when it has stopped.
-        complaints: What it printed to standard error.
+        port: Its port at 127.0.0.1.
+        folder: The folder of its recording.
+        summary: Its standard output after the first line; "" until it has stopped.
+        complaints: Its standard error; "" until it has stopped.
     """
 
     port: int
@@ -40,7 +40,7 @@ class RunningRelay:
 
     @property
     def manifest(self) -> list[dict[str, Any]]:
-        """The connections that have ended."""
+        """The lines of the manifest: the connections that have ended."""
         path = self.folder / "manifest.jsonl"
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 
@@ -65,13 +65,13 @@ def running_relay(
     """Run a relay, and stop it as Ctrl-C does.
 
     Args:
-        folder: Where it records; empty or not there.
-        upstream_port: The server's port; None for a relay that answers everything.
-        codec: `--codec`; `options` are the codec's own, each KEY=VALUE.
+        folder: The folder of its recording; empty, or it does not exist.
+        upstream_port: The server's port; None for a relay that answers every request.
+        codec: `--codec`; `options` are for `--option`, each KEY=VALUE.
         set: `--set`, and so on with `remove`, `set_response`, `remove_response`, `reply_error`, `reply_message`.
-        status: The exit status that it must end with.
-        stop: The signal that it is stopped by; None if it ends by itself.
-        limits: What the system lets it have, such as RLIMIT_NOFILE: one number, or the soft and the hard one.
+        status: The exit status that is expected.
+        stop: The signal that stops it; None if it ends by itself.
+        limits: Resource limits of its process, such as RLIMIT_NOFILE: one number, or the soft and the hard one.
     """
     command = [sys.executable, "-m", "metaprotocol_cli", "record", "--listen", "0", str(folder)]
     command += [] if upstream_port is None else ["--upstream", str(upstream_port)]

@@ -1,4 +1,4 @@
-"""Clients and servers made of plain sockets, around a relay in the same process."""
+"""Clients and servers with plain sockets, for a relay in the same process."""
 
 import asyncio
 import socket
@@ -19,12 +19,12 @@ class Client:
     writer: asyncio.StreamWriter
 
     async def ask(self, data: bytes, size: int) -> bytes:
-        """Send some bytes, and return so many as they come back."""
+        """Send bytes, and return the next `size` bytes that are received."""
         self.writer.write(data)
         return await asyncio.wait_for(self.reader.readexactly(size), 10)
 
     async def rest(self) -> bytes:
-        """Return what comes until the connection ends."""
+        """Return the bytes that are received until the connection ends."""
         return await asyncio.wait_for(self.reader.read(), 10)
 
 
@@ -36,7 +36,7 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 @asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[Address]:
-    """Run a server; leaving it ends its connections."""
+    """Run a server; its connections end with the context."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -46,7 +46,7 @@ async def serving(handler: Handler) -> AsyncIterator[Address]:
         except (asyncio.CancelledError, ConnectionError):
             pass
         finally:
-            with suppress(asyncio.CancelledError):  # it was ending already
+            with suppress(asyncio.CancelledError):  # it is ending already
                 await close(writer)
             writer.transport.abort()
 
@@ -63,7 +63,7 @@ async def serving(handler: Handler) -> AsyncIterator[Address]:
 
 @asynccontextmanager
 async def client_of(relay: Relay) -> AsyncIterator[Client]:
-    """Connect a client to a relay that is not listening yet."""
+    """Let a relay listen, and connect a client to it."""
     (address,) = await relay.listen(Address("127.0.0.1", 0))
     reader, writer = await asyncio.open_connection(address.host, address.port)
     try:
@@ -74,7 +74,7 @@ async def client_of(relay: Relay) -> AsyncIterator[Client]:
 
 @asynccontextmanager
 async def connected(relay: Relay) -> AsyncIterator[Client]:
-    """Run a relay and connect a client to it; leaving it closes the client first."""
+    """Run a relay and connect a client to it. The client is closed before the relay is stopped."""
     async with relay:
         async with client_of(relay) as client:
             yield client
@@ -82,7 +82,7 @@ async def connected(relay: Relay) -> AsyncIterator[Client]:
 
 
 async def close(writer: asyncio.StreamWriter) -> None:
-    """Close a connection and see it closed, whatever the other side does."""
+    """Close a connection, whatever the other side does."""
     writer.close()
     with suppress(OSError, TimeoutError):
         await asyncio.wait_for(writer.wait_closed(), 1)
@@ -91,20 +91,20 @@ async def close(writer: asyncio.StreamWriter) -> None:
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
-    """End a connection as a process does that dies with bytes unread."""
+    """Reset a connection, as the system does when a process dies with unread bytes."""
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something holds, for at most ten seconds."""
+    """Wait until a condition is true, for at most ten seconds."""
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - any condition, which nobody announces
+        while not condition():  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.005)
 
 
 def free_address() -> Address:
-    """Return an address that nobody listens on."""
+    """Return an address on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return Address("127.0.0.1", probe.getsockname()[1])
