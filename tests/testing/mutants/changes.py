@@ -4,22 +4,23 @@ from mutants.mutant import Mutant, collect
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_codecs.awesomerpc.codec import HEADER
-from metaprotocol_codecs.awesomerpc.headers import read_headers, write_headers
+from metaprotocol_codecs.awesomerpc.headers import read_headers, write_header
 from metaprotocol_sdk import EncodeError, Metadata, Mutation, UnsupportedMutation
 
 CHANGES: list[Mutant] = []
 fails = collect(CHANGES)
 
 
-def with_block(metadata: Metadata, block: bytes, body: bytes) -> bytes:
-    """Return a message with another header block and body, soundly framed."""
+def with_headers(metadata: Metadata, headers: dict[str, str], body: bytes) -> bytes:
+    """Return a message with other headers and another body, soundly framed."""
+    block = b"".join(write_header(key, value) for key, value in headers.items())
     sizes = {"length": HEADER.size + len(block) + len(body), "headers_length": len(block)}
     return HEADER.build(HEADER.parse(metadata.message) | sizes) + block + body
 
 
 def headers_of(metadata: Metadata) -> dict[str, str]:
-    rows = read_headers(metadata.message, HEADER.size, metadata.header_size)
-    return {key: value for key, value, _, _ in rows}
+    entries = read_headers(metadata.message, HEADER.size, metadata.header_size)
+    return {key: value for key, value, _, _ in entries}
 
 
 def body_of(metadata: Metadata) -> bytes:
@@ -33,7 +34,7 @@ class BuildsEveryMessageAnew(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         if mutation or request_id is not None or metadata.error:
             return super().encode(metadata, mutation, request_id)
-        return with_block(metadata, write_headers(dict(reversed(headers_of(metadata).items()))), body_of(metadata))
+        return with_headers(metadata, dict(reversed(headers_of(metadata).items())), body_of(metadata))
 
 
 @fails("MP-IDENTITY-002", "MP-ID-001")
@@ -159,7 +160,7 @@ class RewritesWhatIsSo(AwesomeRpcCodec):
         again = self.decode(message, None)
         headers = headers_of(again)
         last = {key: headers.pop(key) for key in mutation if key in headers}
-        return with_block(again, write_headers({**headers, **last}), body_of(again))
+        return with_headers(again, {**headers, **last}, body_of(again))
 
 
 @fails("MP-MUTATION-007", "MP-MUTATION-008")
@@ -176,7 +177,7 @@ class SortsTheHeadersWhenItChangesThem(AwesomeRpcCodec):
         if not mutation or message[12:] == metadata.message[12:]:
             return message
         again = self.decode(message, None)
-        return with_block(again, write_headers(dict(sorted(headers_of(again).items(), reverse=True))), body_of(again))
+        return with_headers(again, dict(sorted(headers_of(again).items(), reverse=True)), body_of(again))
 
 
 @fails("MP-MUTATION-009")
