@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from metaprotocol_cli.check.interrupt import interruptible
 from metaprotocol_cli.options import option_option
 from metaprotocol_cli.terminal import color_option
 
 if TYPE_CHECKING:
-    from metaprotocol_sdk.testing import Report
+    from metaprotocol_sdk.testing import Report, Result
 
 
 @click.command("check")
@@ -93,9 +94,16 @@ def command(
     table = Table(strict=strict)
     if not as_json:
         table.heading(codec_name, subject)
-    done = (lambda result: table.clear()) if as_json else table.done
     try:
-        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        with redirect_stdout(sys.stderr) if as_json else nullcontext(), interruptible() as raise_if_interrupted:
+
+            def done(result: Result) -> None:
+                raise_if_interrupted()
+                if as_json:
+                    table.clear()
+                else:
+                    table.done(result)
+
             report = check(subject, only, deviations=declared, stop=not all_tiers, begin=table.begin, done=done)
     except KeyboardInterrupt:
         table.clear()
