@@ -6,6 +6,7 @@ import sys
 import click
 import pytest
 from click.testing import CliRunner
+from patience import PATIENCE
 
 from metaprotocol_cli import main
 from metaprotocol_cli.inspect.hextext import read_hex
@@ -42,7 +43,7 @@ def test_a_line_that_looks_like_a_dump_and_is_none_is_refused_in_time():
     """In a process of its own: an expression that backtracks cannot be stopped from within."""
     line = "0000: " + "a" * 90 + "!"
     command = [sys.executable, "-m", "metaprotocol_cli", "inspect", "--codec", "awesomerpc", "--format", "hex", "-"]
-    result = subprocess.run(command, input=line, capture_output=True, text=True, check=False, timeout=30)
+    result = subprocess.run(command, input=line, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert result.returncode == 2
     assert "line 1 is no hex text" in result.stderr
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from dubbo_bytes import message, request
+from patience import PATIENCE
 
 from metaprotocol_cli.inspect.records import read_records
 from metaprotocol_cli.inspect.source import read_chunks
@@ -27,7 +28,7 @@ def inspect(*arguments, data=None, **environment):
         capture_output=True,
         env={**os.environ, **environment},
         check=False,
-        timeout=120,
+        timeout=PATIENCE,
     )
 
 

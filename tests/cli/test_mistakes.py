@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 VECTOR = str(Path(__file__).parents[1] / "vectors" / "dubbo" / "java27-readonly.c2s.bin")
 
@@ -19,7 +20,7 @@ def run(*arguments: str, command: str = "") -> subprocess.CompletedProcess[str]:
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         shell=bool(command),
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

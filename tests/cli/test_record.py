@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 from relay import running_relay
 from sockets import free_address
 
@@ -33,7 +34,7 @@ def call(port: int) -> list[str]:
     """Run the client of the example, and return its output."""
     command = [sys.executable, str(EXAMPLE / "client.py"), str(port)]
     done = subprocess.run(
-        command, capture_output=True, text=True, encoding="utf-8", env=ENVIRONMENT, timeout=30, check=True
+        command, capture_output=True, text=True, encoding="utf-8", env=ENVIRONMENT, timeout=PATIENCE, check=True
     )
     return done.stdout.splitlines()
 
@@ -49,11 +50,12 @@ ANSWERS = [
 def test_the_relay_is_transparent_and_inspect_reads_its_files(server_port: int, tmp_path: Path) -> None:
     with running_relay(tmp_path / "out", server_port) as relay:
         assert call(relay.port) == ANSWERS
+        relay.wait_for_ends(1)
     (connection,) = relay.manifest
     assert connection["ended"] == "the client closed the connection"
     command = [sys.executable, "-m", "metaprotocol_cli", "inspect", "--codec", "awesomerpc", "--json"]
     stream = tmp_path / "out" / connection["files"]["c2s"]["file"]
-    shown = subprocess.run([*command, str(stream)], capture_output=True, check=True, timeout=30).stdout
+    shown = subprocess.run([*command, str(stream)], capture_output=True, check=True, timeout=PATIENCE).stdout
     assert [json.loads(line)["type"] for line in shown.splitlines()] == [
         "request",
         "request",
@@ -109,7 +111,7 @@ def test_a_server_that_is_not_contacted_is_not_named(tmp_path: Path) -> None:
 def test_a_relay_cannot_be_its_own_server(tmp_path: Path) -> None:
     port = str(free_address().port)
     command = [sys.executable, "-m", "metaprotocol_cli", "record", "--listen", port, "--upstream", port]
-    done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"the relay itself listens on 127.0.0.1:{port}: it cannot be its own upstream" in done.stderr
 
@@ -121,7 +123,7 @@ def test_it_goes_on_when_nobody_reads_its_output(tmp_path: Path) -> None:
         process.stdout.close()
         assert len(call(port)) == len(call(port)) == 4
         process.send_signal(signal.SIGINT)
-        assert (process.stderr.read(), process.wait(30)) == (b"", 1)
+        assert (process.stderr.read(), process.wait(PATIENCE)) == (b"", 1)
     assert len((tmp_path / "manifest.jsonl").read_text("utf-8").splitlines()) == 2
 
 
@@ -132,7 +134,7 @@ def test_json_lines_tell_a_program_when_to_begin_and_the_totals(stop, server_por
         listening = json.loads(process.stdout.readline())
         call(listening["port"])
         process.send_signal(stop)
-        (summary,) = [json.loads(line) for line in process.communicate(timeout=30)[0].splitlines()]
+        (summary,) = [json.loads(line) for line in process.communicate(timeout=PATIENCE)[0].splitlines()]
     assert (listening["event"], listening["host"], process.returncode) == ("listening", "127.0.0.1", 0)
     assert (summary["event"], summary["connections"]) == ("summary", 1)
     assert summary["messages"] == {
@@ -148,12 +150,12 @@ def test_a_terminal_shows_live_counters(server_port: int, tmp_path: Path) -> Non
         os.close(terminal)
         call(int(process.stdout.readline().rpartition(":")[2]))
         shown = b""
-        while select.select([main], [], [], 10)[0] and "→ 5 messages, 216 bytes".encode() not in shown:
+        while select.select([main], [], [], PATIENCE)[0] and "→ 5 messages, 216 bytes".encode() not in shown:
             shown += os.read(main, 4096)
             if len(shown) > 1_000_000:
                 break
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
     os.close(main)
     assert "→ 5 messages, 216 bytes".encode() in shown
     assert process.returncode == 0
@@ -231,7 +233,7 @@ def test_a_codec_that_cannot_begin_a_connection_is_reported_and_gives_status_1(
 )
 def test_a_wrong_command_line_is_explained(arguments: list[str], sentence: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [*COMMAND, *arguments, str(tmp_path / "out")], capture_output=True, text=True, check=False, timeout=60
+        [*COMMAND, *arguments, str(tmp_path / "out")], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert sentence in re.sub(r"\s+", " ", done.stderr)
@@ -241,7 +243,7 @@ def test_a_wrong_command_line_is_explained(arguments: list[str], sentence: str, 
 def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "conn1.c2s.bin").write_bytes(b"precious")
     done = subprocess.run(
-        [*COMMAND, "--upstream", "1", str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
+        [*COMMAND, "--upstream", "1", str(tmp_path)], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert done.returncode == 2
     assert "is not empty" in done.stderr

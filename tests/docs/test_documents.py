@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from documents import console_environment, evaluate, parse
+from patience import PATIENCE
 
 import metaprotocol_sdk
 from metaprotocol_sdk import testing
@@ -65,7 +66,7 @@ class OurCommands:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         return done.stdout, done.returncode

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "awesomerpc"
 # The output is read as UTF-8, whatever the locale of the machine says.
@@ -28,7 +29,7 @@ def test_the_client_gets_an_answer_to_every_call_that_expects_one(server: subpro
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
         env=ENVIRONMENT,
     )

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 FUZZING = Path(__file__).parents[2] / "fuzz"
 TARGETS = sorted(path.name for path in FUZZING.glob("fuzz_*.py"))
@@ -13,7 +14,7 @@ PROPERTIES = ["dubbo-mutation", "dubbo-undone", "hessian2-forms", "hessian2-roun
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *arguments, "--without-atheris", "--crashes", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("name", TARGETS)

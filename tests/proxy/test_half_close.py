@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
+from patience import PATIENCE
 from sockets import connected, reset, serving, until
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_proxy import Relay
+from metaprotocol_sdk import Direction
 
 CODEC = AwesomeRpcCodec()
 REQUEST, ONEWAY = 0, 2
@@ -35,13 +37,16 @@ def test_a_server_that_has_half_closed_still_gets_bytes_of_the_client(codec: Awe
         received.append(await reader.read())
 
     async def scenario() -> None:
-        async with serving(greet_and_listen) as server, connected(Relay(server, codec=codec)) as client:
-            assert await client.rest() == greeting
-            for request_id in (2, 3):
-                client.writer.write(CODEC.build(ONEWAY, request_id, 7))
-                await asyncio.sleep(0.05)
-            client.writer.write_eof()
-            await until(lambda: bool(received))
+        async with serving(greet_and_listen) as server:
+            relay = Relay(server, codec=codec)
+            async with connected(relay) as client:
+                assert await client.rest() == greeting
+                for number, request_id in enumerate((2, 3), 1):
+                    client.writer.write(CODEC.build(ONEWAY, request_id, 7))
+                    size = number * len(greeting)
+                    await until(lambda size=size: relay.stats().size[Direction.TO_SERVER] == size)
+                client.writer.write_eof()
+                await until(lambda: bool(received))
         assert received == [CODEC.build(ONEWAY, 2, 7) + CODEC.build(ONEWAY, 3, 7)]
 
     asyncio.run(scenario())
@@ -103,7 +108,7 @@ def test_a_client_that_goes_on_after_its_server_has_gone_is_disconnected(
                     await asyncio.sleep(0.01)
             assert relay.stats().ok
 
-    asyncio.run(asyncio.wait_for(scenario(), 10))
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
 
 
 def test_a_client_may_half_close_after_its_server_has_half_closed_and_reset() -> None:
@@ -111,6 +116,9 @@ def test_a_client_may_half_close_after_its_server_has_half_closed_and_reset() ->
         writer.write_eof()
         await reader.read(1)
         reset(writer)
+        left.set()
+
+    left = asyncio.Event()
 
     async def scenario() -> None:
         complaints: list[str] = []
@@ -119,7 +127,7 @@ def test_a_client_may_half_close_after_its_server_has_half_closed_and_reset() ->
             async with connected(relay) as client:
                 assert await client.rest() == b""
                 client.writer.write(b"?")
-                await asyncio.sleep(0.05)
+                await left.wait()
                 client.writer.write_eof()
                 await until(lambda: not relay.open_connections)
         assert (complaints, relay.stats().ok) == ([], True)

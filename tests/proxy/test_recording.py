@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 from recordings import Recording as RecordedStream
 from sockets import close, connected, echo, serving, until
 
@@ -134,7 +135,7 @@ def test_a_recording_that_cannot_be_written_ends_the_relay(tmp_path: Path) -> No
             async with connected(relay) as client:
                 assert await client.rest() == b""
                 with pytest.raises(RecordingError, match="cannot be written: No such file or directory"):
-                    await asyncio.wait_for(relay.failed, 10)
+                    await asyncio.wait_for(relay.failed, PATIENCE)
 
     with Recorder(tmp_path / "out", {}) as recorder:
         asyncio.run(scenario())

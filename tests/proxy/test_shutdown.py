@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 from sockets import connected, free_address, reset, serving, until
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_proxy import Address, Recorder, Relay, Rules
 from metaprotocol_proxy.handler import ConnectionHandler
+from metaprotocol_proxy.shutdown import CloseReason
 from metaprotocol_proxy.sockets import Reader
 from metaprotocol_sdk import Direction, Error, ErrorType
 
@@ -24,9 +26,9 @@ CALL = CODEC.build(0, 1, 7)
 async def leaving_server(monkeypatch) -> AsyncIterator[tuple[Address, list[int]]]:
     """Run a server that sends until the relay holds bytes that its client does not read, and then leaves.
 
-    Yield its address, and a list that gets the number of bytes that it has sent.
+    Yield its address, and a list that gets the number of bytes that it has sent once the relay knows that it has left.
     """
-    drain, held, sent = ConnectionHandler._drain, [0], []
+    drain, closed_by, held, total, sent = ConnectionHandler._drain, CloseReason.closed_by, [0], 0, []
 
     async def note(self: ConnectionHandler, direction: Direction) -> None:
         await drain(self, direction)
@@ -34,16 +36,21 @@ async def leaving_server(monkeypatch) -> AsyncIterator[tuple[Address, list[int]]
             held.append(self._writers[direction].transport.get_write_buffer_size())
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal total
         await reader.read(1)
-        total = 0
         while not held[-1]:
             count = len(held)
             writer.write(bytes(8192))
             total += 8192
             await until(lambda count=count: len(held) > count)
-        sent.append(total)
+
+    def note_end(self: CloseReason, sender: Direction) -> None:
+        closed_by(self, sender)
+        if sender is Direction.TO_CLIENT:
+            sent.append(total)
 
     monkeypatch.setattr(ConnectionHandler, "_drain", note)
+    monkeypatch.setattr(CloseReason, "closed_by", note_end)
     async with serving(handler) as address:
         yield address, sent
 
@@ -69,9 +76,9 @@ def test_a_slow_client_gets_all_bytes_of_a_server_that_has_left(monkeypatch) -> 
         async with leaving_server(monkeypatch) as (server, sent), Relay(server) as relay:
             async with stalled_client(relay) as client:
                 await until(lambda: bool(sent))
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.1)  # ten times the timeout, in which the relay must not give up
                 received = 0
-                while data := await asyncio.wait_for(loop.sock_recv(client, 65536), 10):
+                while data := await asyncio.wait_for(loop.sock_recv(client, 65536), PATIENCE):
                     received += len(data)
             assert [received] == sent
 
@@ -85,7 +92,6 @@ def test_a_recording_is_complete_when_the_relay_stops_while_a_connection_ends(mo
                 relay = Relay(server, recorder=recorder)
                 async with relay, stalled_client(relay):
                     await until(lambda: bool(sent))
-                    await asyncio.sleep(0.2)
             return sent[0]
 
     size = asyncio.run(scenario())
@@ -111,14 +117,16 @@ def test_the_client_is_told_that_the_server_reset_the_connection() -> None:
     async def answer_once_and_reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(2 * len(CALL))
         writer.write(CODEC.build(1, 1, 7))
-        await asyncio.sleep(0.05)
+        await until(lambda: relays[0].stats().count(Direction.TO_CLIENT) == 1)
         reset(writer)
+
+    relays: list[Relay] = []
 
     async def scenario() -> None:
         complaints: list[str] = []
-        relay: Relay
         async with serving(answer_once_and_reset) as server:
             relay = Relay(server, codec=CODEC, report=complaints.append)
+            relays.append(relay)
             async with connected(relay) as client:
                 client.writer.write(CALL + CODEC.build(0, 2, 7))
                 answers = await client.rest()
@@ -218,4 +226,4 @@ def test_stopping_ends_a_connection_that_is_just_being_accepted(steps: int) -> N
                 assert relay.open_connections == 0
                 await asyncio.sleep(0.001)
 
-    asyncio.run(asyncio.wait_for(scenario(), 10))
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))

@@ -5,6 +5,7 @@ import socket
 from contextlib import AsyncExitStack
 
 import pytest
+from patience import PATIENCE
 from sockets import close, connected, echo, serving
 
 from metaprotocol_proxy import Address, Relay
@@ -38,7 +39,7 @@ def test_every_address_of_a_host_is_listened_on(host: str) -> None:
             for address in addresses:
                 reader, writer = await asyncio.open_connection(address.host, address.port)
                 writer.write(b"?")
-                assert await asyncio.wait_for(reader.read(1), 10) == b"?"
+                assert await asyncio.wait_for(reader.read(1), PATIENCE) == b"?"
                 await close(writer)
 
     asyncio.run(scenario())

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-# A deadline, not a measure.
-_PATIENCE = 120.0
+from patience import PATIENCE
 
 _HEADER = struct.Struct(">2sBBQI")
 
@@ -63,7 +62,7 @@ def wait_for_frames(folder: Path, direction: str, predicate: Callable[[Frame], b
         AssertionError: There are fewer after a long time.
     """
     recording = folder / f"conn1.{direction}.bin"
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while len(found := [frame for frame in frames(recording.read_bytes()) if predicate(frame)]) < count:
         assert time.monotonic() < deadline, f"only {len(found)} of {count} have passed"
         time.sleep(0.05)

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from threading import Timer
 from typing import Any
 
 from attrs import define
+from patience import PATIENCE
 
 _LIMITED = """
 import json, resource, sys
@@ -37,6 +39,13 @@ class RunningRelay:
     folder: Path
     summary: str = ""
     complaints: str = ""
+
+    def wait_for_ends(self, connections: int) -> None:
+        """Wait until this many connections have ended."""
+        deadline = time.monotonic() + PATIENCE
+        while len(self.manifest) < connections:
+            assert time.monotonic() < deadline, f"only {len(self.manifest)} of {connections} connections have ended"
+            time.sleep(0.01)
 
     @property
     def manifest(self) -> list[dict[str, Any]]:
@@ -102,7 +111,7 @@ def running_relay(
             process.kill()
             raise
         # Not `communicate`, which would lose what `readline` has read ahead.
-        guard = Timer(30, process.kill)
+        guard = Timer(PATIENCE, process.kill)
         guard.start()
         if stop is not None:
             process.send_signal(stop)

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from documents import console_environment, matches
+from patience import PATIENCE
 
-_PATIENCE = 180  # seconds; a command that takes longer hangs
 _END = "__the command has ended__"
 
 
@@ -52,7 +52,7 @@ class Shell:
         """End the shell and all that it has started."""
         self._write("trap 'exit 0' TERM; kill 0\n")
         self._bash.stdin.close()
-        self._bash.wait(_PATIENCE)
+        self._bash.wait(PATIENCE)
         self._bash.stdout.close()
 
     def run(self, command: str, expected: str = "...") -> tuple[str, int]:
@@ -78,7 +78,7 @@ class Shell:
         self._bash.stdin.flush()
 
     def _read(self, is_enough: Callable[[str], bool]) -> str:
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + PATIENCE
         text = b""
         while not is_enough(text.decode("utf-8", "replace")):
             ready, _, _ = select.select([self._bash.stdout], [], [], max(0.0, end - time.monotonic()))

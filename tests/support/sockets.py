@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from attrs import define
+from patience import PATIENCE
 
 from metaprotocol_proxy import Address, Relay
 
@@ -21,11 +22,11 @@ class Client:
     async def ask(self, data: bytes, size: int) -> bytes:
         """Send bytes, and return the next `size` bytes that are received."""
         self.writer.write(data)
-        return await asyncio.wait_for(self.reader.readexactly(size), 10)
+        return await asyncio.wait_for(self.reader.readexactly(size), PATIENCE)
 
     async def rest(self) -> bytes:
         """Return the bytes that are received until the connection ends."""
-        return await asyncio.wait_for(self.reader.read(), 10)
+        return await asyncio.wait_for(self.reader.read(), PATIENCE)
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -97,8 +98,8 @@ def reset(writer: asyncio.StreamWriter) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until a condition is true, for at most ten seconds."""
-    async with asyncio.timeout(10):
+    """Wait until a condition is true."""
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.005)
 

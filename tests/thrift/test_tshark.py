@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from captures import BOTH, SERVER_PORT, write_capture
+from patience import PATIENCE
 from recordings import Recording, decode
 from required import require
 from thrift_recordings import Message, told
@@ -51,7 +52,7 @@ def dissect(capture: Path, ways: Sequence[str]) -> dict[str, list[Message]]:
     command = [tshark, "-r", capture, "-d", f"tcp.port=={SERVER_PORT},thrift", "-T", "fields", "-E", "aggregator=|"]
     for column in COLUMNS:
         command += ["-e", column]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE)
     found: dict[str, list[Message]] = {way: [] for way in ways}
     for line in done.stdout.splitlines():
         port, *fields, malformed = line.split("\t")

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-# A deadline, not a measure: nothing here takes a fifth of it unless it hangs.
-PATIENCE = 60.0
+from patience import PATIENCE
 
 
 class PeerProcess:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+from patience import PATIENCE
 from relay import running_relay
 from thrift_recordings import Message
 
-from peers.processes import PATIENCE
 from peers.register import count_calls
 from peers.thrift.programs import LIBRARIES, Server
 from peers.thrift.stacks import Combination, Stack
