@@ -101,25 +101,23 @@ def _mutated(target: Target, options: argparse.Namespace) -> None:
     kept: list[bytes] = []
     waiting = target.seeds()
     tokens = target.tokens() or [b"\0"]
-    limits = contextlib.ExitStack()
-    limit = limits.enter_context(watchdog(_LONG))
-    while count != options.runs and time.monotonic() - started < options.time:
-        if waiting:
-            data = waiting.pop()
-        else:
-            material = Material(random.choice(kept), tokens)
-            data = random.choice(CHANGES)(random.choice(kept), material, random)[:_LONGEST]
-        count += 1
-        try:
-            with limit():
-                kind = target.one_input(data)
-        except (Exception, Endless):
-            path = options.crashes / f"{hashlib.sha256(data).hexdigest()[:16]}.bin"
-            path.write_bytes(data)
-            print(f"the invariant does not hold; the input is saved in {path}", file=sys.stderr)
-            raise
-        if kind not in kinds:
-            kinds.add(kind)
-            kept.append(data)
-    limits.close()
+    with watchdog(_LONG) as limit:
+        while count != options.runs and time.monotonic() - started < options.time:
+            if waiting:
+                data = waiting.pop()
+            else:
+                material = Material(random.choice(kept), tokens)
+                data = random.choice(CHANGES)(random.choice(kept), material, random)[:_LONGEST]
+            count += 1
+            try:
+                with limit():
+                    kind = target.one_input(data)
+            except (Exception, Endless):
+                path = options.crashes / f"{hashlib.sha256(data).hexdigest()[:16]}.bin"
+                path.write_bytes(data)
+                print(f"the invariant does not hold; the input is saved in {path}", file=sys.stderr)
+                raise
+            if kind not in kinds:
+                kinds.add(kind)
+                kept.append(data)
     print(f"{target.name}: {count:,} executions, {len(kinds):,} kinds of inputs, nothing found")

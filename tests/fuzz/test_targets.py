@@ -13,7 +13,7 @@ PROPERTIES = ["dubbo-mutation", "dubbo-undone", "hessian2-forms", "hessian2-roun
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *arguments, "--without-atheris", "--crashes", str(folder)]
+    command = [sys.executable, *arguments, "--without-atheris", "--crashes", str(folder), "--time", str(PATIENCE)]
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, timeout=PATIENCE)
 
 
