@@ -4,8 +4,8 @@
 """
 
 import pytest
-from dubbo_bytes import INTERFACE, request, string
-from dubbo_messages import HASH_MAP, changed, hx, properties, sound
+from dubbo_bytes import INTERFACE, message, request, response, string
+from dubbo_messages import HASH_MAP, changed, hx, properties, read, sound
 
 from metaprotocol_sdk import UnsupportedMutation
 
@@ -70,8 +70,10 @@ class TestAnAttachmentThatIsNoString:
         assert "group" not in properties(attached(f"{GROUP} {BLUE} {GROUP} {value}"))
 
 
-def test_a_timeout_that_dubbo_s_own_clients_write_as_a_number_is_read_as_the_provider_reads_it():
-    assert properties(attached("03 5f544f d4 0bb8"))["_TO"] == "3000"
+@pytest.mark.parametrize("key", ["_TO", "_to", "timeout"])
+@pytest.mark.parametrize("number", ["d4 0bb8", "49 00000bb8", "4c 0000000000000bb8"])
+def test_a_timeout_that_is_a_number_is_read_as_the_provider_reads_it(key, number):
+    assert properties(request(attachments=b"H" + string(key) + hx(number) + b"Z"))[key] == "3000"
 
 
 class TestAMutation:
@@ -132,3 +134,178 @@ class TestAGenericCall:
 def test_maps_of_java_s_own_classes_are_what_they_hold(map_type):
     found = properties(request(attachments=b"M" + hx(map_type) + hx(f"{GROUP} {BLUE}") + b"Z"))
     assert found["group"] == "blue"
+
+
+def incomplete(message: bytes) -> str:
+    metadata = read(message)
+    assert metadata.error is None
+    return metadata.incomplete
+
+
+TEXT, NODE = "Ljava/lang/String;", "Lorg/demo/Node;"
+FOREIGN_MAP = "0e 6f72672e64656d6f2e4d794d6170"  # org.demo.MyMap
+
+
+class TestIncomplete:
+    """Where providers do not agree, or do what only they know, a rule that denies by a property must not let pass."""
+
+    @pytest.mark.parametrize(
+        "attachments",
+        [
+            "48 5a",
+            "4e",
+            f"48 {GROUP} {BLUE} 5a",
+            f"48 {GROUP} 4e 5a",
+            f"48 {GROUP} 95 {GROUP} {BLUE} 5a",
+            "48 03 5f544f d4 0bb8 5a",
+            "48 91 01 78 5a",
+            "48 4e 01 78 5a",
+            f"4d {HASH_MAP} {GROUP} {BLUE} 5a",
+        ],
+        ids=[
+            "empty",
+            "null",
+            "text",
+            "a null",
+            "a number, then text",
+            "a timeout",
+            "number key",
+            "null key",
+            "HashMap",
+        ],
+    )
+    def test_is_nothing_that_all_providers_see_alike(self, attachments):
+        assert incomplete(request(attachments=hx(attachments))) == ""
+
+    @pytest.mark.parametrize("value", NO_STRINGS.values(), ids=NO_STRINGS)
+    @pytest.mark.parametrize("key", [VERSION, "01 78"], ids=["version", "any key"])
+    def test_are_attachments_that_are_no_strings(self, key, value):
+        """Some providers turn them into text, and objects of some classes become strings when Java reads them."""
+        assert "is no string" in incomplete(attached(f"{key} {value}"))
+
+    @pytest.mark.parametrize(
+        "key", ["43 01 41 90 60", f"4d {FOREIGN_MAP} 5a", "51 90"], ids=["object", "map", "reference"]
+    )
+    def test_are_keys_that_may_become_strings(self, key):
+        assert "key" in incomplete(attached(f"{key} 01 31"))
+
+    @pytest.mark.parametrize("map_type", [FOREIGN_MAP, "90"], ids=["by name", "by number"])
+    def test_is_a_map_of_a_class_that_may_change_what_is_put_into_it(self, map_type):
+        argument = b"M" + hx(FOREIGN_MAP) + b"Z"
+        message = request(types=NODE, arguments=argument, attachments=b"M" + hx(f"{map_type} {GROUP} {BLUE}") + b"Z")
+        assert "class" in incomplete(message)
+
+    def test_is_a_map_that_is_an_argument(self):
+        """The provider makes it of the class that the parameter has."""
+        argument = b"H" + hx(f"{GROUP} {BLUE}") + b"Z"
+        assert "argument" in incomplete(request(types="Ljava/util/Map;", arguments=argument, attachments=hx("51 90")))
+
+    @pytest.mark.parametrize(
+        "attachments", [{"path": "blue/org.demo.Greeter"}, {"path": "org.demo.Greeter:1.2.3"}, {"group": "blue/org"}]
+    )
+    def test_is_an_interface_or_group_that_names_more_than_itself(self, attachments):
+        """The provider finds the service by one string, GROUP/PATH:VERSION:PORT."""
+        assert "may name" in incomplete(request(attachments=attachments))
+        assert "may name" in incomplete(request(attachments={**attachments, "other": "ü"}))
+        assert "may name" in incomplete(request(path="a/b"))
+
+    @pytest.mark.parametrize("name", ["78", "43 0141 90 60"], ids=["list", "object"])
+    def test_is_a_generic_call_of_a_method_that_cannot_be_read(self, name):
+        message = request(method="$invoke", types="Ljava/lang/Object;" * 3, arguments=hx(f"{name} 78 78"))
+        assert "generic call" in incomplete(message)
+
+    @pytest.mark.parametrize("serialization", [3, 7, 8, 16, 21, 23, 25, 31])
+    def test_is_a_request_in_a_serialization_that_is_not_read(self, serialization):
+        found = read(message(0xC0 | serialization, b"anything"))
+        assert (found.properties, found.operation) == ({}, "")
+        assert "is not read" in found.incomplete
+
+    @pytest.mark.parametrize("serialization", [6, 22], ids=["fastjson", "protobuf"])
+    def test_is_a_request_that_is_not_as_dubbo_writes_it(self, serialization):
+        assert "not written as" in incomplete(message(0xC0 | serialization, b"anything"))
+
+    @pytest.mark.parametrize("attachments", ['{"@type":"org.demo.Map"}', '{"group":"x","$ref":"$"}'])
+    def test_is_a_fastjson_request_with_keys_that_are_none_to_fastjson(self, attachments):
+        body = f'"2.0.2"\n"a.B"\n"1.0"\n"m"\n""\n{attachments}\n'
+        assert "not written as" in incomplete(message(0xC6, body.encode()))
+
+    def test_is_a_generic_call_in_fastjson(self):
+        body = '"2.0.2"\n"a.B"\n"1.0"\n"$invoke"\n"I"\n1\n{}\n'
+        assert "generic call" in incomplete(message(0xC6, body.encode()))
+
+    def test_is_a_response_in_a_serialization_that_is_not_read(self):
+        assert "is not read" in incomplete(message(0x08, b"anything", status=20))
+
+    def test_is_a_response_with_an_attachment_that_is_no_string(self):
+        assert "is no string" in incomplete(response(b"\x95" + hx("48 01 78 95 5a")))
+
+    def test_is_no_heartbeat(self):
+        assert incomplete(message(0xE3, b"anything")) == ""
+        assert incomplete(message(0x23, b"anything", status=20)) == ""
+
+
+class TestAnArgumentThatJavaDoesNotReadToItsEnd:
+    """Providers before 3.0 read on after it from where they stopped: what is in it is then their attachments."""
+
+    HIDDEN = f"48 {GROUP} {BLUE} 5a"
+
+    @pytest.mark.parametrize(
+        ("types", "arguments"),
+        [
+            (TEXT, f"48 01 61 {HIDDEN} 5a"),
+            (TEXT, f"4d 00 01 61 {HIDDEN} 5a"),
+            (TEXT, f"79 {HIDDEN}"),
+            (TEXT, f"58 91 {HIDDEN}"),
+            (TEXT, f"57 {HIDDEN} 5a"),
+            (TEXT, f"71 01 74 {HIDDEN}"),
+            (TEXT, f"43 01 41 91 01 78 60 {HIDDEN}"),
+            (TEXT, f"43 01 41 91 01 78 4f 90 {HIDDEN}"),
+            ("C", "78"),
+            ("[C", "78"),
+            ("[B", "78"),
+            ("Z", "48 5a"),
+            ("Ljava/lang/Long;", "78"),
+            # a character of four bytes, which Java does not know
+            (TEXT, "05 f09f9880 61616161"),
+            (TEXT, "52 0001 61 05 f09f9880 61616161"),
+            ("I", "05 f09f9880 61616161"),
+            ("Ljava/lang/Object;", "05 f09f9880 61616161"),
+            ("IJ" + TEXT + "I", "91 e1 00 78"),
+            (NODE + "I", "78 78"),
+            ("I" * 100, "91 " * 99 + "78"),
+        ],
+    )
+    def test_makes_the_properties_incomplete(self, types, arguments):
+        message = request(types=types, arguments=hx(arguments), attachments={"k": "v"})
+        assert "before 3.0" in incomplete(message)
+        assert properties(message)["k"] == "v"
+        assert "before 3.0" in incomplete(request(types=types, arguments=hx(arguments), attachments={"k": "ü"}))
+
+    @pytest.mark.parametrize(
+        ("types", "arguments"),
+        [
+            ("", ""),
+            (TEXT, "02 6869"),
+            (TEXT, "4e"),
+            (TEXT, "91"),
+            (TEXT, "22 0102"),
+            (TEXT, "4b 00000000"),
+            (NODE + TEXT, "78 51 90"),
+            (TEXT, "43 0141 90 02 6869"),
+            (TEXT, "02 c3bcc3bc"),
+            (TEXT, "53 00f0 " + "61" * 240),
+            (TEXT, "52 00f1 " + "61" * 241 + "00"),
+            ("ZBSIJFD", "54 91 c801 49 00000001 e1 5b 44 0000000000000000"),
+            ("I", "0d 48 05 67726f7570 04 626c7565 5a"),
+            ("[B", "42 0002 ffff"),
+            (NODE, f"48 01 61 {HIDDEN} 5a"),
+            (NODE, "4c ffffffffffffffff"),
+            ("[I", "79 91"),
+            ("I" * 100, "91 " * 100),
+            (NODE * 100, "78 " * 100),
+        ],
+    )
+    def test_is_none_that_java_reads_or_may_read(self, types, arguments):
+        message = request(types=types, arguments=hx(arguments), attachments={"k": "v"})
+        assert incomplete(message) == ""
+        assert properties(message)["k"] == "v"

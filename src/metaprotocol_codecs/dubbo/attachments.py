@@ -23,8 +23,8 @@ _PLAIN_MAPS = frozenset(
     f"java.util.{name}"
     for name in ("HashMap", "Hashtable", "LinkedHashMap", "Map", "TreeMap", "concurrent.ConcurrentHashMap")
 )
-# Dubbo's own clients write these as an int, and its providers read a number or its text (RpcUtils.getTimeout).
-_NUMBERS = frozenset({"_TO", "_to"})
+# Clients write these as an int, and providers read a number or its text (RpcUtils.getTimeout).
+_NUMBERS = frozenset({"timeout", "_TO", "_to"})
 _REFERENCE, _MAP, _TYPED_MAP, _OBJECT = 0x51, 0x48, 0x4D, 0x4F
 
 
@@ -143,15 +143,27 @@ def read_map(message: bytes, place: Place, limits: Limits, tables: Tables | None
 def _read_entries(message: bytes, start: int, tables: Tables, limits: Limits) -> AttachmentMap:
     entries_start = position = skip_map_head(message, start, tables)
     entries: list[Entry] = []
+    max_key_length, max_value_length = limits.max_key_length, limits.max_value_length
+    key: str | None
+    value: str | None
     while message[position] != 0x5A:
         if len(entries) == limits.max_elements:
             raise LimitExceeded(
                 "max_elements", len(entries) + 1, limits.max_elements, offset=position, field="attachments"
             )
-        key, value_start = _read_if_string(message, position, tables, "max_key_length", limits.max_key_length)
-        value, end = _read_if_string(message, value_start, tables, "max_value_length", limits.max_value_length)
-        if key in _NUMBERS and value is None and is_integer(message[value_start]):
-            value, _ = read_text(message, value_start)
+        # Short and ASCII is the rule, and a call that is not needed costs as much as the rest.
+        short = read_short_ascii(message, position)
+        if short is not None and short[1] - position <= max_key_length:
+            key, value_start = short
+        else:
+            key, value_start = _read_if_string(message, position, tables, "max_key_length", max_key_length)
+        short = read_short_ascii(message, value_start)
+        if short is not None and short[1] - value_start <= max_value_length:
+            value, end = short
+        else:
+            value, end = _read_if_string(message, value_start, tables, "max_value_length", max_value_length)
+            if value is None and key in _NUMBERS and is_integer(message[value_start]):
+                value, _ = read_text(message, value_start)
         entries.append((position, value_start, end, key, value))
         position = end
     return AttachmentMap(start, entries_start, position + 1, entries)
@@ -164,9 +176,6 @@ def skip_map_head(message: bytes, start: int, tables: Tables) -> int:
 
 
 def _read_if_string(message: bytes, position: int, tables: Tables, limit: str, maximum: int) -> tuple[str | None, int]:
-    short = read_short_ascii(message, position)
-    if short is not None and short[1] - position <= maximum:
-        return short
     while message[position] == CLASS_DEFINITION:  # one may stand before any value
         position = skip_class_definition(message, position, tables.field_counts)
     tag = message[position]

@@ -11,8 +11,8 @@ from metaprotocol_codecs.dubbo.examples import examples
 from metaprotocol_codecs.dubbo.foreign import read_foreign
 from metaprotocol_codecs.dubbo.header import EVENT, HESSIAN2, REQUEST, SERIALIZATION, TWO_WAY
 from metaprotocol_codecs.dubbo.hessian2 import read_string
-from metaprotocol_codecs.dubbo.plain_request import read_plain_request
-from metaprotocol_codecs.dubbo.request import read_request, request_properties
+from metaprotocol_codecs.dubbo.plain_request import LONGEST_PLAIN, read_plain_request
+from metaprotocol_codecs.dubbo.request import read_request
 from metaprotocol_codecs.dubbo.response import read_response
 from metaprotocol_codecs.dubbo.spans import message_spans
 from metaprotocol_sdk import (
@@ -21,6 +21,7 @@ from metaprotocol_sdk import (
     Direction,
     Error,
     LengthField,
+    Limits,
     MessageType,
     Metadata,
     Mutation,
@@ -71,6 +72,15 @@ class DubboCodec(Codec):
         }
     )
 
+    _longest_plain = LONGEST_PLAIN
+
+    def __init__(self, *, limits: Limits | None = None) -> None:
+        super().__init__(limits=limits)
+        # No limit can refuse a request this short; an attachment takes two bytes.
+        self._longest_plain = min(
+            LONGEST_PLAIN, self.limits.max_key_length, self.limits.max_value_length, 2 * self.limits.max_elements
+        )
+
     def decode(self, message: bytes, direction: Direction) -> Metadata:
         if len(message) < _HEADER_SIZE:
             header.LAYOUT.unpack(message)  # says what is missing
@@ -105,24 +115,34 @@ class DubboCodec(Codec):
     def _decode_request(self, message: bytes, flags: int, request_id: int) -> Metadata:
         two_way = flags & TWO_WAY != 0
         message_type = _REQUEST if two_way else _ONEWAY
-        metadata = Metadata(
-            message, message_type, request_id, "", _OK, {}, _HEADER_SIZE, None, two_way, None, None, None, None
-        )
+        place = error = None
         if flags & SERIALIZATION == HESSIAN2:
             try:
-                properties, metadata.state, _ = read_plain_request(message, _HEADER_SIZE, self.limits) or read_request(
-                    message, _HEADER_SIZE, self.limits
-                )
-            except ProtocolError as error:
-                metadata.error = error
-                return metadata
+                properties, place, unclear = read_plain_request(
+                    message, _HEADER_SIZE, self._longest_plain
+                ) or read_request(message, _HEADER_SIZE, self.limits)
+            except ProtocolError as problem:
+                properties, unclear, error = {}, "", problem
         else:
-            foreign = read_foreign(message, _HEADER_SIZE, flags & SERIALIZATION, self.limits)
-            if foreign is None:
-                return metadata
-            properties, _ = request_properties(foreign.strings, foreign.attachments)
-        metadata.properties = properties
-        metadata.operation = f"{properties.get('interface', '')}/{properties.get('method', '')}"
+            properties, unclear = read_foreign(message, _HEADER_SIZE, flags & SERIALIZATION, self.limits)
+        operation = f"{properties.get('interface', '')}/{properties.get('method', '')}" if properties or place else ""
+        metadata = Metadata(
+            message,
+            message_type,
+            request_id,
+            operation,
+            _OK,
+            properties,
+            _HEADER_SIZE,
+            None,
+            two_way,
+            None,
+            None,
+            error,
+            place,
+        )
+        if unclear:
+            metadata.incomplete = unclear
         return metadata
 
     def _decode_event(self, message: bytes, flags: int, request_id: int) -> Metadata:
@@ -142,6 +162,8 @@ class DubboCodec(Codec):
                 metadata.error = error
                 return metadata
             metadata.properties["event"] = _EVENTS.get(event) or str(event)
+        elif serialization != HESSIAN2:
+            metadata.incomplete = header.not_read(flags)
         return metadata
 
     def _decode_response(self, message: bytes, flags: int, status: int, request_id: int) -> Metadata:
@@ -151,11 +173,14 @@ class DubboCodec(Codec):
         elif status != header.OK:
             message_type, outcome = MessageType.EXCEPTION, Status.ERROR
         metadata = Metadata(message, message_type, request_id, "", outcome, {}, _HEADER_SIZE, status, False)
-        if flags & EVENT or flags & SERIALIZATION != HESSIAN2:
+        if flags & EVENT:
+            return metadata
+        if flags & SERIALIZATION != HESSIAN2:
+            metadata.incomplete = header.not_read(flags)
             return metadata
         try:
             if status == header.OK:
-                result, metadata.properties, _ = read_response(message, _HEADER_SIZE, self.limits)
+                result, metadata.properties, metadata.incomplete = read_response(message, _HEADER_SIZE, self.limits)
                 metadata.state = result.place
                 if result.is_exception:
                     metadata.message_type = MessageType.EXCEPTION

@@ -1,7 +1,8 @@
 """Invocations in two other serializations that can be read without building arguments: fastjson and protobuf.
 
-Only their plain form is read, which is what Dubbo writes. Anything else is left to the provider, and the message then
-has its header's metadata alone. Source: FastJsonObjectInput and GenericProtobufObjectInput of Apache Dubbo 2.7.
+Only their plain form is read, which is what Dubbo writes. Anything else is left to the provider: the message then has
+the metadata of its header and says why the rest is missing. Source: FastJsonObjectInput and GenericProtobufObjectInput
+of Apache Dubbo 2.7.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import json
 import re
 from typing import NamedTuple
 
-from metaprotocol_codecs.dubbo.request import count_parameters
+from metaprotocol_codecs.dubbo.arguments import parameters_of
+from metaprotocol_codecs.dubbo.header import SERIALIZATIONS, not_read
+from metaprotocol_codecs.dubbo.request import request_properties
 from metaprotocol_sdk import DecodeError, Limits
 
 FASTJSON = 6
@@ -24,15 +27,15 @@ _PAIRS = re.compile(rb"(" + _STRING + rb"):(" + _STRING + rb")")
 
 
 class ForeignInvocation(NamedTuple):
-    """What was read of an invocation."""
+    """The plain parts of an invocation."""
 
     strings: list[str | None]
     """Dubbo version, path, service version, method, parameter types."""
     attachments: dict[str, str]
 
 
-def read_foreign(message: bytes, position: int, serialization: int, limits: Limits) -> ForeignInvocation | None:
-    """Read a request's body in another serialization than hessian2.
+def read_foreign(message: bytes, position: int, serialization: int, limits: Limits) -> tuple[dict[str, str], str]:
+    """Read a request's body in another serialization than hessian2, and say why properties may be missing.
 
     Args:
         message: A Dubbo message.
@@ -41,22 +44,26 @@ def read_foreign(message: bytes, position: int, serialization: int, limits: Limi
         limits: Bounds of what is built.
 
     Returns:
-        What it says; None if it is not plain.
+        Its properties, none if it is not plain; and the reason why the provider may see others, or "".
     """
     read = {FASTJSON: _read_fastjson, PROTOBUF: _read_protobuf}.get(serialization)
     if read is None:
-        return None
+        return {}, not_read(serialization)
     try:
-        return read(message, position, limits)
+        found = read(message, position, limits)
     except (DecodeError, IndexError, ValueError):
-        return None
+        found = None
+    if found is None:
+        name = SERIALIZATIONS[serialization]
+        return {}, f"the body in the serialization {name} is not written as Dubbo's clients write it"
+    return request_properties(found.strings, found.attachments)
 
 
 def _read_fastjson(message: bytes, position: int, limits: Limits) -> ForeignInvocation | None:
     """One JSON value a line: five strings, the arguments, the attachments."""
     lines = _LINE_END.split(message[position:], maxsplit=5)
     strings = [_json_string(line) for line in lines[:5]]
-    arguments = count_parameters(strings[4], position)
+    arguments = parameters_of(strings[4], position).size
     if arguments > limits.max_elements:
         return None
     *_, attachments, rest = _LINE_END.split(lines[5], maxsplit=arguments + 1)
@@ -65,7 +72,9 @@ def _read_fastjson(message: bytes, position: int, limits: Limits) -> ForeignInvo
     pairs = _PAIRS.findall(attachments)
     if len(pairs) > limits.max_elements:
         return None
-    return ForeignInvocation(strings, {json.loads(key): json.loads(value) for key, value in pairs})
+    found = {json.loads(key): json.loads(value) for key, value in pairs}
+    # To fastjson these two are no keys: they name a class, and another part of the document.
+    return None if "@type" in found or "$ref" in found else ForeignInvocation(strings, found)
 
 
 def _json_string(line: bytes) -> str | None:
@@ -83,7 +92,7 @@ def _read_protobuf(message: bytes, position: int, limits: Limits) -> ForeignInvo
     for _ in range(5):
         value, position = _delimited(message, position)
         strings.append(_single_field(value, 0x0A))
-    for _ in range(count_parameters(strings[4], position)):
+    for _ in range(parameters_of(strings[4], position).size):
         _, position = _delimited(message, position)
     entries, position = _delimited(message, position)
     if position != len(message):

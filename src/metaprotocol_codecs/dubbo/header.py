@@ -61,6 +61,12 @@ LAYOUT = Layout(
 )
 
 
+def not_read(flags: int) -> str:
+    """Return why properties are missing: a serialization that is not read."""
+    number = flags & SERIALIZATION
+    return f"the body is in the serialization {SERIALIZATIONS.get(number, number)}, which is not read"
+
+
 def describe_flags(flags: int) -> str:
     """Return what the flag byte says, for a person."""
     words = ["request" if flags & REQUEST else "response"]

@@ -34,8 +34,9 @@ def read_plain_map(message: bytes, position: int, limits: Limits, attachments: d
         The position after the map; 0 if it is not plain, or may pass the limits.
     """
     size = len(message) - position
-    longest = min(limits.max_key_length, limits.max_value_length)
-    if longest < size and longest < _LONGEST_STRING:
+    if (size > limits.max_value_length or size > limits.max_key_length) and (
+        limits.max_value_length < _LONGEST_STRING or limits.max_key_length < _LONGEST_STRING
+    ):
         return 0
     raw = message[position:]
     if not raw.isascii():

@@ -6,38 +6,27 @@ map (see `plain`). The arguments may be anything, and are skipped. Whatever else
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from metaprotocol_codecs.dubbo.arguments import parameters_of, skip_arguments
 from metaprotocol_codecs.dubbo.attachments import Place
-from metaprotocol_codecs.dubbo.hessian2 import Tables, skip_values
-from metaprotocol_codecs.dubbo.hessian2.runs import LONGEST_RUN, simple_values
 from metaprotocol_codecs.dubbo.plain import read_plain_entries
-from metaprotocol_codecs.dubbo.request import GENERIC_METHODS, count_parameters, unclear_service
+from metaprotocol_codecs.dubbo.request import GENERIC_METHODS, unclear_service
 from metaprotocol_sdk import DecodeError
 
-if TYPE_CHECKING:
-    from metaprotocol_sdk import Limits
-
-# Bytes; of a longer body a copy as text would cost more than it saves.
-_LONGEST = 4096
+LONGEST_PLAIN = 4096
+"""Bytes; of a longer body a copy as text would cost more than it saves."""
 _FIVE = range(5)
 
 
-def read_plain_request(message: bytes, position: int, limits: Limits) -> tuple[dict[str, str], Place, str] | None:
+def read_plain_request(message: bytes, position: int, longest: int) -> tuple[dict[str, str], Place, str] | None:
     """Return what `request.read_request` would; None if the request is not plain, or cannot be read.
 
     Args:
         message: A Dubbo message.
         position: Where its body begins.
-        limits: Bounds of what is built.
+        longest: Bytes of a body that is looked at; the bounds of what is built must allow all that it can hold.
     """
     size = len(message) - position
-    if (
-        size > _LONGEST
-        or size > limits.max_value_length
-        or size > limits.max_key_length
-        or size > 2 * limits.max_elements
-    ):
+    if size > longest:
         return None
     # All at once to text: then every string is a slice.
     raw = message[position:]
@@ -60,17 +49,22 @@ def read_plain_request(message: bytes, position: int, limits: Limits) -> tuple[d
     except IndexError:
         return None
     dubbo, path, version, method, types = strings
+    unclear = ""
     if end > size or method in GENERIC_METHODS or not (is_ascii or raw[:end].isascii()):
         return None
-    try:
-        arguments = count_parameters(types, position)
-        match = simple_values(arguments)(raw, end) if arguments <= LONGEST_RUN else None
-        if match is not None:
-            map_start = match.end()
-        else:
-            map_start = skip_values(message, position + end, arguments, Tables()) - position
-    except DecodeError:
-        return None
+    size, map_start = 0, end
+    if types:
+        try:
+            parameters = parameters_of(types, position)
+            match = parameters.run(raw, end)
+            if match is not None:
+                map_start = match.end()
+            else:
+                map_start, _, unclear = skip_arguments(message, position + end, parameters)
+                map_start -= position
+        except DecodeError:
+            return None
+        size = parameters.size
     properties = {"interface": path, "method": method, "version": version, "parameter_types": types, "dubbo": dubbo}
     map_end = read_plain_entries(raw, text, map_start, properties)
     if not map_end or not (is_ascii or raw[map_start:map_end].isascii()):
@@ -87,7 +81,7 @@ def read_plain_request(message: bytes, position: int, limits: Limits) -> tuple[d
         del properties["body_path"]
     if "generic_method" in properties:
         del properties["generic_method"]  # noqa: RUF051 (it is hardly ever there, and looking is faster)
-    unclear = ""
     if "/" in interface or ":" in interface or ("group" in properties and "/" in properties["group"]):
-        unclear = unclear_service(interface, properties.get("group"))
-    return properties, Place(position + end, arguments, position + map_start, position + map_end), unclear
+        unclear = unclear or unclear_service(interface, properties.get("group"))
+    place = Place(position + end, size, position + map_start, position + map_end)
+    return properties, place, unclear

@@ -5,18 +5,14 @@ Source: DecodeableRpcInvocation of Apache Dubbo 2.7 and 3.
 
 from __future__ import annotations
 
-import re
 from typing import Any, NamedTuple
 
+from metaprotocol_codecs.dubbo.arguments import parameters_of, skip_arguments
 from metaprotocol_codecs.dubbo.attachments import Place, read_attachments
-from metaprotocol_codecs.dubbo.hessian2 import Tables, read_strings, read_text, skip_simple_values, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import Tables, read_strings, read_text
 from metaprotocol_codecs.dubbo.hessian2.skip import CLASS_DEFINITION, skip_class_definition
 from metaprotocol_codecs.dubbo.plain import read_plain_map
 from metaprotocol_sdk import DecodeError, Limits
-
-# JVM specification 4.3.2: field descriptors, one behind the other.
-_DESCRIPTORS = re.compile(r"(?:\[*+(?:[VZBCDFIJS]|L[^;]+;))*+")
-_DESCRIPTOR = re.compile(r"\[*+(?:[VZBCDFIJS]|L[^;]+;)")
 
 # The properties that a body tells; `version` and `group` are attachments too.
 BODY_FIELDS = frozenset({"interface", "method", "parameter_types", "dubbo", "body_path", "generic_method"})
@@ -49,10 +45,9 @@ def read_invocation(message: bytes, position: int) -> Invocation:
         DecodeError: The body is no invocation.
     """
     strings, start = read_strings(message, position, 5)
-    arguments = count_parameters(strings[4], position)
-    tables = Tables()
-    end = skip_values(message, start, arguments, tables) if arguments else start
-    return Invocation(strings, Place(start, arguments, end), tables)
+    parameters = parameters_of(strings[4], position)
+    end, tables, _ = skip_arguments(message, start, parameters)
+    return Invocation(strings, Place(start, parameters.size, end), tables)
 
 
 def read_request(message: bytes, position: int, limits: Limits) -> tuple[dict[str, str], Place, str]:
@@ -69,18 +64,18 @@ def read_request(message: bytes, position: int, limits: Limits) -> tuple[dict[st
         ProtocolError: The body is no invocation, or passes the limits.
     """
     strings, start = read_strings(message, position, 5)
-    arguments = count_parameters(strings[4], position)
-    tables = None
-    end = skip_simple_values(message, start, arguments)
-    if end < 0:
-        tables = Tables()
-        end = skip_values(message, start, arguments, tables)
+    parameters = parameters_of(strings[4], position)
+    match = parameters.run(message, start)
+    if match is not None:
+        end, tables, unclear = match.end(), Tables(), ""
+    else:
+        end, tables, unclear = skip_arguments(message, start, parameters)
     properties = _body_properties(strings)
     plain_end = read_plain_map(message, end, limits, properties)
-    place = Place(start, arguments, end, plain_end)
-    unclear = ""
+    place = Place(start, parameters.size, end, plain_end)
     if not plain_end:
-        attachments, unclear = read_attachments(message, place, tables or Tables(), limits)
+        attachments, unclear_attachments = read_attachments(message, place, tables, limits)
+        unclear = unclear or unclear_attachments
         properties = _body_properties(strings) | attachments
     generic_method = None
     if strings[3] in GENERIC_METHODS:
@@ -142,33 +137,6 @@ def _settled(properties: dict[str, Any], strings: list[str | None], generic_meth
     if None in properties.values():
         return {name: value for name, value in properties.items() if value is not None}
     return properties
-
-
-def count_parameters(types: str | None, position: int) -> int:
-    """Return how many arguments a parameter types descriptor announces.
-
-    Args:
-        types: JVM field descriptors, one behind the other; null announces none.
-        position: Where the body begins, for the error.
-
-    Raises:
-        DecodeError: It is no such descriptor. Guessing here would let a client shift what a mesh takes for the
-            attachments.
-    """
-    if not types:
-        return 0
-    if types[0] == "L" and 1 < types.find(";") == len(types) - 1:
-        return 1  # one object is the rule
-    if _DESCRIPTORS.fullmatch(types) is None:
-        raise DecodeError(
-            f"the parameter types {types[:80]!r} are no JVM field descriptors", offset=position, field="parameter_types"
-        )
-    return len(_DESCRIPTOR.findall(types))
-
-
-def descriptors(types: str) -> list[str]:
-    """Return the descriptors of a parameter types string that `count_parameters` accepts."""
-    return _DESCRIPTOR.findall(types)
 
 
 def _generic_method(message: bytes, place: Place) -> tuple[str | None, str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.dubbo import header
+from metaprotocol_codecs.dubbo.arguments import descriptors
 from metaprotocol_codecs.dubbo.attachments import Place, read_map
 from metaprotocol_codecs.dubbo.hessian2 import Reader, Tables, describe, read_string, read_text, skip_values
 from metaprotocol_codecs.dubbo.hessian2.strings import NULL
-from metaprotocol_codecs.dubbo.request import descriptors, read_invocation
+from metaprotocol_codecs.dubbo.request import read_invocation
 from metaprotocol_codecs.dubbo.response import KINDS, read_result
 from metaprotocol_sdk import Limits, Metadata, ProtocolError, Span
 
