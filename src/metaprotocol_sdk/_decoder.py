@@ -13,19 +13,21 @@ if TYPE_CHECKING:
     from metaprotocol_sdk._codec import Codec
 
 _OPAQUE = Scanner.OPAQUE
+_HEAD = 64  # first bytes of a message by which foreign protocols are known
 
 
 class MessageDecoder:
     """Cuts one direction of one connection into messages and decodes them. Sans-IO: it never waits.
 
     Give it bytes as they come, in pieces of any size. The messages and the error are the same however the stream
-    was cut:
+    was cut, but for the error's hint:
 
     * **Nothing good is lost.** `feed` returns the messages that came before bad bytes and sets `stream_error`;
       every later `feed` and `eof` raises it.
     * A sound frame whose body cannot be read does not end the connection. It comes out as a `Metadata` with
       `error` set, and with type and id where the header told them.
     * Bytes that come after the protocol's last message, such as a TLS handshake, are kept for `take_opaque`.
+    * Where bytes begin no message, the hint names the protocol that they look like, if enough of them have come.
     * Memory is bounded by the codec's `Limits`, whatever the peer announces.
 
     Args:
@@ -134,35 +136,41 @@ class MessageDecoder:
                 f"{self._scanner.needed:,} before its end",
                 offset=self._consumed + len(self._buffer),
             )
+            self._name_foreign(error, bytes(self._buffer[:_HEAD]))
             self._fail(error)
             raise error
 
     def _take(self, data: bytes, messages: list[Metadata]) -> None:
         start, size = 0, len(data)
-        if self._buffer:
-            start = self._finish(data, messages)
-        if self._opaque is not None:
-            self._keep_opaque(data[start:])
-            return
-        scan, decode, direction = self._scan, self._codec.decode, self._direction
-        while start < size:
-            end = scan(data, start)
-            if end < 0:
-                self._keep(data[start:], end)
+        try:
+            if self._buffer:
+                start = self._finish(data, messages)
+            if self._opaque is not None:
+                self._keep_opaque(data[start:])
                 return
-            if not start < end <= size:
-                raise self._stray(f"returned {end} for bytes {start} to {size}")
-            message = data[start:end]
-            try:
-                metadata = decode(message, direction)
-            except ProtocolError as error:
-                metadata = self._unreadable(message, error)
-            if metadata.error is not None:
-                # A traceback would hold on to the frame that holds the metadata, a circle.
-                metadata.error.__traceback__ = None
-            messages.append(metadata)
-            self._consumed += end - start
-            start = end
+            scan, decode, direction = self._scan, self._codec.decode, self._direction
+            while start < size:
+                end = scan(data, start)
+                if end < 0:
+                    self._keep(data[start:], end)
+                    return
+                if not start < end <= size:
+                    raise self._stray(f"returned {end} for bytes {start} to {size}")
+                message = data[start:end]
+                try:
+                    metadata = decode(message, direction)
+                except ProtocolError as error:
+                    metadata = self._unreadable(message, error)
+                if metadata.error is not None:
+                    # A traceback would hold on to the frame that holds the metadata, a circle.
+                    metadata.error.__traceback__ = None
+                messages.append(metadata)
+                self._consumed += end - start
+                start = end
+        except ProtocolError as error:
+            if (error.offset or 0) < _HEAD:
+                self._name_foreign(error, bytes(self._buffer[:_HEAD]) + data[start : start + _HEAD])
+            raise
 
     def _finish(self, data: bytes, messages: list[Metadata]) -> int:
         """Go on with the message that has begun; return the index in the data after it."""
@@ -193,12 +201,12 @@ class MessageDecoder:
             self._opaque, self._buffer = self._buffer, bytearray()
             self._keep_opaque(data)
             return
-        self._buffer += data
         needed = self._scanner.needed
         if needed < 1:
             raise self._stray(f"needs {needed} bytes")
-        if len(self._buffer) + needed > self._maximum:
+        if len(self._buffer) + len(data) + needed > self._maximum:
             raise LimitExceeded("max_message_size", self._maximum + 1, self._maximum, offset=0)
+        self._buffer += data
 
     def _keep_opaque(self, data: bytes) -> None:
         if self._opaque is None:
@@ -211,6 +219,14 @@ class MessageDecoder:
 
     def _stray(self, what: str) -> FramingError:
         return FramingError(f"the scanner of the codec {self._codec.name} {what}: a bug in the codec", offset=0)
+
+    def _name_foreign(self, error: ProtocolError, head: bytes) -> None:
+        """Let an error's hint name the protocol that the first bytes of its message look like."""
+        from metaprotocol_sdk.foreign import looks_like  # its table is not needed while all goes well
+
+        name = looks_like(head)
+        if name and name.lower().split()[0] != self._codec.name:
+            error.hint = f"these bytes look like {name}"
 
     def _fail(self, error: ProtocolError) -> None:
         """Remember the error that ends the stream, its offset counted from the stream's first byte."""

@@ -22,13 +22,13 @@ _TABLE: tuple[tuple[str, bytes], ...] = (
     ("SSH", rb"SSH-"),
     # A length of two bytes whose first bit is set, the type CLIENT-HELLO, and the highest version that the client has.
     ("SSL 2.0 (ClientHello)", rb"[\x80-\x82][\x09-\xff]\x01(?:\0\x02|\x03[\0-\x03])"),
-    ("SASL, as Thrift's TSaslTransport", rb"\x01\0\0\0[\x01-\x14][A-Z][A-Z0-9_-]*"),  # START and a mechanism
+    ("SASL (Thrift's TSaslTransport)", rb"\x01\0\0\0[\x01-\x14][A-Z][A-Z0-9_-]*"),  # START and a mechanism
     ("telnet", rb"\xff[\xfb-\xfe][\0-\x31\xff]"),
     ("Dubbo", rb"\xda\xbb[\0-\xff][\0-\x64]"),
     ("Thrift", rb"(?:\0[\0-\xff]{3})?\x80\x01\0[\x01-\x04]"),
     ("Thrift", rb"(?:\0[\0-\xff]{3})?\x82[\x21\x41\x61\x81][\x80-\xff]{0,4}[\0-\x7f][\x01-\x7f][A-Za-z_]"),
     ("Thrift with THeader", rb"\0[\0-\xff]{3}\x0f\xff\0[\0-\xff]{5}\0[\0-\xff]"),
-    ("Thrift with TTHeader", rb"\0[\0-\xff]{3}\x10\0[\0-\xff]{6}\0[\0-\xff]"),
+    ("TTHeader (Kitex)", rb"\0[\0-\xff]{3}\x10\0[\0-\xff]{6}\0[\0-\xff]"),
     ("bRPC", rb"(?:PRPC|STRM)\0"),
     ("tRPC", rb"\x09\x30[\0\x01][\0-\x04]\0[\0-\xff]{3}"),
     ("RocketMQ", rb'\0[\0-\xff]{3}\0\0[\0-\xff]{2}\{"'),
@@ -59,7 +59,7 @@ _TABLE: tuple[tuple[str, bytes], ...] = (
     ("XML", rb"<\?xml |<!DOCTYPE "),
     ("JSON", rb'\{\s*"[^"\0-\x1f]*"\s*:|\[\s*\{\s*"'),
     # Last, what a person types: a letter first, and the end of a line.
-    ("a line of text, as from telnet", rb"(?:[A-Za-z?][ -~]*\r|[A-Za-z][ -~]{3,})\n"),
+    ("a line of text (telnet)", rb"(?:[A-Za-z?][ -~]*\r|[A-Za-z][ -~]{3,})\n"),
 )
 _PATTERNS = tuple((name, re.compile(pattern)) for name, pattern in _TABLE)
 

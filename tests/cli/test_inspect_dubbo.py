@@ -87,7 +87,7 @@ def test_a_stream_of_another_protocol_is_refused_with_a_hint():
     result = inspect("-", data=b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert result.exit_code == 1
     assert "the stream is broken at offset 0: the message begins with 47, not with the magic dabb" in result.stderr
-    assert "is this the right protocol for this port" in result.stderr
+    assert "these bytes look like HTTP/1" in result.stderr
 
 
 def test_a_failed_call_shows_its_text_and_an_event_its_name():

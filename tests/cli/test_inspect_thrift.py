@@ -178,4 +178,4 @@ def test_examples_of_the_codec_can_all_be_shown():
 def test_bytes_that_are_no_thrift_end_with_a_hint():
     result = inspect("--format", "raw", "-", data=b"GET / HTTP/1.1\r\n\r\n")
     assert result.exit_code == 1
-    assert "this is HTTP, which the codec does not read" in result.stderr
+    assert "; these bytes look like HTTP/1" in result.stderr

@@ -3,11 +3,25 @@
 import gzip
 import lzma
 import random
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toy_protocols import Lines, Netstrings, byte_by_byte, codec_for
 
+from metaprotocol_sdk import (
+    Direction,
+    Framing,
+    HeaderLength,
+    IncompleteMessage,
+    LengthField,
+    LimitExceeded,
+    Limits,
+    MessageDecoder,
+    ProtocolError,
+    load_codec,
+)
 from metaprotocol_sdk.foreign import LOOKED_AT, looks_like
 
 HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PROPFIND"]
@@ -23,14 +37,14 @@ ACCIDENTS = {
     "16030300c8010000c40303": "TLS 1.2 or 1.3 (ClientHello)",
     "16030100c8010000c40303": "TLS 1.2 or 1.3 (ClientHello)",
     "16030100c8010000c40301": "TLS 1.0 (ClientHello)",
-    "0100000005504c41494e05000000080061646d696e0061": "SASL, as Thrift's TSaslTransport",
-    "0100000006475353415049020000010060606060606060": "SASL, as Thrift's TSaslTransport",
-    "0000002a100000000000000100020000000000000000080010001000000016d0": "Thrift with TTHeader",
+    "0100000005504c41494e05000000080061646d696e0061": "SASL (Thrift's TSaslTransport)",
+    "0100000006475353415049020000010060606060606060": "SASL (Thrift's TSaslTransport)",
+    "0000002a100000000000000100020000000000000000080010001000000016d0": "TTHeader (Kitex)",
     "dabbe2000000000000000001000000014e": "Dubbo",
     "50524f5859205443503420312e322e332e3420352e362e372e38203120320d0a": "PROXY protocol v1",
-    "68656c700d0a": "a line of text, as from telnet",
-    "6c730d0a": "a line of text, as from telnet",
-    "737461747573202d6c0d0adabbc20000000000000000010000001b": "a line of text, as from telnet",
+    "68656c700d0a": "a line of text (telnet)",
+    "6c730d0a": "a line of text (telnet)",
+    "737461747573202d6c0d0adabbc20000000000000000010000001b": "a line of text (telnet)",
 }
 
 NAMED = {
@@ -92,12 +106,12 @@ NAMED = {
     "zip": [b"PK\x03\x04\x14\0"],
     "XML": [b"<?xml version='1.0'?>"],
     "JSON": [b'{"jsonrpc": "2.0"', b'[{"a":1}]'],
-    "a line of text, as from telnet": [b"help\n", b"?\r\n", b"invoke Demo.hello()\r\n"],
+    "a line of text (telnet)": [b"help\n", b"?\r\n", b"invoke Demo.hello()\r\n"],
 }
 
 
 @pytest.mark.parametrize(("data", "name"), ACCIDENTS.items(), ids=lambda value: value[:24])
-def test_what_reached_the_wrong_port_is_named(data: str, name: str) -> None:
+def test_what_has_reached_the_wrong_port_is_named(data: str, name: str) -> None:
     assert looks_like(bytes.fromhex(data)) == name
 
 
@@ -159,3 +173,74 @@ def test_random_bytes_have_no_name() -> None:
 def test_few_random_bytes_have_no_name(size: int) -> None:
     generator = random.Random(size)
     assert sum(looks_like(generator.randbytes(size)) != "" for _ in range(10_000)) <= 1
+
+
+def failure(decoder: MessageDecoder, *chunks: bytes) -> ProtocolError:
+    """Return the error that ends a stream of these chunks."""
+    with suppress(ProtocolError):
+        for chunk in chunks:
+            decoder.feed(chunk)
+        decoder.eof()
+    assert decoder.stream_error is not None
+    return decoder.stream_error
+
+
+class TestHints:
+    """What a decoder says of them."""
+
+    @pytest.mark.parametrize("codec", ["awesomerpc", "dubbo", "thrift"])
+    @pytest.mark.parametrize(("data", "name"), ACCIDENTS.items(), ids=lambda value: value[:24])
+    def test_every_codec_names_them(self, codec: str, data: str, name: str) -> None:
+        if name.lower() != codec:
+            decoder = MessageDecoder(load_codec(codec), Direction.TO_SERVER)
+            assert failure(decoder, bytes.fromhex(data)).hint == f"these bytes look like {name}"
+
+    @pytest.mark.parametrize(
+        "framing",
+        [
+            LengthField(4, 4, magic=b"OK"),
+            LengthField(0, 4),  # GET_ is 1.2 GB
+            HeaderLength(6, lambda header: int.from_bytes(header[:4]), magic=(b"AB", b"CD")),
+            HeaderLength(6, lambda header: 0),
+            Netstrings(),
+        ],
+        ids=["magic", "length", "magics", "header", "scanner"],
+    )
+    def test_every_framing_does(self, framing: Framing) -> None:
+        decoder = MessageDecoder(codec_for(framing), Direction.TO_SERVER)
+        assert failure(decoder, b"GET / HTTP/1.1\r\n").hint == "these bytes look like HTTP/1"
+
+    def test_a_message_that_never_ends_is_named(self) -> None:
+        """Its first four bytes are a length that fits the limits."""
+        codec = codec_for(LengthField(0, 4), limits=Limits(max_message_size=2**31))
+        error = failure(MessageDecoder(codec, Direction.TO_SERVER), b"GET ", b"/ HTTP/1.1\r\n\r\n")
+        assert isinstance(error, IncompleteMessage)
+        assert str(error).endswith("; these bytes look like HTTP/1")
+
+    def test_a_line_without_an_end_is_named(self) -> None:
+        codec = codec_for(Lines(), limits=Limits(max_message_size=100))
+        error = failure(MessageDecoder(codec, Direction.TO_SERVER), b"SSH-2.0-", b"x" * 100)
+        assert isinstance(error, LimitExceeded)
+        assert error.hint == "these bytes look like SSH"
+
+    def test_the_bytes_count_that_begin_the_message_and_not_the_stream(self) -> None:
+        codec = codec_for(LengthField(2, 1, magic=b"OK"))
+        decoder = MessageDecoder(codec, Direction.TO_SERVER)
+        assert len(decoder.feed(b"OK\x01a")) == 1
+        assert failure(decoder, b"\x16\x03\x01\x00\xc8").hint == "these bytes look like TLS (handshake)"
+
+    def test_bytes_that_came_before_are_counted_in(self) -> None:
+        decoder = MessageDecoder(codec_for(HeaderLength(5, lambda header: 0)), Direction.TO_SERVER)
+        assert failure(decoder, *byte_by_byte(b"SSH-2.0")).hint == "these bytes look like SSH"
+
+    def test_too_few_bytes_have_no_name_and_the_frameworks_own_hint_stays(self) -> None:
+        decoder = MessageDecoder(load_codec("dubbo"), Direction.TO_SERVER)
+        assert failure(decoder, *byte_by_byte(b"GET / HTTP/1.1")).hint.startswith("is this the right protocol")
+
+    def test_a_codec_is_not_told_that_bytes_look_like_its_own_protocol(self) -> None:
+        decoder = MessageDecoder(load_codec("dubbo"), Direction.TO_SERVER)
+        assert failure(decoder, bytes.fromhex("dabbc200000000000000000100000010 05")).hint == ""
+
+    def test_a_fault_far_inside_a_message_says_nothing_of_other_protocols(self) -> None:
+        decoder = MessageDecoder(codec_for(Lines()), Direction.TO_SERVER)
+        assert failure(decoder, b"GET /" + b"x" * LOOKED_AT + b"\0\r\n").hint == ""

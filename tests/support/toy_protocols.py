@@ -138,7 +138,8 @@ def outcome(codec: Codec, chunks: Iterable[bytes], direction: Direction = Direct
     error = decoder.stream_error
     if error is None:
         return Outcome(messages, None, "", None)
-    return Outcome(messages, type(error), str(error), error.offset)
+    text = str(ProtocolError(error.message, offset=error.offset, field=error.field))  # the hint may differ
+    return Outcome(messages, type(error), text, error.offset)
 
 
 def two_pieces(stream: bytes) -> Iterator[list[bytes]]:

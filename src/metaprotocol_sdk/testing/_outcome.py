@@ -69,10 +69,12 @@ class Outcome:
 
     @property
     def ending(self) -> str:
-        """How it ended, in words."""
-        if self.error is None:
+        """How it ended, in words, without the hint, which depends on how much has come."""
+        error = self.error
+        if error is None:
             return "the stream ended well"
-        return f"the stream ended with {type(self.error).__name__}: {str(self.error)[:300]}"
+        text = str(ProtocolError(error.message, offset=error.offset, field=error.field))
+        return f"the stream ended with {type(error).__name__}: {text[:300]}"
 
 
 def outcome(codec: Codec, pieces: Iterable[bytes], direction: Direction) -> Outcome:
