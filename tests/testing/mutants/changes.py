@@ -23,6 +23,10 @@ def headers_of(metadata: Metadata) -> dict[str, str]:
     return {key: value for key, value, _, _ in entries}
 
 
+def write_headers(headers: dict[str, str]) -> bytes:
+    return b"".join(write_header(key, value) for key, value in headers.items())
+
+
 def body_of(metadata: Metadata) -> bytes:
     return metadata.message[metadata.header_size :]
 
