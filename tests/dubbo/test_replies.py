@@ -124,6 +124,39 @@ def test_a_code_that_is_no_error_status_is_refused(code):
 
 
 @pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (25, ErrorType.BAD_RESPONSE),
+        (30, ErrorType.TIMEOUT),
+        (31, ErrorType.TIMEOUT),
+        (35, ErrorType.UPSTREAM_RESET),
+        (40, ErrorType.BAD_REQUEST),
+        (50, ErrorType.BAD_RESPONSE),
+        (60, ErrorType.ROUTE_NOT_FOUND),
+        (70, ErrorType.UNSPECIFIED),
+        (80, ErrorType.UNSPECIFIED),
+        (90, ErrorType.UNAUTHORIZED),
+        (100, ErrorType.OVERFLOW),
+        (77, ErrorType.UNSPECIFIED),
+    ],
+)
+def test_a_status_other_than_20_tells_its_reason(status, kind):
+    assert CODEC.error_type(sound(response(string("why"), status=status))) is kind
+
+
+@pytest.mark.parametrize("body", ["92", "91 91", "90 4e"], ids=["null", "value", "business exception"])
+def test_an_answer_of_the_service_is_no_failure(body):
+    assert CODEC.error_type(sound(response(hx(body)))) is None
+
+
+@pytest.mark.parametrize("kind", ErrorType)
+def test_the_reply_to_an_error_tells_its_reason_or_one_that_has_the_same_status(kind):
+    reply = CODEC.on_error(read(request()), Error(kind))
+    told = CODEC.error_type(sound(reply))
+    assert CODEC.on_error(read(request()), Error(told)) == reply
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

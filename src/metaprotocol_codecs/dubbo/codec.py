@@ -20,6 +20,7 @@ from metaprotocol_sdk import (
     Codec,
     Direction,
     Error,
+    ErrorType,
     LengthField,
     Limits,
     MessageType,
@@ -99,6 +100,9 @@ class DubboCodec(Codec):
 
     def on_error(self, request: Metadata, error: Error) -> bytes:
         return replies.error_reply(request.request_id, error) if request.expects_reply else b""
+
+    def error_type(self, response: Metadata) -> ErrorType | None:
+        return replies.ERRORS.error_type(response.status_code) if response.status is Status.ERROR else None
 
     def heartbeat_reply(self, request: Metadata) -> bytes | None:
         if request.state is None:

@@ -10,22 +10,30 @@ from struct import Struct
 
 from metaprotocol_codecs.dubbo import header
 from metaprotocol_codecs.dubbo.hessian2.scalar_writer import write_string
-from metaprotocol_sdk import EncodeError, Error, ErrorType
+from metaprotocol_sdk import Error, ErrorType
+from metaprotocol_sdk.error_codes import ErrorCodes
 
 _write_header = Struct(">HBBQI").pack
 
-_SERVER_ERROR = 80
-_STATUS_OF_ERROR = {
-    ErrorType.ROUTE_NOT_FOUND: 60,
-    ErrorType.CLUSTER_NOT_FOUND: 60,
-    ErrorType.BAD_RESPONSE: 50,
-    ErrorType.TIMEOUT: 31,
-    ErrorType.OVER_LIMIT: 100,
-    ErrorType.OVERFLOW: 100,
-    ErrorType.BAD_REQUEST: 40,
-    ErrorType.UPSTREAM_RESET: 35,
-    ErrorType.UNAUTHORIZED: 90,
-}
+ERRORS = ErrorCodes(
+    {
+        ErrorType.ROUTE_NOT_FOUND: 60,
+        ErrorType.CLUSTER_NOT_FOUND: 60,
+        ErrorType.BAD_RESPONSE: 50,
+        ErrorType.TIMEOUT: 31,
+        ErrorType.OVERFLOW: 100,
+        ErrorType.OVER_LIMIT: 100,
+        ErrorType.BAD_REQUEST: 40,
+        ErrorType.UPSTREAM_RESET: 35,
+        ErrorType.UNAUTHORIZED: 90,
+    },
+    default=80,
+    maximum=0xFF,
+    success=(header.OK,),
+    # SERIALIZATION_ERROR: the provider could not write its answer. CLIENT_TIMEOUT: the call was not sent in time.
+    reasons={25: ErrorType.BAD_RESPONSE, 30: ErrorType.TIMEOUT},
+)
+"""The status of each reason, and the reason of each status. SERVICE_ERROR and SERVER_ERROR give none."""
 
 
 def error_reply(request_id: int, error: Error) -> bytes:
@@ -38,11 +46,8 @@ def error_reply(request_id: int, error: Error) -> bytes:
     Raises:
         EncodeError: The code is no such status.
     """
-    status = _STATUS_OF_ERROR.get(error.type, _SERVER_ERROR) if error.code is None else error.code
-    if not 0 <= status <= 0xFF or status == header.OK:
-        raise EncodeError(f"a Dubbo error status is 0 to 255, and not 20, which is success; {status} is not")
     body = write_string(error.message)
-    return _write_header(0xDABB, header.HESSIAN2, status, request_id, len(body)) + body
+    return _write_header(0xDABB, header.HESSIAN2, ERRORS.code(error), request_id, len(body)) + body
 
 
 def heartbeat_reply(request_id: int, serialization: int, null: bytes) -> bytes:
