@@ -2,6 +2,8 @@
 
 import zlib
 
+from soundness import sound
+
 from metaprotocol_codecs.thrift import ThriftCodec
 from metaprotocol_sdk import Direction
 
@@ -11,6 +13,11 @@ CODEC = ThriftCodec()
 SERVER, CLIENT = Direction.TO_SERVER, Direction.TO_CLIENT
 
 CALL, REPLY, EXCEPTION, ONEWAY = 1, 2, 3, 4
+
+
+def read(data, direction=SERVER, codec=CODEC):
+    """Decode a message, and raise its error if it has one."""
+    return sound(codec.decode(data, direction))
 
 
 def varint(value):

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 from recordings import Recording, boundaries, decode
+from thrift_messages import read
 
 from metaprotocol_codecs.thrift import ThriftCodec
 from metaprotocol_sdk import Direction, MessageType, Mutation, Status
@@ -83,10 +84,10 @@ class TestEveryStream:
             if metadata.message_type is MessageType.EVENT:
                 continue
             changed = CODEC.encode(metadata, Mutation(method="other"), request_id=2**32 - 1)
-            other = CODEC.decode(changed, recording.direction)
+            other = read(changed, recording.direction)
             assert (other.request_id, other.properties["method"]) == (2**32 - 1, "other")
             back = CODEC.encode(other, Mutation(method=metadata.properties["method"]), request_id=metadata.request_id)
-            restored = CODEC.decode(back, recording.direction)
+            restored = read(back, recording.direction)
             assert (restored.properties, restored.request_id) == (metadata.properties, metadata.request_id)
             if "zlib" not in recording.path.name and "header" not in recording.path.name:
                 assert back == metadata.message

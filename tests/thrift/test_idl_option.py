@@ -5,11 +5,9 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from soundness import sound
 from thrift_messages import (
     CALL,
     CLIENT,
-    CODEC,
     ONEWAY,
     REPLY,
     SERVER,
@@ -18,6 +16,7 @@ from thrift_messages import (
     framed,
     header,
     hx,
+    read,
     strict,
     unframed,
     zipped,
@@ -25,7 +24,17 @@ from thrift_messages import (
 from toy_protocols import outcome
 
 from metaprotocol_codecs.thrift import ThriftCodec
-from metaprotocol_sdk import CodecLoadError, DecodeError, LimitExceeded, Limits, ProtocolError, load_codec
+from metaprotocol_sdk import (
+    CodecLoadError,
+    DecodeError,
+    Error,
+    ErrorType,
+    LimitExceeded,
+    Limits,
+    MessageType,
+    ProtocolError,
+    load_codec,
+)
 
 # What stands for types, sizes and signs in one of the protocols.
 NOTABLE = [bytes((byte,)) for byte in (*range(17), 0x19, 0x1B, 0x1C, 0x7F, 0x80, 0xFF)]
@@ -83,7 +92,7 @@ RIGHT["non-strict"] = RIGHT["strict"]
 @pytest.mark.parametrize("transport", [framed, unframed])
 def test_arguments_of_the_definitions_types_pass(codec, protocol, transport):
     message = transport(WRITERS[protocol](CALL, "paint", 7, RIGHT[protocol]))
-    assert codec.decode(message, SERVER) == CODEC.decode(message, SERVER)
+    assert read(message, codec=codec) == read(message)
 
 
 # What the arguments are, what the error says of them, and where in them.
@@ -148,9 +157,9 @@ WRONG = {
 def test_a_type_that_differs_is_refused_and_the_error_says_where(codec, protocol, struct, what, offset):
     struct = hx(struct) if isinstance(struct, str) else struct
     message = framed(WRITERS[protocol](CALL, "paint", 7, struct))
-    CODEC.decode(message, SERVER)  # it is sound otherwise
+    read(message)  # it is sound otherwise
     if what is None:
-        assert codec.decode(message, SERVER).properties == {"method": "paint"}
+        assert read(message, codec=codec).properties == {"method": "paint"}
         return
     metadata = refused(codec, protocol, struct)
     assert what in metadata.error.message
@@ -167,9 +176,9 @@ def hidden():
 
 
 def test_a_call_that_hides_behind_a_wrong_type_is_refused(codec):
-    assert CODEC.decode(framed(hidden()), SERVER).properties == {"method": "paint"}
+    assert read(framed(hidden())).properties == {"method": "paint"}
     with pytest.raises(DecodeError, match=r"the keys of node\.counts are i64 on the wire, and string in the"):
-        sound(codec.decode(framed(hidden()), SERVER))
+        read(framed(hidden()), codec=codec)
 
 
 @pytest.mark.parametrize("transport", [framed, unframed, header, zipped])
@@ -191,7 +200,7 @@ def test_fields_that_the_definition_does_not_have_pass(codec, protocol):
         "json": b'{"9":{"lst":["i32",1,5]},"10":{"rec":{"1":{"lst":["tf",1,1]}}}}',
     }
     struct = unknown["strict" if protocol == "non-strict" else protocol]
-    assert codec.decode(framed(WRITERS[protocol](CALL, "paint", 7, struct)), SERVER).request_id == 7
+    assert read(framed(WRITERS[protocol](CALL, "paint", 7, struct)), codec=codec).request_id == 7
 
 
 @pytest.mark.parametrize("protocol", WRITERS)
@@ -202,12 +211,12 @@ def test_methods_that_the_definition_does_not_have_are_refused(codec, protocol):
 
 
 def test_methods_of_a_service_that_another_one_extends_are_there(codec):
-    assert codec.decode(framed(strict(CALL, "ping", 7, hx("00"))), SERVER).operation == "ping"
+    assert read(framed(strict(CALL, "ping", 7, hx("00"))), codec=codec).operation == "ping"
 
 
 def test_a_multiplexed_call_is_held_to_its_service(codec):
     since, name = hx("040001 0000000000000000 00"), hx("0b0001 00000000 00")
-    assert codec.decode(framed(strict(ONEWAY, "Painter:forget", 7, since)), SERVER).properties["service"] == "Painter"
+    assert read(framed(strict(ONEWAY, "Painter:forget", 7, since)), codec=codec).properties["service"] == "Painter"
     assert "name is double" in refusal(codec, "strict", since, "Other:forget").message
     assert "since is string" in refusal(codec, "strict", name, "Painter:forget").message
 
@@ -216,12 +225,40 @@ def test_a_multiplexed_call_is_held_to_its_service(codec):
 def test_where_nothing_tells_the_service_a_call_has_to_fit_every_method_of_its_name(codec, name):
     for struct in (hx("040001 0000000000000000 00"), hx("0b0001 00000000 00")):
         assert "in the interface definition" in refusal(codec, "strict", struct, name).message
-    assert codec.decode(framed(strict(CALL, "same", 7, hx("080001 00000001 00"))), SERVER).request_id == 7
+    assert read(framed(strict(CALL, "same", 7, hx("080001 00000001 00"))), codec=codec).request_id == 7
+
+
+@pytest.mark.parametrize("protocol", WRITERS)
+def test_a_oneway_call_of_a_method_that_answers_is_refused(codec, protocol):
+    """Servers answer by the method, not by the type of the call, and nobody waits for that answer."""
+    metadata = refused(codec, protocol, RIGHT[protocol], kind=ONEWAY)
+    assert "a oneway call of 'paint', which is not oneway in the interface definition" in metadata.error.message
+    assert codec.on_error(metadata, Error(ErrorType.BAD_REQUEST)) == b""
+
+
+@pytest.mark.parametrize("protocol", WRITERS)
+@pytest.mark.parametrize("kind", [CALL, ONEWAY])
+def test_a_call_of_a_oneway_method_expects_no_reply_whatever_its_type(codec, protocol, kind):
+    """Go sends it as a plain call, and no server answers."""
+    since = {"compact": hx("17 0000000000000000 00"), "json": b'{"1":{"dbl":0}}'}.get(
+        protocol, hx("040001 0000000000000000 00")
+    )
+    metadata = read(framed(WRITERS[protocol](kind, "Painter:forget", 7, since)), codec=codec)
+    assert (metadata.message_type, metadata.expects_reply) == (MessageType.ONEWAY, False)
+
+
+@pytest.mark.parametrize("kind", [CALL, ONEWAY])
+def test_where_only_one_of_several_methods_is_oneway_a_call_may_be_answered(codec, kind):
+    call = framed(strict(kind, "forget", 7, hx("00")))
+    metadata = codec.decode(call, SERVER)
+    assert (metadata.message_type, metadata.error is None) == (
+        (MessageType.REQUEST, True) if kind == CALL else (MessageType.ONEWAY, False)
+    )
 
 
 def test_replies_are_not_checked(codec):
     result = framed(strict(REPLY, "paint", 7, hx("080000 00000001 00")))
-    assert codec.decode(result, CLIENT) == CODEC.decode(result, CLIENT)
+    assert read(result, CLIENT, codec=codec) == read(result, CLIENT)
 
 
 def test_structs_in_structs_are_bounded_by_max_elements(path):
@@ -238,7 +275,7 @@ def test_arguments_that_are_cut_off_are_an_error_wherever_they_end(codec, protoc
     message = WRITERS[protocol](CALL, "paint", 7, RIGHT[protocol])
     for end in range(len(message) - len(RIGHT[protocol]), len(message)):
         with pytest.raises(DecodeError):
-            sound(codec.decode(framed(message[:end]), SERVER))
+            read(framed(message[:end]), codec=codec)
 
 
 @pytest.mark.parametrize("protocol", WRITERS)
@@ -250,7 +287,7 @@ def test_arguments_with_wrong_bytes_are_read_or_refused(codec, protocol, data):
         replacement = st.binary(max_size=2) | st.sampled_from(NOTABLE)
         struct[at : at + data.draw(st.integers(0, 2))] = data.draw(replacement)
     with suppress(ProtocolError):  # any other exception would be a bug
-        codec.decode(framed(WRITERS[protocol](CALL, "paint", 7, bytes(struct))), SERVER)
+        read(framed(WRITERS[protocol](CALL, "paint", 7, bytes(struct))), codec=codec)
 
 
 def test_a_codec_of_a_definition_has_examples_of_replies_alone(codec):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from soundness import sound
-from thrift_messages import SERVER, STRUCTS, WRITERS, framed, hx
+from thrift_messages import SERVER, STRUCTS, WRITERS, framed, hx, read
 
 from metaprotocol_codecs.thrift import ThriftCodec
 from metaprotocol_sdk import Direction, ProtocolError
@@ -63,11 +63,11 @@ def test_a_message_with_a_wrong_byte_tells_the_same_in_a_trusted_frame(protocol,
 
 def test_the_third_byte_of_a_strict_message_means_nothing():
     message = hx("80017f01 00000002 6869 00000007 00")
-    assert ThriftCodec().decode(framed(message), SERVER).properties == {"method": "hi"}
+    assert read(framed(message), codec=ThriftCodec()).properties == {"method": "hi"}
 
 
 @pytest.mark.parametrize("length", [14, 16, 0, 2**24])
 def test_a_frame_whose_length_is_not_the_messages_is_refused(length):
     message = hx("80010001 00000002 6869 00000007 00")
     with pytest.raises(ProtocolError, match="length"):
-        sound(ThriftCodec().decode(length.to_bytes(4) + message, SERVER))
+        read(length.to_bytes(4) + message, codec=ThriftCodec())

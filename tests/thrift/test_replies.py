@@ -6,7 +6,21 @@ from thrift.protocol.THeaderProtocol import THeaderProtocol
 from thrift.Thrift import TApplicationException, TMessageType
 from thrift.transport.THeaderTransport import THeaderClientType
 from thrift.transport.TTransport import TFramedTransport, TMemoryBuffer
-from thrift_messages import CALL, CLIENT, CODEC, FORMS, ONEWAY, REPLY, SERVER, STRUCTS, framed, message, strict
+from thrift_messages import (
+    CALL,
+    CLIENT,
+    CODEC,
+    FORMS,
+    ONEWAY,
+    REPLY,
+    SERVER,
+    STRUCTS,
+    framed,
+    hx,
+    message,
+    read,
+    strict,
+)
 from thrift_values import PROTOCOLS
 
 from metaprotocol_sdk import EncodeError, Error, ErrorType, MessageType, Status
@@ -31,7 +45,7 @@ TYPES = {
 
 def request_of(form, kind=CALL, **fields):
     """Return a request without its bytes: a reply needs its fields and state alone."""
-    request = CODEC.decode(message(form, kind, **fields), SERVER)
+    request = read(message(form, kind, **fields))
     request.message = b""
     return request
 
@@ -64,7 +78,7 @@ def test_apache_reads_the_reply_as_an_exception_of_the_documented_type(form, err
 @each_form
 def test_the_reply_is_in_the_transport_and_protocol_of_its_request(form):
     request = request_of(form)
-    reply = CODEC.decode(CODEC.on_error(request, Error(ErrorType.TIMEOUT, "late")), CLIENT)
+    reply = read(CODEC.on_error(request, Error(ErrorType.TIMEOUT, "late")), CLIENT)
     assert reply.state[0].transport == request.state[0].transport
     assert reply.state[1].name == request.state[1].name
     assert (reply.message_type, reply.status, reply.status_code) == (MessageType.EXCEPTION, Status.ERROR, 6)
@@ -75,15 +89,15 @@ def test_the_reply_is_in_the_transport_and_protocol_of_its_request(form):
 @pytest.mark.parametrize("seqid", [0, 127, 128, 2**31 - 1, -1, -(2**31)])
 def test_the_reply_has_the_sequence_id_of_its_request(form, seqid):
     reply = CODEC.on_error(request_of(form, seqid=seqid), Error(ErrorType.TIMEOUT))
-    (_, _, read), _ = read_by_apache(form, reply)
-    assert read == seqid
-    assert CODEC.decode(reply, CLIENT).request_id == seqid % 2**32
+    (_, _, found), _ = read_by_apache(form, reply)
+    assert found == seqid
+    assert read(reply, CLIENT).request_id == seqid % 2**32
 
 
 def test_a_request_in_theader_is_answered_with_its_id_in_both_places_and_its_flags():
     data = message(("header", "strict"), CALL, seqid=300)
     data = data[:6] + b"\x00\x01" + data[8:]
-    reply = CODEC.on_error(CODEC.decode(data, SERVER), Error(ErrorType.TIMEOUT))
+    reply = CODEC.on_error(read(data), Error(ErrorType.TIMEOUT))
     assert reply[4:12].hex(" ") == "0f ff 00 01 00 00 01 2c"
 
 
@@ -95,12 +109,12 @@ def test_a_reply_byte_for_byte():
 
 @each_form
 def test_who_expects_no_reply_gets_none(form):
-    for request in (request_of(form, ONEWAY), CODEC.decode(message(form, REPLY, "result"), CLIENT)):
+    for request in (request_of(form, ONEWAY), read(message(form, REPLY, "result"), CLIENT)):
         assert CODEC.on_error(request, Error(ErrorType.TIMEOUT)) == b""
 
 
 def test_an_empty_frame_gets_none():
-    assert CODEC.on_error(CODEC.decode(bytes(4), SERVER), Error(ErrorType.BAD_REQUEST)) == b""
+    assert CODEC.on_error(read(bytes(4)), Error(ErrorType.BAD_REQUEST)) == b""
 
 
 @each_form
@@ -110,9 +124,56 @@ def test_a_code_overrides_the_type(form, code):
     assert exception.type == code
 
 
+@each_form
+@pytest.mark.parametrize("error_type", [ErrorType.ROUTE_NOT_FOUND, ErrorType.BAD_REQUEST, ErrorType.UNSPECIFIED])
+def test_a_type_that_stands_for_one_reason_gives_it_back(form, error_type):
+    reply = read(CODEC.on_error(request_of(form), Error(error_type)), CLIENT)
+    assert CODEC.error_type(reply) is error_type
+
+
+@pytest.mark.parametrize(
+    ("name", "error_type"),
+    [
+        ("UNKNOWN", ErrorType.UNSPECIFIED),
+        ("UNKNOWN_METHOD", ErrorType.ROUTE_NOT_FOUND),
+        ("INVALID_MESSAGE_TYPE", ErrorType.BAD_REQUEST),
+        ("WRONG_METHOD_NAME", ErrorType.BAD_RESPONSE),
+        ("BAD_SEQUENCE_ID", ErrorType.BAD_RESPONSE),
+        ("MISSING_RESULT", ErrorType.BAD_RESPONSE),
+        ("INTERNAL_ERROR", ErrorType.UNSPECIFIED),
+        ("PROTOCOL_ERROR", ErrorType.BAD_REQUEST),
+        ("INVALID_TRANSFORM", ErrorType.BAD_REQUEST),
+        ("INVALID_PROTOCOL", ErrorType.BAD_REQUEST),
+        ("UNSUPPORTED_CLIENT_TYPE", ErrorType.BAD_REQUEST),
+    ],
+)
+def test_every_type_of_apache_has_a_reason(name, error_type):
+    code = getattr(TApplicationException, name)
+    reply = CODEC.on_error(request_of(("framed", "strict")), Error(ErrorType.UNSPECIFIED, "", code))
+    assert CODEC.error_type(read(reply, CLIENT)) is error_type
+
+
+@pytest.mark.parametrize("code", [-1, 11, 2**31 - 1])
+def test_a_type_of_a_servers_own_is_a_failure_without_a_reason(code):
+    reply = CODEC.on_error(request_of(("framed", "strict")), Error(ErrorType.UNSPECIFIED, "", code))
+    assert CODEC.error_type(read(reply, CLIENT)) is ErrorType.UNSPECIFIED
+
+
+def test_an_exception_that_cannot_be_read_is_a_failure():
+    response = CODEC.decode(framed(strict(3, "echo", 7, hx("0b0001 7fffffff"))), CLIENT)
+    assert response.error is not None
+    assert CODEC.error_type(response) is ErrorType.UNSPECIFIED
+
+
+@each_form
+@pytest.mark.parametrize("struct", ["result", "declared", "nothing"])
+def test_an_answer_of_the_business_is_not_a_failure(form, struct):
+    assert CODEC.error_type(read(message(form, REPLY, struct), CLIENT)) is None
+
+
 @pytest.mark.parametrize("code", [2**31, -(2**31) - 1])
 def test_a_code_that_is_no_type_is_refused(code):
-    with pytest.raises(EncodeError, match="a signed integer of 32 bits"):
+    with pytest.raises(EncodeError, match="is out of range"):
         CODEC.on_error(request_of(("framed", "strict")), Error(ErrorType.TIMEOUT, "", code))
 
 
@@ -126,7 +187,7 @@ def test_text_that_no_utf_8_can_hold_is_escaped(form):
 def test_a_name_that_is_no_utf_8_comes_back_as_it_was(form):
     name = b"m\xff\xc3"
     reply = CODEC.on_error(request_of(form, name=name), Error(ErrorType.TIMEOUT))
-    assert CODEC.decode(reply, CLIENT).properties["method"].encode("utf-8", "surrogateescape") == name
+    assert read(reply, CLIENT).properties["method"].encode("utf-8", "surrogateescape") == name
 
 
 def test_a_request_whose_arguments_cannot_be_read_is_answered():

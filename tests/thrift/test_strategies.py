@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from hypothesis import assume, find, given
 from hypothesis import strategies as st
+from soundness import sound
 from thrift.protocol.THeaderProtocol import THeaderClientType
 from thrift.transport.THeaderTransport import THeaderTransport
 from thrift.transport.TTransport import TMemoryBuffer
@@ -100,7 +101,7 @@ def test_apache_finds_the_message_behind_a_header(way, data):
     payload = transport.cstringio_buf.getvalue()
     name, _, sequence, end = read_head_and_skip(PROTOCOLS[way].option, payload)
     assert (sequence, end) == (transport.sequence_id, len(payload))
-    metadata = ThriftCodec().decode(message, direction)
+    metadata = sound(ThriftCodec().decode(message, direction))
     assert name.rpartition(":")[2] == metadata.properties["method"]
 
 
@@ -109,7 +110,7 @@ def test_apache_finds_the_message_behind_a_header(way, data):
 def test_a_codec_reads_what_is_drawn_for_its_options(transport, protocol, data):
     codec = ThriftCodec(transport=transport, protocol=protocol)
     direction, message = data.draw(messages(codec))
-    metadata = codec.decode(message, direction)
+    metadata = sound(codec.decode(message, direction))
     assert metadata.message == message
     assert (metadata.message_type in (MessageType.REQUEST, MessageType.ONEWAY)) is (direction is SERVER)
 

@@ -36,7 +36,6 @@ from metaprotocol_codecs.thrift.protocols import (
 )
 from metaprotocol_codecs.thrift.protocols.binary import STRICT_CALL, STRICT_HEADS
 from metaprotocol_codecs.thrift.spans import message_spans
-from metaprotocol_codecs.thrift.theader.event import event_of, keys_of
 from metaprotocol_codecs.thrift.theader.header import FIXED_SIZE, LENGTH_SIZE, WORD, Header, read_header
 from metaprotocol_codecs.thrift.theader.transforms import payload_of
 from metaprotocol_codecs.thrift.type_check import check_call
@@ -46,6 +45,7 @@ from metaprotocol_sdk import (
     DecodeError,
     Direction,
     Error,
+    ErrorType,
     Limits,
     MessageType,
     Metadata,
@@ -59,16 +59,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _NAME_SIZE = LENGTH_SIZE + 7
-"""Where a strict message in a frame has the last byte of its name's length."""
+"""The index of the last byte of the name's length in a framed strict message."""
 _STRICT_HEAD = LENGTH_SIZE + 12
-"""Bytes of a strict message in a frame before its struct, without the name."""
+"""Bytes of a framed strict message before its struct, without the name."""
 
 State = tuple[Form, Protocol, str, Header | None]
-"""What a message is in, its protocol, the name it calls, and its header in THeader."""
+"""The codec's notes on a message: its form, its protocol, the name in it, and its THeader."""
 
 _TYPES = {REPLY: MessageType.RESPONSE, EXCEPTION: MessageType.EXCEPTION, ONEWAY: MessageType.ONEWAY}
 # A member of an enum takes long to look up.
-_REQUEST, _OK, _TO_SERVER = MessageType.REQUEST, Status.OK, Direction.TO_SERVER
+_REQUEST, _RESPONSE, _OK, _TO_SERVER = MessageType.REQUEST, MessageType.RESPONSE, Status.OK, Direction.TO_SERVER
 _read_length = Struct(">I").unpack_from
 
 
@@ -77,25 +77,25 @@ class ThriftCodec(Codec):
 
     Properties are `method`, and `service` where the name is that of TMultiplexedProtocol; every key of a THeader that
     has none of these names; and `error`, the text of a TApplicationException. An exception that the interface declares
-    is a message of type `ERROR` whose status is `OK`. Arguments and results are skipped, never built.
+    is an `EXCEPTION` whose status is `OK`. Arguments and results are skipped, never built.
 
     A mutation sets and removes keys of a THeader, and renames the method through the key `method`.
 
     The request id is the sequence id, a signed integer of 32 bits, taken as unsigned.
 
     Args:
-        transport: "framed", "unframed", "header" (THeader) or "auto", which takes each message for what it looks like.
-        protocol: "binary", "compact", "json" or "auto", the same.
-        trust_frames: Believe that a frame holds one message and nothing behind it, instead of looking. It is faster,
-            and it is unsafe with clients that are not trusted: a server runs what follows in the frame as another call,
-            which nobody has seen.
+        transport: "framed", "unframed", "header" (THeader) or "auto", which detects the transport of each message.
+        protocol: "binary", "compact", "json" or "auto", which detects the protocol of each message.
+        trust_frames: Believe that a frame ends with its message, instead of looking. It is faster, and it is unsafe
+            with clients that are not trusted: a server runs the bytes that follow in the frame as another call, which
+            no rule has seen.
         idl: The interface definition, for the names of fields in `spans`. If this is the path of its file, which
-            thriftpy2 reads, requests are held to it too: those of methods that it does not have are refused, and those
-            in which the type of a field, of a key or of an item is another on the wire.
+            thriftpy2 reads, requests are held to it too. Refused are calls of methods that it does not have, oneway
+            calls of methods that are not, and fields, keys and items of another type than in the definition.
         limits: Bounds for hostile bytes.
 
     Raises:
-        ValueError: An option has a value that it cannot have.
+        ValueError: An option has an unknown value, or two contradict each other.
     """
 
     # What is in slots is not among the options that are shown.
@@ -141,11 +141,11 @@ class ThriftCodec(Codec):
         ]
 
     def decode(self, message: bytes, direction: Direction) -> Metadata:
-        # A short way for plain calls in a frame, which most messages are. The length of a frame under 16 MB begins with
+        # A shortcut for plain framed calls, the most frequent messages. The length of a frame under 16 MB begins with
         # 00, and then the protocol's first byte tells what is in it.
         try:
             if direction is _TO_SERVER and not message[0] and (plain := self._plain[message[LENGTH_SIZE]]):
-                if plain is FRAMED_STRICT:  # here, since a function for it would take a tenth of the time
+                if plain is FRAMED_STRICT:  # inline: a function would take a tenth of the time
                     size = message[_NAME_SIZE]
                     word, length, raw, request_id = STRICT_HEADS[size](message, LENGTH_SIZE)
                     if word != STRICT_CALL or length != size:
@@ -172,11 +172,11 @@ class ThriftCodec(Codec):
                         (plain, plain.protocol, name, None),
                     )
         except (IndexError, struct_error, UnicodeDecodeError, ProtocolError):
-            pass  # looked at again below, with care
+            pass  # read again below, with care
         return self._decode_any(message, direction)
 
     def _decode_any(self, message: bytes, direction: Direction) -> Metadata:
-        # `data` holds the message from `at` on: it is the message itself, or what was packed in it.
+        # `data` holds the message from `at` on: it is the message itself, or what its transforms were applied to.
         data, header, metadata = message, None, None
         try:
             form = self._first[message[0]] or self._fifth[message[LENGTH_SIZE]]
@@ -187,7 +187,7 @@ class ThriftCodec(Codec):
                 header = read_header(message, self.limits)
                 data, at = payload_of(message, header, self.limits)
                 if at == len(data):
-                    return event_of(message, header)
+                    return self._decode_header_alone(message, header, direction)
                 protocol = self._protocol_in(header, data, at)
             kind, request_id, name, start = protocol.read_head(data, at)
             if SEPARATOR in name:
@@ -198,11 +198,13 @@ class ThriftCodec(Codec):
                 properties = {"method": name}
                 operation = name
             if header is not None:
-                properties.update(keys_of(header))
+                properties.update(header.properties)
             if kind == CALL:
                 message_type, expects_reply = _REQUEST, True
+            elif kind in _TYPES:
+                message_type, expects_reply = _TYPES[kind], False
             else:
-                message_type, expects_reply = _TYPES.get(kind) or refusals.unknown_type(kind, at), False
+                raise refusals.unknown_type(kind, at)
             metadata = Metadata(
                 message,
                 message_type,
@@ -218,14 +220,22 @@ class ThriftCodec(Codec):
                 None,
                 (form, protocol, name, header),
             )
+            if header is not None and header.unread:
+                metadata.incomplete = header.incomplete
             if direction is _TO_SERVER:
                 if kind != CALL and kind != ONEWAY:  # noqa: PLR1714 - a tuple would be made each time
-                    raise refusals.reply_to_server(metadata, kind, at)
+                    # Most servers run it as a call, so it is answered as one.
+                    metadata.message_type, metadata.expects_reply = _REQUEST, True
+                    raise refusals.reply_to_server(kind, at)
                 # Only a multiplexed name is not the operation itself.
                 if operation is not name and not is_clear(name):
                     raise refusals.unclear_name(name, at)
             elif kind == CALL:
-                raise refusals.call_to_client(metadata, at)
+                # Most clients take it for a reply, and no server takes a reply to it.
+                metadata.message_type, metadata.expects_reply = _RESPONSE, False
+                raise refusals.call_to_client(at)
+            elif kind == EXCEPTION:
+                metadata.status = Status.ERROR
             if form.at and not self.trust_frames:
                 if _read_length(message)[0] != len(message) - LENGTH_SIZE:
                     raise DecodeError("the frame's length is not that of the message", offset=0, field="length")
@@ -233,12 +243,11 @@ class ThriftCodec(Codec):
                 if end != len(data):
                     raise refusals.trailing(data, end)
             if direction is _TO_SERVER and self._checks_types and self.idl:
-                check_call(self.idl, protocol, data, at, name, start, self.limits)
+                self._check_call(self.idl, metadata, protocol, data, at, start)
             if kind == REPLY:
                 if protocol.first_field(data, start):  # the field 0 is the result, any other is an exception
                     metadata.message_type = MessageType.EXCEPTION
             elif kind == EXCEPTION:
-                metadata.status = Status.ERROR
                 text, metadata.status_code = replies.read_exception(protocol, data, start, self.limits)
                 if text is not None:
                     properties["error"] = text
@@ -251,14 +260,13 @@ class ThriftCodec(Codec):
         else:
             return metadata
         if header is not None:
-            if data is not message:  # a place in what was packed is none in the message
+            metadata = metadata or _of_header(message, header, _REQUEST if direction is _TO_SERVER else _RESPONSE)
+            if data is not message:  # an offset in the unpacked bytes says nothing about the message
                 error.offset = header.end
-            if metadata is None:
-                metadata = event_of(message, header)
-                request = direction is Direction.TO_SERVER
-                metadata.message_type = MessageType.REQUEST if request else MessageType.RESPONSE
-        if metadata is None:
+        elif metadata is None:
             raise error
+        # Neither a traceback nor a cause: they would hold the frame that holds the metadata, a circle.
+        error.__traceback__ = error.__context__ = None
         metadata.error = error
         return metadata
 
@@ -270,6 +278,11 @@ class ThriftCodec(Codec):
     def on_error(self, request: Metadata, error: Error) -> bytes:
         return replies.error_reply(request, error) if request.expects_reply else b""
 
+    def error_type(self, response: Metadata) -> ErrorType | None:
+        if response.status is not Status.ERROR:
+            return None
+        return replies.ERROR_CODES.error_type(response.status_code) or ErrorType.UNSPECIFIED
+
     def spans(self, metadata: Metadata) -> list[Span]:
         return message_spans(metadata, self.idl, self.limits)
 
@@ -278,12 +291,12 @@ class ThriftCodec(Codec):
         return (one for one in examples(self.framing) if one[0] is not _TO_SERVER or not self._checks_types)
 
     def complete(self, response: Metadata) -> None:
-        # The service of TMultiplexedProtocol is in the request's name alone.
+        # Only the request's name has the service of TMultiplexedProtocol.
         if request := response.request:
             response.operation = request.operation
 
     def _fills_frame(self, form: Form, message: bytes, start: int) -> bool:
-        """Return whether a message whose struct begins at a position ends where its frame does."""
+        """Return True if a message, whose struct begins at `start`, ends where its frame does."""
         size = len(message)
         return (
             _read_length(message)[0] == size - LENGTH_SIZE
@@ -291,13 +304,38 @@ class ThriftCodec(Codec):
         )
 
     def _decode_short(self, message: bytes) -> Metadata:
-        """Read what is too short to tell what it is in: no message, but maybe an empty frame."""
+        """Read bytes that are too short for a message: an empty frame, or an error."""
         if message == EMPTY_FRAME and self.framing.transport != UNFRAMED:
             return Metadata(message, MessageType.EVENT, header_size=LENGTH_SIZE)
         raise self.framing.detection.refuse(message)
+
+    def _decode_header_alone(self, message: bytes, header: Header, direction: Direction) -> Metadata:
+        """Read a header without a message in it. C++ sends one when it closes a connection."""
+        if direction is not _TO_SERVER or not (header.entries or header.transforms or header.unread):
+            return _of_header(message, header, MessageType.EVENT)
+        metadata = _of_header(message, header, _REQUEST)
+        metadata.error = refusals.header_alone(header.end)
+        return metadata
+
+    def _check_call(self, idl: Idl, metadata: Metadata, protocol: Protocol, data: bytes, at: int, start: int) -> None:
+        """Hold a call to the interface definition, which also tells that it is oneway."""
+        name = metadata.state[2]
+        oneway = check_call(idl, protocol, data, at, name, start, self.limits)
+        if metadata.message_type is MessageType.ONEWAY:
+            if not oneway:
+                raise refusals.oneway_call(name, at)
+        elif oneway:  # Go sends it as a plain call
+            metadata.message_type, metadata.expects_reply = MessageType.ONEWAY, False
 
     def _protocol_in(self, header: Header, data: bytes, at: int) -> Protocol:
         protocol = protocol_in_header(header.protocol, data, at)
         if self.framing.protocol not in (AUTO, protocol.name):
             raise DecodeError(f"the message is in the {protocol.name} protocol", offset=at, field="protocol")
         return protocol
+
+
+def _of_header(message: bytes, header: Header, message_type: MessageType) -> Metadata:
+    """Return the facts that a THeader tells by itself. Nobody answers the message: its name is not known."""
+    metadata = Metadata(message, message_type, header.sequence, "", _OK, header.properties, header.end, None, False)
+    metadata.incomplete = header.incomplete
+    return metadata

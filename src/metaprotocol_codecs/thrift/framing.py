@@ -1,4 +1,4 @@
-"""Where a Thrift message ends: after as many bytes as its frame says, or where its struct does."""
+"""Finds the end of a Thrift message: its frame tells the length; without a frame, it is the end of its struct."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, field, frozen
 
-from metaprotocol_codecs.thrift.detection import AUTO, EMPTY_FRAME, Detection, detection_of
-from metaprotocol_codecs.thrift.theader.header import LENGTH_SIZE
-from metaprotocol_sdk import DecodeError, Framing, FramingError, LimitExceeded, Scanner
+from metaprotocol_codecs.thrift.detection import AUTO, EMPTY_FRAME, HEADER_FORM, Detection, detection_of
+from metaprotocol_codecs.thrift.theader.header import FIXED_SIZE, LENGTH_SIZE, MAGIC, WORD
+from metaprotocol_sdk import DecodeError, Direction, Framing, FramingError, LimitExceeded, Scanner
 
 if TYPE_CHECKING:
+    from metaprotocol_codecs.thrift.detection import Form
     from metaprotocol_codecs.thrift.protocols.skip import Skipper
-    from metaprotocol_sdk import Direction, Limits
+    from metaprotocol_sdk import Limits
 
 _read_u32 = Struct(">I").unpack_from
+_read_words = Struct(">12xH").unpack_from
+_MAGIC = MAGIC.to_bytes(2)
+_NOTHING: list[Form | None] = [None] * 256
 
 
 @frozen
@@ -38,11 +42,16 @@ class ThriftFraming(Framing):
     )
 
     def scanner(self, direction: Direction, limits: Limits) -> Scanner:
-        return ThriftScanner(self.detection, limits)
+        return ThriftScanner(self.detection, limits, direction)
 
 
 class ThriftScanner(Scanner):
-    """Finds the ends of messages, each of which may be in another transport and protocol."""
+    """Finds the ends of messages, each of which may be in another transport and protocol.
+
+    On the way to a server, a header without a message must be the last: C++ clients send one when they close the
+    connection. Servers of Go would serve the next call with its keys, or without any, whatever that call's own keys
+    are, so nothing may follow.
+    """
 
     __slots__ = (
         "_at",
@@ -55,21 +64,23 @@ class ThriftScanner(Scanner):
         "_seen",
         "_skipper",
         "_tail",
+        "_to_server",
         "needed",
     )
 
     _seen: int
-    """How much of the message was seen."""
+    """The bytes of the message that were seen."""
     _tail: bytes
-    """What of it has to be looked at again."""
+    """The last of them, which have to be looked at again."""
     _at: int
-    """Where in it to go on, which may lie behind what was seen."""
+    """The index in the message at which to go on; it may lie after the bytes that were seen."""
     _end: int
-    """Where it ends, if its frame tells that."""
+    """The index after the message, if its frame tells that; 0 if it is not known yet."""
     _skipper: Skipper | None
-    """What looks for its end otherwise."""
+    """The skipper that looks for the end of a message without a frame."""
 
-    def __init__(self, detection: Detection, limits: Limits) -> None:
+    def __init__(self, detection: Detection, limits: Limits, direction: Direction) -> None:
+        self._to_server = direction is Direction.TO_SERVER and HEADER_FORM in detection.fifth
         self._detection = detection
         self._limits = limits
         self._largest = limits.max_message_size
@@ -79,15 +90,19 @@ class ThriftScanner(Scanner):
 
     def scan(self, data: bytes, start: int) -> int:
         if not self._seen:
-            # A way around all bookkeeping, for messages that are there whole.
+            # A shortcut past all bookkeeping, for messages that have come whole.
             try:
                 form = self._first[data[start]] or self._fifth[data[start + LENGTH_SIZE]]
                 if form is None:
                     end = 0
+                elif form is HEADER_FORM and self._to_server:
+                    size = LENGTH_SIZE + _read_u32(data, start)[0]
+                    # A header alone is looked at below.
+                    end = start + size if size != FIXED_SIZE + WORD * _read_words(data, start)[0] else 0
                 elif form.at:
                     end = start + LENGTH_SIZE + _read_u32(data, start)[0]
                 elif not data[start] and data.startswith(EMPTY_FRAME, start):
-                    end = 0  # a name of no bytes only where the transport is pinned, which is looked at below
+                    end = 0  # an empty name only where the transport is pinned, which is looked at below
                 else:
                     protocol = form.protocol
                     end = protocol.flat_end(data, protocol.struct_start(data, start))
@@ -97,6 +112,12 @@ class ThriftScanner(Scanner):
                     return end
             except (IndexError, struct_error, DecodeError, LimitExceeded):
                 pass  # looked at again below, with care
+            if self._first is _NOTHING:
+                raise FramingError(
+                    "a message follows a header without one, whose keys a server of Go would take for those of this "
+                    "message; C++ clients send such a header last",
+                    offset=0,
+                )
         look, first = data, self._seen - start
         if self._tail:
             look, first = self._tail + data[start:], self._seen - len(self._tail)
@@ -108,7 +129,7 @@ class ThriftScanner(Scanner):
             return end
         self._seen = seen
         self._tail = b"" if end else look[self._at - first :]
-        # Behind what is skipped over, at least one byte tells that the struct ends.
+        # After the bytes that are skipped, at least one tells that the struct ends.
         self.needed = end - seen if end else max(self._at - seen, 0) + 1
         return -1
 
@@ -126,19 +147,27 @@ class ThriftScanner(Scanner):
         return end if skipper.done else -1
 
     def _find_end(self, look: bytes, first: int) -> int:
-        """Return the place in the message where it ends, or 0 if that cannot be told yet.
+        """Return the index after the message, or 0 if it cannot be told yet.
 
         Args:
-            look: What has come of the message from a place on.
-            first: That place. Before the message it is negative.
+            look: The bytes that have come from an index of the message on.
+            first: That index. Before the message it is negative.
         """
         if self._skipper is None:
             largest = self._largest
             try:
                 protocol = self._detection.unframed(look, -first, largest)
                 if protocol is None:
-                    self._end = LENGTH_SIZE + _read_u32(look, -first)[0]
-                    return self._end
+                    end: int = LENGTH_SIZE + _read_u32(look, -first)[0]
+                    if (
+                        self._to_server
+                        and end > FIXED_SIZE
+                        and self._fifth[look[LENGTH_SIZE - first]] is HEADER_FORM
+                        and _is_header_alone(look, -first, end)
+                    ):
+                        self._first = self._fifth = _NOTHING
+                    self._end = end
+                    return end
                 self._at = protocol.struct_start(look, -first) + first
             except (IndexError, struct_error):
                 return 0
@@ -158,6 +187,16 @@ class ThriftScanner(Scanner):
         return self._at if self._skipper.done else 0
 
 
+def _is_header_alone(data: bytes, start: int, size: int) -> bool:
+    """Return True if a frame with a header ends where the header does.
+
+    Raises:
+        struct.error: The data ends before the header tells its size.
+    """
+    words: int = _read_words(data, start)[0]
+    return data.startswith(_MAGIC, start + LENGTH_SIZE) and words > 0 and size == FIXED_SIZE + WORD * words
+
+
 def _framing_error(error: DecodeError, first: int) -> FramingError:
-    """Return the error for a message without a frame: where it ends cannot be known."""
+    """Return the error for a message without a frame, whose end cannot be known."""
     return FramingError(error.message, offset=first + (error.offset or 0), field=error.field, hint=error.hint)

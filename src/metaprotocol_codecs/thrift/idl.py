@@ -51,10 +51,12 @@ class Method:
     Args:
         arguments: By field id.
         results: By field id: 0 is what the method returns, any other an exception that it declares.
+        oneway: True if the server does not answer.
     """
 
     arguments: Mapping[int, Field]
     results: Mapping[int, Field]
+    oneway: bool = False
 
 
 @frozen(eq=False, repr=False)

@@ -60,9 +60,10 @@ class _Types:
         found = {}
         for name in service.thrift_services:
             structs = getattr(service, f"{name}_args"), getattr(service, f"{name}_result")
-            alike = tuple(frozenset(struct.thrift_spec.items()) for struct in structs)
+            oneway = bool(structs[1].oneway)
+            alike = (oneway, *(frozenset(struct.thrift_spec.items()) for struct in structs))
             if alike not in self._methods:
-                self._methods[alike] = Method(*map(self.fields, structs))
+                self._methods[alike] = Method(self.fields(structs[0]), self.fields(structs[1]), oneway)
             found[name] = self._methods[alike]
         return found
 

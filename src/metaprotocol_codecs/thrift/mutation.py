@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from metaprotocol_codecs.thrift.detection import UNFRAMED
 from metaprotocol_codecs.thrift.names import FIELDS, SEPARATOR, join_name, split_name
 from metaprotocol_codecs.thrift.theader import transforms
-from metaprotocol_codecs.thrift.theader.edits import Edit, edit_header
+from metaprotocol_codecs.thrift.theader.edits import edit_header
 from metaprotocol_codecs.thrift.theader.header import LENGTH_SIZE, SEQUENCE
 from metaprotocol_sdk import EncodeError, Mutation, UnsupportedMutation
+from metaprotocol_sdk.edits import Edit, splice
 
 if TYPE_CHECKING:
     from metaprotocol_codecs.thrift.detection import Detection, Form
@@ -59,22 +60,21 @@ def rewrite(
     edits: list[Edit] = []
     if header is not None:
         if request_id is not None:
-            edits.append((SEQUENCE.start, SEQUENCE.stop, request_id.to_bytes(4)))
+            edits.append(Edit(SEQUENCE.start, SEQUENCE.stop, request_id.to_bytes(4)))
         edits += edit_header(message, header, keys, limits)
     elif any(value is not None for value in keys.values()):
         raise UnsupportedMutation(f"only a message in THeader has keys that can be set, so not {sorted(keys)}")
     if new_name is not None or request_id is not None:
         if header is not None and header.transforms:
             data = transforms.undo(message, header.transforms, header.end, limits)
-            data = _splice(data, _edits_of(protocol, data, 0, new_name, request_id))
-            edits.append((header.end, len(message), transforms.apply(data, header.transforms)))
+            data = splice(data, _edits_of(protocol, data, 0, new_name, request_id))
+            edits.append(Edit(header.end, len(message), transforms.apply(data, header.transforms)))
         else:
             at = form.at if header is None else header.end
             edits += _edits_of(protocol, message, at, new_name, request_id)
     if not edits:
         return message
-    changed = _splice(message, edits)
-    return _checked(changed, form, detection, limits)
+    return _checked(splice(message, edits), form, detection, limits)
 
 
 def _new_name(metadata: Metadata, name: str, mutation: Mutation, protocol: Protocol) -> str | None:
@@ -104,23 +104,10 @@ def _edits_of(protocol: Protocol, data: bytes, at: int, name: str | None, reques
             written = b""
         if not written or protocol.read_text(written, 0, len(written)) != name:
             raise UnsupportedMutation(f"the method {name!r} is no text in UTF-8")
-        edits.append((places.name_start, places.name_end, written))
+        edits.append(Edit(places.name_start, places.name_end, written))
     if request_id is not None:
-        edits.append((places.id_start, places.id_end, protocol.write_id(request_id)))
+        edits.append(Edit(places.id_start, places.id_end, protocol.write_id(request_id)))
     return edits
-
-
-def _splice(data: bytes, edits: list[Edit]) -> bytes:
-    """Return the data with its edits made."""
-    # A view of what stays: two copies of a large tail would cost more than all the rest.
-    view = memoryview(data)
-    parts: list[bytes | memoryview] = []
-    position = 0
-    for start, end, replacement in sorted(edits):
-        parts += (view[position:start], replacement)
-        position = end
-    parts.append(view[position:])
-    return b"".join(parts)
 
 
 def _checked(message: bytes, form: Form, detection: Detection, limits: Limits) -> bytes:

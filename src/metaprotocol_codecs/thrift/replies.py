@@ -1,4 +1,4 @@
-"""What a mesh answers in a server's place, and what it reads of such answers: the struct TApplicationException.
+"""The struct TApplicationException, by which servers report errors: written in a server's place, and read.
 
 Source: TApplicationException of Apache Thrift: field 1 is a text, field 2 a type.
 """
@@ -11,7 +11,8 @@ from metaprotocol_codecs.thrift.detection import FRAMED, HEADER, NUMBERS_IN_HEAD
 from metaprotocol_codecs.thrift.names import split_name
 from metaprotocol_codecs.thrift.protocols import EXCEPTION, NON_STRICT, STRICT
 from metaprotocol_codecs.thrift.theader.header import LENGTH_SIZE, write_header
-from metaprotocol_sdk import EncodeError, Error, ErrorType, LimitExceeded
+from metaprotocol_sdk import Error, ErrorType, LimitExceeded
+from metaprotocol_sdk.error_codes import ErrorCodes
 
 if TYPE_CHECKING:
     from metaprotocol_codecs.thrift.protocols import Protocol
@@ -30,27 +31,37 @@ EXCEPTION_TYPES = {
     9: "INVALID_PROTOCOL",
     10: "UNSUPPORTED_CLIENT_TYPE",
 }
-_INTERNAL_ERROR = 6
-_TYPE_OF_ERROR = {
-    ErrorType.ROUTE_NOT_FOUND: 1,
-    ErrorType.BAD_REQUEST: 7,
-    ErrorType.BAD_RESPONSE: 7,
-}
+ERROR_CODES = ErrorCodes(
+    {ErrorType.ROUTE_NOT_FOUND: 1, ErrorType.BAD_REQUEST: 7, ErrorType.BAD_RESPONSE: 7},
+    default=6,
+    minimum=-(1 << 31),
+    maximum=(1 << 31) - 1,
+    success=(),
+    # A server could not read the call (2, 8, 9, 10), or answers it with something else (3, 4, 5).
+    reasons={
+        2: ErrorType.BAD_REQUEST,
+        3: ErrorType.BAD_RESPONSE,
+        4: ErrorType.BAD_RESPONSE,
+        5: ErrorType.BAD_RESPONSE,
+        8: ErrorType.BAD_REQUEST,
+        9: ErrorType.BAD_REQUEST,
+        10: ErrorType.BAD_REQUEST,
+    },
+)
+"""The types of TApplicationException for the reasons of a mesh, and back."""
 
 
 def error_reply(request: Metadata, error: Error) -> bytes:
     """Return the reply that reports an error, in the transport and protocol of its request.
 
     Args:
-        request: What it answers, with its state.
-        error: What to report; its code is a type of TApplicationException, any integer of 32 bits.
+        request: The request, with its state.
+        error: The reason. Its code is a type of TApplicationException, any signed integer of 32 bits.
 
     Raises:
-        EncodeError: The code is no such integer.
+        EncodeError: The code is not such an integer.
     """
-    code = _TYPE_OF_ERROR.get(error.type, _INTERNAL_ERROR) if error.code is None else error.code
-    if not -(1 << 31) <= code < 1 << 31:
-        raise EncodeError(f"a type of TApplicationException is a signed integer of 32 bits; {code} is not")
+    code = ERROR_CODES.code(error)
     form, protocol, name, header = request.state
     # Servers answer with the method alone, whatever service the name had, and clients that write non-strict messages
     # read strict ones.

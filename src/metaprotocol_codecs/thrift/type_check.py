@@ -42,8 +42,8 @@ class _Open:
     in_field: bool = False
 
 
-def check_call(idl: Idl, protocol: Protocol, data: bytes, at: int, name: str, start: int, limits: Limits) -> None:
-    """Check that a call is one that the definition has; where several methods have the name, that it is all of them.
+def check_call(idl: Idl, protocol: Protocol, data: bytes, at: int, name: str, start: int, limits: Limits) -> bool:
+    """Check that the definition has a method for a call; where several have its name, that the call fits all of them.
 
     Args:
         idl: The interface definition.
@@ -53,6 +53,9 @@ def check_call(idl: Idl, protocol: Protocol, data: bytes, at: int, name: str, st
         name: What it calls.
         start: Where its arguments begin.
         limits: Bounds for hostile bytes.
+
+    Returns:
+        True if the method is oneway; where several have the name, if all are.
 
     Raises:
         DecodeError: There is no such method, or the arguments are others.
@@ -64,6 +67,7 @@ def check_call(idl: Idl, protocol: Protocol, data: bytes, at: int, name: str, st
     protocol.message_end(data, at, start, limits)  # raises unless they are sound
     for method in methods:
         _check_types(protocol.walker(data, start, limits), method.arguments, limits)
+    return all(method.oneway for method in methods)
 
 
 def _check_types(walker: Walker, arguments: Mapping[int, Field], limits: Limits) -> None:

@@ -1,6 +1,6 @@
 """Sets and removes the keys of a THeader.
 
-Of a key that comes twice, readers take the last value: that one is replaced, and all are removed. A new key comes last.
+Of a key that comes twice, servers take the last value: that one is replaced, and all are removed. A new key comes last.
 Removing a key that was set gives the original bytes again.
 """
 
@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metaprotocol_codecs.thrift.protocols.varint import write_varint
-from metaprotocol_codecs.thrift.theader.header import FIXED_SIZE, WORD, WORDS, write_run
+from metaprotocol_codecs.thrift.theader.header import FIXED_SIZE, WORD, WORDS, run_head, write_entry
 from metaprotocol_sdk import UnsupportedMutation
+from metaprotocol_sdk.edits import Edit, growth
+from metaprotocol_sdk.entries import encode_text, mutate_entries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from metaprotocol_codecs.thrift.theader.header import Entry, Header
+    from metaprotocol_codecs.thrift.theader.header import Header
     from metaprotocol_sdk import Limits
 
-Edit = tuple[int, int, bytes]
-"""Where bytes are replaced: from, to, and by what. Edits do not overlap."""
-
-_MOSTWORDS = 0xFFFF
+_MOST_WORDS = 0xFFFF
 
 
 def edit_header(message: bytes, header: Header, keys: Mapping[str, str | None], limits: Limits) -> list[Edit]:
@@ -36,77 +34,43 @@ def edit_header(message: bytes, header: Header, keys: Mapping[str, str | None], 
     Raises:
         UnsupportedMutation: A key or a value cannot be written, or the header would be too large.
     """
-    places: dict[str, list[Entry]] = {}
-    for run in header.runs:
-        for entry in run.entries:
-            if entry.key in keys:
-                places.setdefault(entry.key, []).append(entry)
-    # What becomes of entries, by where they are; and what is added.
-    changed: dict[int, bytes] = {}
-    added: list[bytes] = []
-    for key, value in keys.items():
-        at = places.get(key)
-        if value is None:
-            changed.update((entry.start, b"") for entry in at or ())
-        elif at is None:
-            added.append(_write(key, key, limits.max_key_length) + _write(key, value, limits.max_value_length))
-        elif at[-1].value != value:
-            last = at[-1]
-            changed[last.start] = message[last.start : last.value_start] + _write(key, value, limits.max_value_length)
-    if not changed and not added:
+
+    def write(key: str, value: str) -> bytes:
+        return write_entry(encode_text(key, limits.max_key_length), encode_text(value, limits.max_value_length))
+
+    # A new key does not join an empty run: the run would go with it when the key is removed.
+    joined = bool(header.runs and header.runs[-1].entries)
+    edits, _ = mutate_entries(header.entries, keys, write, header.runs_end, limits=limits)
+    if not edits:
         return []
-    return [
-        (WORDS.start, header.end, _with_size(message, header, _runs(message, header, changed, added, limits), limits))
-    ]
+    added = sum([edit.start == edit.end for edit in edits])
+    for run in header.runs:
+        count = len(run.entries)
+        removed = sum([run.start < edit.start < run.end and not edit.replacement for edit in edits])
+        left = count - removed + (added if joined and run.end == header.runs_end else 0)
+        if removed and not left:  # the run goes too
+            edits = [edit for edit in edits if not run.start < edit.start < run.end]
+            edits.append(Edit(run.start, run.end, b""))
+        elif left != count:
+            edits.append(Edit(run.start, run.entries[0].start, run_head(left)))
+    if added and not joined:
+        edits.insert(0, Edit(header.runs_end, header.runs_end, run_head(added)))
+    grown = growth(edits)
+    return [*edits, *_resize(message, header, grown, limits)] if grown else edits
 
 
-def _runs(message: bytes, header: Header, changed: dict[int, bytes], added: list[bytes], limits: Limits) -> bytes:
-    """Return the header's runs of keys and values; one from which all were removed goes too.
-
-    New keys do not join an empty run: it would go with them when they are removed.
-    """
-    runs: list[bytes] = []
-    last = len(header.runs) - 1 if header.runs and header.runs[-1].entries else None
-    for number, run in enumerate(header.runs):
-        here = added if number == last else []
-        if not here and not any(entry.start in changed for entry in run.entries):
-            runs.append(message[run.start : run.end])
-            continue
-        written = [changed.get(entry.start, message[entry.start : entry.end]) for entry in run.entries]
-        runs.append(_write_run([entry for entry in written if entry] + here, limits))
-    if last is None:
-        runs.append(_write_run(added, limits))
-    return b"".join(runs)
-
-
-def _write_run(entries: list[bytes], limits: Limits) -> bytes:
-    if len(entries) > limits.max_elements:
-        raise UnsupportedMutation(f"there would be {len(entries):,} keys, over the limit of {limits.max_elements:,}")
-    return write_run(entries) if entries else b""
-
-
-def _with_size(message: bytes, header: Header, runs: bytes, limits: Limits) -> bytes:
-    """Return the header from its size on, with other runs of keys and values."""
-    before = message[FIXED_SIZE : header.runs_start]
-    behind = message[header.runs_end : header.end]
-    if not behind.strip(b"\0"):
+def _resize(message: bytes, header: Header, grown: int, limits: Limits) -> list[Edit]:
+    """Return the edits of the header's size and of its padding, for keys that grow by a number of bytes."""
+    rest = message[header.runs_end : header.end]
+    if not rest.strip(b"\0"):
         # Some peers pad with a word too much; with as much from here, the original comes back in the end.
-        behind = bytes(len(behind) // WORD * WORD)
-    block = before + runs + behind
-    block += bytes(-len(block) % WORD)
-    words = len(block) // WORD
-    if words > _MOSTWORDS or FIXED_SIZE + len(block) > limits.max_header_size:
-        raise UnsupportedMutation(f"the header would have {FIXED_SIZE + len(block):,} bytes, which is too large")
-    return words.to_bytes(WORDS.stop - WORDS.start) + block
-
-
-def _write(key: str, text: str, longest: int) -> bytes:
-    try:
-        written = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        written = b""
-    if str(written, "utf-8", "surrogateescape") != text:
-        raise UnsupportedMutation(f"of the key {key[:80]!r}, a part is no text in UTF-8")
-    if len(written) > longest:
-        raise UnsupportedMutation(f"of the key {key[:80]!r}, a part has {len(written):,} bytes; {longest:,} may be")
-    return write_varint(len(written)) + written
+        rest = bytes(len(rest) // WORD * WORD)
+    size = header.runs_end - FIXED_SIZE + grown + len(rest)
+    rest += bytes(-size % WORD)
+    words = (size + WORD - 1) // WORD
+    if words > _MOST_WORDS or FIXED_SIZE + words * WORD > limits.max_header_size:
+        raise UnsupportedMutation(f"the header would have {FIXED_SIZE + words * WORD:,} bytes, which is too large")
+    return [
+        Edit(WORDS.start, WORDS.stop, words.to_bytes(WORDS.stop - WORDS.start)),
+        Edit(header.runs_end, header.end, rest),
+    ]

@@ -1,4 +1,4 @@
-"""THeader: a frame that holds a header with keys and values, and then the message, maybe transformed.
+"""THeader: a frame that holds a header with keys and values, and then the message, which may be transformed.
 
 Source: doc/specs/HeaderFormat.md of Apache Thrift, and THeaderTransport of its C++, Go and Python libraries.
 """
@@ -9,8 +9,10 @@ from struct import Struct
 from struct import error as struct_error
 from typing import TYPE_CHECKING, NamedTuple
 
+from metaprotocol_codecs.thrift.names import FIELDS
 from metaprotocol_codecs.thrift.protocols.varint import read_varint, write_varint
 from metaprotocol_sdk import DecodeError, LimitExceeded
+from metaprotocol_sdk.entries import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,22 +29,11 @@ FIXED_SIZE = 14
 """Bytes of length, magic, flags, sequence id and the number of words that follow."""
 WORD = 4
 
-KEY_VALUES = 1
-"""The kind of information that keys and values are; 0 is padding, and no reader looks behind any other."""
+PADDING, KEY_VALUES = 0, 1
+"""The kinds of information that Apache's readers know. They stop at any other."""
 
 _read_fixed = Struct(">4xHHIH").unpack_from
 _write_fixed = Struct(">IHHIH").pack
-
-
-class Entry(NamedTuple):
-    """One key and its value, and where they are in the message."""
-
-    start: int
-    value_start: int
-    """Where the value's length is, and the value behind it."""
-    end: int
-    key: str
-    value: str
 
 
 class Run(NamedTuple):
@@ -54,7 +45,7 @@ class Run(NamedTuple):
 
 
 class Header(NamedTuple):
-    """What a header says; places are those in the message."""
+    """The parts of a header. Places count from the message's first byte."""
 
     flags: int
     sequence: int
@@ -63,8 +54,27 @@ class Header(NamedTuple):
     runs_start: int
     runs: list[Run]
     runs_end: int
+    unread: int
+    """The kind of the information at `runs_end` if it is neither padding nor keys and values; 0 if there is none."""
     end: int
-    """Where the header ends and the message in it begins."""
+    """The end of the header, where the message in it begins."""
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All keys and values, in the order of the message."""
+        return [entry for run in self.runs for entry in run.entries]
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """The keys that rules can match on. Of a key that comes twice the last value counts, as for every server."""
+        return {entry[0]: entry[1] for run in self.runs for entry in run.entries if entry[0] not in FIELDS}
+
+    @property
+    def incomplete(self) -> str:
+        """The reason why there may be more keys; "" if these are all."""
+        if not self.unread:
+            return ""
+        return f"the header has information of the unknown kind {self.unread} at offset {self.runs_end}"
 
 
 def read_header(message: bytes, limits: Limits) -> Header:
@@ -85,8 +95,9 @@ def read_header(message: bytes, limits: Limits) -> Header:
         raise LimitExceeded("max_header_size", end, limits.max_header_size, offset=12, field="header_words")
     if end > len(message):
         raise DecodeError(f"the header has {words:,} words, and the frame ends before", offset=12, field="header_words")
-    # Nothing is read over the header's end, which cannot be told from the message behind it.
+    # Nothing is read past the header's end, where the message begins.
     block = message[:end]
+    unread = PADDING
     try:
         protocol, position = read_varint(block, FIXED_SIZE)
         count, position = read_varint(block, position)
@@ -98,13 +109,20 @@ def read_header(message: bytes, limits: Limits) -> Header:
         while position < end:
             kind, inside = read_varint(block, position)
             if kind != KEY_VALUES:
+                unread = kind
                 break
             run = _read_run(block, position, inside, limits)
             runs.append(run)
             position = run.end
     except IndexError:
         raise DecodeError("the header ends in the middle of its information", offset=end, field="header") from None
-    return Header(flags, sequence, protocol, tuple(transforms), start, runs, position, end)
+    if unread >> 31:
+        raise DecodeError(
+            f"the kind of information {unread:,} has more than 31 bits, and servers differ in which kind that is",
+            offset=position,
+            field="header",
+        )
+    return Header(flags, sequence, protocol, tuple(transforms), start, runs, position, unread, end)
 
 
 def write_header(
@@ -121,7 +139,7 @@ def write_header(
     Args:
         protocol: The number of the payload's protocol.
         sequence: The sequence id.
-        payload: What the transforms have made of the message.
+        payload: The message after its transforms.
         flags: The flags.
         transforms: The numbers of the transforms.
         entries: The keys and values, each with its length before it.
@@ -136,7 +154,12 @@ def write_header(
 
 def write_run(entries: Sequence[bytes]) -> bytes:
     """Return a run of keys and values, each of which is written with its length before it."""
-    return write_varint(KEY_VALUES) + write_varint(len(entries)) + b"".join(entries)
+    return run_head(len(entries)) + b"".join(entries)
+
+
+def run_head(count: int) -> bytes:
+    """Return the beginning of a run: its kind, and the number of its keys."""
+    return write_varint(KEY_VALUES) + write_varint(count)
 
 
 def write_entry(key: bytes, value: bytes) -> bytes:
@@ -164,13 +187,13 @@ def _read_run(block: bytes, start: int, inside: int, limits: Limits) -> Run:
             raise LimitExceeded("max_value_length", length, longest_value, offset=middle, field="header")
         if end > size:
             raise IndexError
+        # Not decode_text, which would take 3 % of the time of a message with one key.
         entries.append(
             Entry(
-                at,
-                middle,
-                end,
                 str(block[position:middle], "utf-8", "surrogateescape"),
                 str(block[value:end], "utf-8", "surrogateescape"),
+                at,
+                end,
             )
         )
         position = end

@@ -1,4 +1,4 @@
-"""Says which bytes of a THeader are which field, for a person."""
+"""The spans of a THeader."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def spans_of(message: bytes, header: Header) -> Iterator[Span]:
             yield Span(entry.start, entry.end, f"keys.{entry.key}", entry.value)
     rest = message[header.runs_end : header.end]
     if rest:
-        padding = not rest.strip(b"\0")
-        name, meaning = ("padding", "") if padding else ("information", "of a kind that no reader looks at")
-        yield Span(header.runs_end, header.end, name, "", meaning)
+        if header.unread:
+            yield Span(header.runs_end, header.end, "information", "", f"of kind {header.unread}, which is not read")
+        else:
+            yield Span(header.runs_end, header.end, "padding")
