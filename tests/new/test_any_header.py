@@ -5,9 +5,10 @@ import re
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from projects import imported
+from projects import AWKWARD, imported, make
 
 from metaprotocol_cli.new.fields import Field
 from metaprotocol_cli.new.names import Names
@@ -67,6 +68,12 @@ def test_all_python_in_the_project_is_sound_and_narrow(protocol: Protocol) -> No
             text = content.decode()
             ast.parse(text)
             assert max(map(len, text.splitlines()), default=0) <= 120
+
+
+@pytest.mark.parametrize("name", AWKWARD, ids=lambda name: name[:10])
+def test_the_python_of_a_project_with_long_names_is_narrow_too(name: str, tmp_path: Path) -> None:
+    for path in make(tmp_path, name, *AWKWARD[name]).rglob("*.py"):
+        assert max(map(len, path.read_text("utf-8").splitlines()), default=0) <= 120
 
 
 @given(protocols())
@@ -133,7 +140,7 @@ def test_the_page_has_the_fields_that_the_layout_has(protocol: Protocol) -> None
         page = (project / "docs" / "protocol.md").read_text("utf-8")
     rows = re.findall(r"^\| (\d+) \| (\d+) \| (\w+) \|", page, re.MULTILINE)
     assert rows == [(str(field.offset), str(field.size), field.name) for field in layout.fields]
-    if any(field.is_integer and field.size > 1 for field in protocol.fields):  # of one byte there is no order
+    if any(field.size > 1 for field in layout.fields):  # else there is no order
         assert f"{layout.byte_order} endian" in page
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metaprotocol_cli.new.source.decoding import has_error_kind
-from metaprotocol_cli.new.source.formatting import display, filled, fitted, number, pairs
+from metaprotocol_cli.new.source.formatting import WIDTH, display, filled, fitted, number, pairs
 from metaprotocol_cli.new.source.statuses import any_failure, status_of_errors
 
 if TYPE_CHECKING:
@@ -130,7 +130,10 @@ def on_error_lines(protocol: Protocol) -> list[str]:
     most = protocol.length.most - protocol.least_length
     limit = f"[:{most}]  # as much as fits the {protocol.length.name}" if protocol.length.size <= 2 else ""
     lines.append(f'text = error.message.encode("utf-8", "backslashreplace"){limit}')
-    return [*lines, f"return answer(request, {display(fields)}, text)"]
+    arguments = f"request, {display(fields)}, text"
+    if len(f"        return answer({arguments})") <= WIDTH:
+        return [*lines, f"return answer({arguments})"]
+    return [*lines, "return answer(", f"    {arguments}", ")"]
 
 
 def reports_failures(protocol: Protocol) -> bool:
