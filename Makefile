@@ -12,32 +12,40 @@ TEST := $(VENV)/.stamp-test
 LINT := $(VENV)/.stamp-lint
 DOCS := $(VENV)/.stamp-docs
 BENCH := $(VENV)/.stamp-bench
+# A core that has no tests left takes some of another's. A file that makes something expensive makes it on each core.
+PARALLEL := -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage mutants interop lint docs bench fuzz clean
+.PHONY: help demo test deep coverage mutants packaging interop lint docs bench fuzz clean
 # Two installers in one environment at the same time would trip over each other.
 .NOTPARALLEL:
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(RUNTIME)  ## Show a recorded Dubbo message, field by field
 	$(BIN)/metaprotocol inspect --codec dubbo -v tests/vectors/dubbo/java27-heartbeat.c2s.bin
 
 test: $(TEST)  ## Run the tests; ARGS="tests/sdk -k framing" chooses some
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-coverage: $(TEST)  ## Run the tests, twice as long, and report which lines they leave out
+deep: $(TEST)  ## Run the tests that draw examples, with four times the examples
+	$(BIN)/python -m pytest $(PARALLEL) -m "hypothesis and not interop" --hypothesis-profile=deep $(ARGS)
+
+coverage: $(TEST)  ## Run the tests, twice as long, and report the lines that no test runs
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/coverage run -m pytest $(PARALLEL) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 mutants: $(TEST)  ## Hold the conformance kit's wrong codecs to every property: each fails its own, and no others
-	$(BIN)/python -m pytest -n auto --dist worksteal -m mutants $(or $(ARGS),tests/testing)
+	$(BIN)/python -m pytest $(PARALLEL) -m mutants $(or $(ARGS),tests/testing)
+
+packaging: $(TEST)  ## Build the distributions, install them in clean environments, and go through the tutorial
+	$(BIN)/python -m pytest -n auto --dist loadfile -m packaging $(or $(ARGS),tests/packaging)
 
 interop: $(TEST)  ## Run the tests with real peers, which install themselves into .cache/interop; ARGS chooses as above
-	$(BIN)/python -m pytest -m interop $(or $(ARGS),tests/interop)
+	$(BIN)/python -m pytest -m interop --hypothesis-profile=deep $(or $(ARGS),tests/interop)
 
 lint: $(LINT)  ## Check style, types and the arrows between packages
 	$(BIN)/ruff check

@@ -21,6 +21,7 @@ settings.load_profile("metaprotocol")
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "interop: talks to a real peer, which is installed or started for the test")
     config.addinivalue_line("markers", "mutants: holds a wrong codec to every property, not to its own alone")
+    config.addinivalue_line("markers", "packaging: builds the distributions, and installs them in a clean environment")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ In README.md, CONTRIBUTING.md, SECURITY.md and docs/ every fenced block names it
 * the commands `$ metaprotocol ...` and `$ pytest ...`, and those that pipe into them, are run, and no others: from the
   root of the repository, or once the document has saved a file from its folder,
 * `no-run` behind the language exempts a block. Without it a `python` or `console` block that runs nothing is an error,
-* the tutorial is left to `test_tutorial`, which runs all commands of it in one shell.
+* the tutorial is left to `tests/packaging/test_tutorial.py`, which runs all commands of it in one shell.
 """
 
 import importlib

@@ -1,7 +1,6 @@
 """What is built holds what users need, nothing else, and works in a clean environment."""
 
 import subprocess
-import sys
 import tarfile
 import venv
 import zipfile
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from required import require
+
+pytestmark = pytest.mark.packaging
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("metaprotocol_cli", "metaprotocol_codecs", "metaprotocol_proxy", "metaprotocol_sdk")
@@ -20,20 +21,6 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(part) for part in command], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False
     )
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel and the source distribution of this tree, built without the network."""
-    folder = tmp_path_factory.mktemp("dist")
-    result = run(sys.executable, "-m", "hatchling", "build", "-d", folder)
-    assert result.returncode == 0, result.stderr
-    return folder
-
-
-@pytest.fixture(scope="module")
-def wheel(built: Path) -> Path:
-    return next(built.glob("*.whl"))
 
 
 @pytest.fixture(scope="module")

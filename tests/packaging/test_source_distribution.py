@@ -9,25 +9,15 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.packaging
+
 ROOT = Path(__file__).parents[2]
 
 
-def build(tree, target):
-    command = [sys.executable, "-m", "hatchling", "build", "-d", str(target)]
-    subprocess.run(command, cwd=tree, check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
-def from_the_tree(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tree")
-    build(ROOT, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def unpacked(from_the_tree, tmp_path_factory):
+def unpacked(built, tmp_path_factory):
     folder = tmp_path_factory.mktemp("unpacked")
-    with tarfile.open(next(from_the_tree.glob("*.tar.gz"))) as archive:
+    with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         archive.extractall(folder, filter="data")
     (tree,) = folder.iterdir()
     return tree
@@ -39,9 +29,10 @@ def contents(folder):
         return {name: hashlib.sha256(wheel.read(name)).hexdigest() for name in wheel.namelist()}
 
 
-def test_it_builds_the_same_wheel_as_the_tree(from_the_tree, unpacked, tmp_path):
-    build(unpacked, tmp_path)
-    assert contents(tmp_path) == contents(from_the_tree)
+def test_it_builds_the_same_wheel_as_the_tree(built, unpacked, tmp_path):
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=unpacked, check=True, capture_output=True)
+    assert contents(tmp_path) == contents(built)
 
 
 def test_it_has_the_recorded_vectors_that_the_tests_and_the_demo_read(unpacked):

@@ -31,11 +31,11 @@ TYPE_NAMES = {
     "uid": "uuid",
 }
 SCALAR = re.compile(rb"[-+.0-9A-Za-z]++|" + STRING).match
-"""Matches a value that is neither an object nor an array."""
+"""Matches any value that is no object and no array."""
 
 
 def _match(pattern: bytes) -> MatchAny:
-    """Return the `match` of a pattern in which a space stands for any blanks."""
+    """Return what matches a pattern in which a space stands for any blanks."""
     match: MatchAny = re.compile(pattern.replace(b" ", rb"[ \t\r\n]*+")).match  # type: ignore[assignment]
     return match
 
@@ -52,7 +52,7 @@ class JsonWalker(Walker):
     def __init__(self, data: bytes, position: int, limits: Limits) -> None:
         super().__init__(data, position)
         self._limits = limits
-        self._first = False  # True right after a bracket was opened
+        self._first = False  # whether nothing stands yet behind the bracket that was opened last
 
     def begin_struct(self) -> None:
         self._take(b"{")

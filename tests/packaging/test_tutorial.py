@@ -8,8 +8,6 @@ package index.
 """
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,16 +15,10 @@ from documents import evaluate, parse
 from required import require
 from shell import Shell, free_port
 
+pytestmark = pytest.mark.packaging
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "tutorial" / "index.md"
-
-
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheels")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    return folder
 
 
 @pytest.fixture
@@ -39,12 +31,11 @@ def page(tmp_path: Path) -> Path:
     return page
 
 
-def test_the_tutorial_can_be_gone_through(page: Path, wheels: Path, tmp_path: Path) -> None:
-    (wheel,) = wheels.glob("*.whl")
-    constraint = wheels / "constraint.txt"
+def test_the_tutorial_can_be_gone_through(page: Path, wheel: Path, tmp_path: Path) -> None:
+    constraint = tmp_path / "constraint.txt"
     constraint.write_text(f"metaprotocol-sdk=={wheel.name.split('-')[1]}\n", "utf-8")
     variables = {
-        "PIP_FIND_LINKS": str(wheels),
+        "PIP_FIND_LINKS": str(wheel.parent),
         "PIP_CONSTRAINT": str(constraint),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }

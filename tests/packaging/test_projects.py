@@ -3,7 +3,6 @@
 import os
 import shlex
 import subprocess
-import sys
 import venv
 from pathlib import Path
 
@@ -11,10 +10,9 @@ import pytest
 from projects import AWKWARD
 from required import require
 
-ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.packaging
+
 CASES = {"acme-rpc": [], **AWKWARD}
-# Each takes a minute, so a contributor's run has one that is as awkward as can be; continuous integration has all.
-ALWAYS = "little"
 
 Run = subprocess.CompletedProcess[str]
 
@@ -43,14 +41,6 @@ def environment(folder: Path, *what: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    return next(folder.glob("*.whl"))
-
-
-@pytest.fixture(scope="module")
 def developer(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The environment in which projects are made and checked: what `pip install --group lint` brings."""
     return environment(tmp_path_factory.mktemp("developer"), f"{wheel}[testing]", "hatchling", "mypy", "ruff")
@@ -73,9 +63,6 @@ def steps_of_ci(project: Path) -> list[str]:
 def test_a_project_is_made_installed_checked_and_shipped(
     name: str, developer: Path, user: Path, tmp_path: Path
 ) -> None:
-    if name != ALWAYS and "index" not in os.environ.get("METAPROTOCOL_REQUIRE", ""):
-        pytest.skip("continuous integration runs it (METAPROTOCOL_REQUIRE=index)")
-
     def good(commands: Path, line: str) -> str:
         result = run(project, commands, line)
         assert result.returncode == 0, f"{line}:\n{result.stdout}{result.stderr}"
