@@ -138,6 +138,14 @@ REQUESTS = st.builds(
 )
 
 
+@pytest.mark.parametrize("keys", [1024, 4096, 8192, 65536])
+def test_a_request_is_read_in_one_pass_whatever_the_number_of_its_attachments(keys):
+    message = request(attachments={f"key-{number}": "value" for number in range(keys)})
+    properties, place, _ = read_request(message, 16, LIMITS)
+    assert place.plain_end == len(message)
+    assert len(properties) == keys + 5
+
+
 def comparable(properties: dict[str, str], place: Place, incomplete: str) -> tuple:
     return properties, list(properties)[:5], evolve(place, plain_end=0), incomplete
 

@@ -20,8 +20,8 @@ from metaprotocol_sdk import DecodeError
 # JVM specification 4.3.2: field descriptors, one after the other.
 _DESCRIPTORS = re.compile(r"(?:\[*+(?:[VZBCDFIJS]|L[^;]+;))*+")
 _DESCRIPTOR = re.compile(r"\[*+(?:[VZBCDFIJS]|L[^;]+;)")
-# Longer ones are not remembered.
-_LONGEST_REMEMBERED = 256
+LONGEST_KNOWN = 256
+"""Characters of parameter types that are remembered; longer ones are read anew."""
 
 # A value with values inside is none of these.
 _SCALARS = frozenset("ZBCDFIJS") | {"[B", "[C"}
@@ -30,10 +30,9 @@ _SCALARS |= {
     for name in ("String", "Character", "Boolean", "Byte", "Short", "Integer", "Long", "Float", "Double")
 }
 
-# Chunks, and a class definition, which may stand before any value.
-_OTHER_TEXTS = (0x52, 0x53, CLASS_DEFINITION)
-# Java's reader knows characters of up to three bytes.
-_beyond_java = re.compile(rb"[\xf0-\xff]").search
+# What a string may begin with.
+_TEXTS = frozenset(bytes((tag,)) for tag in (*range(0x20), *range(0x30, 0x34), 0x52, 0x53))
+_BEYOND_JAVA = bytes(range(0xF0, 0x100))
 
 
 class Parameters(NamedTuple):
@@ -60,7 +59,7 @@ def parameters_of(types: str | None, position: int) -> Parameters:
     """
     if not types:
         return _NO_PARAMETERS
-    found = _remembered(types) if len(types) <= _LONGEST_REMEMBERED else _parse(types)
+    found = known_parameters(types) if len(types) <= LONGEST_KNOWN else _parse(types)
     if found is None:
         raise DecodeError(
             f"the parameter types {types[:80]!r} are no JVM field descriptors", offset=position, field="parameter_types"
@@ -90,33 +89,36 @@ def skip_arguments(message: bytes, position: int, parameters: Parameters) -> tup
     """
     tables = Tables()
     unclear = ""
-    for number, is_scalar in enumerate(parameters.scalars):
+    for is_scalar in parameters.scalars:
         start, references = position, tables.references
-        position = skip_values(message, start, 1, tables)
-        # What can be referred to has values inside.
-        has_values = tables.references > references
-        if (is_scalar if has_values else not _java_reads_scalar(message, start, position)) and not unclear:
-            unclear = (
-                f"Java does not read argument {number} to its end, and providers before 3.0 take what follows in it "
-                "for the attachments"
-            )
+        if message[start : start + 1] in _TEXTS:
+            text, position = read_raw_string(message, start)
+            if _java_reads_text(text):
+                continue
+        else:
+            position = skip_values(message, start, 1, tables)
+            if tables.references > references:  # what can be referred to has values inside
+                if not is_scalar:
+                    continue
+            elif message[start] != CLASS_DEFINITION or _java_reads_after_class(message, start):
+                continue
+        unclear = (
+            f"Java does not read the argument at {start} to its end, and providers before 3.0 take what follows in it "
+            "for the attachments"
+        )
     return position, tables, unclear
 
 
-def _java_reads_scalar(message: bytes, start: int, end: int) -> bool:
-    """Return whether Java's reader gets to the end of a value that has none inside."""
-    tag = message[start]
-    if tag >= 0x20 and not 0x30 <= tag <= 0x33 and tag not in _OTHER_TEXTS:
-        return True
-    if not _beyond_java(message, start, end):
-        return True
-    while message[start] == CLASS_DEFINITION:
+def _java_reads_text(text: bytes) -> bool:
+    """Return whether Java knows all characters of a string; it knows those of up to three bytes."""
+    # Deleting bytes is the fastest way to look for any of several.
+    return text.isascii() or len(text.translate(None, _BEYOND_JAVA)) == len(text)
+
+
+def _java_reads_after_class(message: bytes, start: int) -> bool:
+    while message[start] == CLASS_DEFINITION:  # one may stand before any value
         start = skip_class_definition(message, start, [])
-    try:
-        text, _ = read_raw_string(message, start)
-    except DecodeError:
-        return True
-    return not _beyond_java(text)  # heads of chunks may hold such bytes too
+    return message[start : start + 1] not in _TEXTS or _java_reads_text(read_raw_string(message, start)[0])
 
 
 def _parse(types: str) -> Parameters | None:
@@ -131,5 +133,7 @@ def _no_run(_data: bytes, _position: int) -> None:
     return None
 
 
-_remembered = lru_cache(1024)(_parse)
+known_parameters = lru_cache(1024)(_parse)
+"""Returns what a string of up to `LONGEST_KNOWN` characters announces, or None if it is no descriptor."""
+
 _NO_PARAMETERS = Parameters((), 0, simple_values(0))

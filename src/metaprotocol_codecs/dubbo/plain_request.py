@@ -6,7 +6,7 @@ map (see `plain`). The arguments may be anything, and are skipped. Whatever else
 
 from __future__ import annotations
 
-from metaprotocol_codecs.dubbo.arguments import parameters_of, skip_arguments
+from metaprotocol_codecs.dubbo.arguments import LONGEST_KNOWN, known_parameters, parameters_of, skip_arguments
 from metaprotocol_codecs.dubbo.attachments import Place
 from metaprotocol_codecs.dubbo.plain import read_plain_entries
 from metaprotocol_codecs.dubbo.request import GENERIC_METHODS, unclear_service
@@ -55,7 +55,9 @@ def read_plain_request(message: bytes, position: int, longest: int) -> tuple[dic
     size, map_start = 0, end
     if types:
         try:
-            parameters = parameters_of(types, position)
+            parameters = known_parameters(types) if len(types) <= LONGEST_KNOWN else parameters_of(types, position)
+            if parameters is None:
+                return None
             match = parameters.run(raw, end)
             if match is not None:
                 map_start = match.end()
@@ -82,6 +84,6 @@ def read_plain_request(message: bytes, position: int, longest: int) -> tuple[dic
     if "generic_method" in properties:
         del properties["generic_method"]  # noqa: RUF051 (it is hardly ever there, and looking is faster)
     if "/" in interface or ":" in interface or ("group" in properties and "/" in properties["group"]):
-        unclear = unclear or unclear_service(interface, properties.get("group"))
+        unclear = unclear or unclear_service(properties)
     place = Place(position + end, size, position + map_start, position + map_end)
     return properties, place, unclear

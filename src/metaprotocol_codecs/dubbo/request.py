@@ -70,19 +70,23 @@ def read_request(message: bytes, position: int, limits: Limits) -> tuple[dict[st
         end, tables, unclear = match.end(), Tables(), ""
     else:
         end, tables, unclear = skip_arguments(message, start, parameters)
-    properties = _body_properties(strings)
+    dubbo, path, version, method, types = strings
+    properties: dict[str, Any]
+    properties = {"interface": path, "method": method, "version": version, "parameter_types": types, "dubbo": dubbo}
     plain_end = read_plain_map(message, end, limits, properties)
     place = Place(start, parameters.size, end, plain_end)
+    has_nulls = False
     if not plain_end:
         attachments, unclear_attachments = read_attachments(message, place, tables, limits)
         unclear = unclear or unclear_attachments
         properties = _body_properties(strings) | attachments
+        has_nulls = None in attachments.values()
     generic_method = None
-    if strings[3] in GENERIC_METHODS:
+    if method in GENERIC_METHODS:
         generic_method, unclear_method = _generic_method(message, place)
         unclear = unclear or unclear_method
-    properties = _settled(properties, strings, generic_method)
-    return properties, place, unclear or unclear_service(properties.get("interface"), properties.get("group"))
+    properties = _settled(properties, strings, generic_method, has_nulls=has_nulls)
+    return properties, place, unclear or unclear_service(properties)
 
 
 def request_properties(strings: list[str | None], attachments: dict[str, str]) -> tuple[dict[str, str], str]:
@@ -92,22 +96,23 @@ def request_properties(strings: list[str | None], attachments: dict[str, str]) -
         strings: Dubbo version, path, service version, method, parameter types.
         attachments: The string attachments.
     """
-    properties = _settled(_body_properties(strings) | attachments, strings, None)
+    properties = _settled(_body_properties(strings) | attachments, strings, None, has_nulls=False)
     if strings[3] in GENERIC_METHODS:
         return properties, "the method that a generic call names is not read in this serialization"
-    return properties, unclear_service(properties.get("interface"), properties.get("group"))
+    return properties, unclear_service(properties)
 
 
-def unclear_service(interface: str | None, group: str | None) -> str:
+def unclear_service(properties: dict[str, str]) -> str:
     """Return why a provider may dispatch another service than these name; "" if it will not.
 
     It looks the service up by one string, GROUP/PATH:VERSION:PORT, which is the same for the path `blue/a.B:1` as for
     the group `blue`, the path `a.B` and the version `1`.
     """
-    if interface and ("/" in interface or ":" in interface):
+    interface = properties.get("interface", "")
+    if "/" in interface or ":" in interface:
         return f"the interface {interface[:80]!r} holds a / or :, so it may name the group or the version as well"
-    if group and "/" in group:
-        return f"the group {group[:80]!r} holds a /, so it may name a part of the interface as well"
+    if "group" in properties and "/" in properties["group"]:
+        return f"the group {properties['group'][:80]!r} holds a /, so it may name a part of the interface as well"
     return ""
 
 
@@ -116,7 +121,9 @@ def _body_properties(strings: list[str | None]) -> dict[str, Any]:
     return {"interface": path, "method": method, "version": version, "parameter_types": types, "dubbo": dubbo}
 
 
-def _settled(properties: dict[str, Any], strings: list[str | None], generic_method: str | None) -> dict[str, str]:
+def _settled(
+    properties: dict[str, Any], strings: list[str | None], generic_method: str | None, *, has_nulls: bool
+) -> dict[str, str]:
     """Settle who wins where the body and the attachments that were put over it have a name in common."""
     dubbo, path, _, method, types = strings
     # Provider side: the attachments path, version and group overwrite what the body said, null as well.
@@ -134,7 +141,7 @@ def _settled(properties: dict[str, Any], strings: list[str | None], generic_meth
         properties["generic_method"] = generic_method
     elif "generic_method" in properties:
         del properties["generic_method"]
-    if None in properties.values():
+    if None in strings or has_nulls:
         return {name: value for name, value in properties.items() if value is not None}
     return properties
 
