@@ -32,6 +32,17 @@ def test_importing_the_sdk_loads_nothing_heavy() -> None:
     assert loaded_after("import metaprotocol_sdk") == []
 
 
+def test_importing_the_sdk_loads_no_helper() -> None:
+    """Only a codec that uses one pays for it: the table of foreign bytes has dozens of regular expressions."""
+    script = (
+        "import metaprotocol_sdk, sys; print([name for name in sys.modules if name.startswith('metaprotocol_sdk.')])"
+    )
+    loaded = ast.literal_eval(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout.decode()
+    )
+    assert [name for name in loaded if not name.split(".")[1].startswith("_")] == []
+
+
 def test_listing_the_codecs_imports_none_of_them() -> None:
     assert loaded_after("import metaprotocol_sdk as sdk; assert sdk.available_codecs()") == []
 
