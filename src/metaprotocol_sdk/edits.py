@@ -16,6 +16,8 @@ _place = itemgetter(0, 1)
 class Edit(NamedTuple):
     """The replacement of one range of bytes. An empty range inserts, an empty replacement removes.
 
+    Where it counts, a plain tuple of the same does as well, and is made in a tenth of the time.
+
     Args:
         start: Index of the first byte that is replaced.
         end: Index after the last one.
@@ -27,7 +29,7 @@ class Edit(NamedTuple):
     replacement: bytes
 
 
-def splice(message: bytes, edits: Sequence[Edit]) -> bytes:
+def splice(message: bytes, edits: Sequence[tuple[int, int, bytes]]) -> bytes:
     """Return the message with the edits made.
 
     Args:
@@ -40,6 +42,10 @@ def splice(message: bytes, edits: Sequence[Edit]) -> bytes:
     """
     if not edits:
         return message
+    if len(edits) == 1:  # another id: in half the time
+        start, end, replacement = edits[0]
+        if 0 <= start <= end <= len(message) < _WORTH_A_VIEW:
+            return message[:start] + replacement + message[end:]
     source = message if len(message) < _WORTH_A_VIEW else memoryview(message)
     parts: list[bytes | memoryview] = []
     position = 0
@@ -54,6 +60,6 @@ def splice(message: bytes, edits: Sequence[Edit]) -> bytes:
     return b"".join(parts)
 
 
-def growth(edits: Iterable[Edit]) -> int:
+def growth(edits: Iterable[tuple[int, int, bytes]]) -> int:
     """Return how many bytes longer the edits make a message, negative if shorter: what a length field needs."""
     return sum(len(replacement) - (end - start) for start, end, replacement in edits)

@@ -25,6 +25,8 @@ _DEFAULT_LIMITS = Limits()
 class Entry(NamedTuple):
     """One key with its value, and the bytes that hold both.
 
+    Where it counts, a plain tuple of the same does as well, and is made in a tenth of the time.
+
     A protocol whose keys differ in case only by accident, such as HTTP, yields them in lower case; their bytes stay.
 
     Args:
@@ -41,7 +43,7 @@ class Entry(NamedTuple):
 
 
 def read_properties(
-    entries: Iterable[Entry],
+    entries: Iterable[tuple[str, str, int, int]],
     fields: Mapping[str, str] = _NO_FIELDS,
     *,
     duplicates: Duplicates = "last",
@@ -54,27 +56,28 @@ def read_properties(
         fields: Properties that come from the message's own fields. They win over entries of the same name, since
             the server acts on the field.
         duplicates: What the server does with a key that comes twice.
-        limits: `max_elements` bounds the entries.
+        limits: `max_elements` bounds the keys.
 
     Raises:
         DecodeError: A key comes twice and `duplicates` is "refuse".
-        LimitExceeded: There are too many entries.
+        LimitExceeded: There are too many keys.
     """
     found: dict[str, str] = {}
     maximum = limits.max_elements
-    for number, (key, value, start, _) in enumerate(entries, 1):
-        if number > maximum:
-            raise LimitExceeded("max_elements", number, maximum, offset=start, field="entries")
-        if duplicates != "last" and key in found:
+    for key, value, start, _ in entries:
+        if key in found:
             if duplicates == "refuse":
                 raise DecodeError(f"the key {key[:80]!r} comes twice", offset=start, field="entries")
-            continue
+            if duplicates == "first":
+                continue
+        elif len(found) == maximum:
+            raise LimitExceeded("max_elements", maximum + 1, maximum, offset=start, field="entries")
         found[key] = value
     return {**fields, **found, **fields} if fields else found
 
 
 def mutate_entries(
-    entries: Iterable[Entry],
+    entries: Iterable[tuple[str, str, int, int]],
     mutation: Mapping[str, str | None],
     write: Callable[[str, str], bytes],
     end: int,
@@ -105,7 +108,7 @@ def mutate_entries(
         if key in fields:
             raise UnsupportedMutation(f"{key} is a field of the message, not an entry")
     count = 0
-    places: dict[str, list[Entry]] = {}
+    places: dict[str, list[tuple[str, str, int, int]]] = {}
     for entry in entries:
         count += 1
         if entry[0] in mutation:

@@ -63,12 +63,12 @@ class TestProperties:
             read_properties(read_lines(b"a:1\nb:1\na:2\n"), duplicates="refuse")
         assert caught.value.offset == 8
 
-    def test_the_number_of_entries_is_bounded_and_no_more_are_read(self) -> None:
-        entries = read_lines(b"a:1\n" * 9)
+    def test_the_number_of_keys_is_bounded_and_no_more_are_read(self) -> None:
+        entries = read_lines(b"a:1\nb:1\nc:1\nd:1\ne:1\nf:1\n")
         with pytest.raises(LimitExceeded) as caught:
             read_properties(entries, limits=Limits(max_elements=3))
         assert (caught.value.limit, caught.value.value, caught.value.offset) == ("max_elements", 4, 12)
-        assert len(list(entries)) == 5
+        assert [entry.key for entry in entries] == ["e", "f"]
 
 
 class TestMutation:

@@ -94,7 +94,7 @@ def run(keys):
 
 
 def in_header(payload, protocol=0, *, seqid=7, flags=0, transforms=(), information=b"", padding=None):
-    """Put a payload behind a header; `information` is what follows the transforms."""
+    """Put a payload after a header; `information` is what follows the transforms."""
     block = varint(protocol) + varint(len(transforms)) + b"".join(map(varint, transforms)) + information
     block += bytes(-len(block) % 4) if padding is None else bytes(padding)
     head = hx("0fff") + flags.to_bytes(2) + seqid.to_bytes(4) + (len(block) // 4).to_bytes(2)
@@ -106,7 +106,7 @@ def unframed(message):
 
 
 def header(message):
-    """Put a message behind a header with one key."""
+    """Put a message after a header with one key."""
     return in_header(message, 2 if message[0] == 0x82 else 0, information=run({"k": "v"}))
 
 

@@ -51,7 +51,7 @@ def decode_connections(folder: Path) -> tuple[list[Metadata], list[Metadata]]:
 
 
 def told(messages: Iterable[Metadata]) -> list[Message]:
-    """Return messages as a Thrift library names them; it does not name headers of C++ without a message behind them."""
+    """Return messages as a Thrift library names them; it does not name headers of C++ without a message after them."""
     return [
         Message(_full_name(metadata), _type(metadata), metadata.request_id)
         for metadata in messages

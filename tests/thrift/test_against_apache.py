@@ -31,12 +31,12 @@ def test_a_message_that_apache_writes_is_read_framed_and_unframed(protocol, name
 
 
 @pytest.mark.parametrize("way", WAYS)
-@given(fields=structs(), behind=st.binary(max_size=3))
-def test_apache_ends_a_message_where_the_scanner_does(way, fields, behind):
+@given(fields=structs(), after=st.binary(max_size=3))
+def test_apache_ends_a_message_where_the_scanner_does(way, fields, after):
     message = WAYS[way].write(1, "m", 5, fields)
-    assert read_head_and_skip(WAYS[way].option, message + behind) == ("m", 1, 5, len(message))
+    assert read_head_and_skip(WAYS[way].option, message + after) == ("m", 1, 5, len(message))
     scanner = ThriftCodec(transport="unframed").framing.scanner(SERVER, CODEC.limits)
-    assert scanner.scan(message + behind, 0) == len(message)
+    assert scanner.scan(message + after, 0) == len(message)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -103,17 +103,20 @@ def test_what_begins_neither_a_name_nor_a_protocol_is_refused(fifth):
 @pytest.mark.parametrize(
     ("start", "what"),
     [
-        (b"GET / HTTP/1.1\r\n", "HTTP"),
-        (b"POST /thrift HTTP/1.1\r\n", "HTTP"),
-        (b"HTTP/1.1 200 OK\r\n", "HTTP"),
+        (b"GET / HTTP/1.1\r\n", "HTTP/1"),
+        (b"POST /thrift HTTP/1.1\r\n", "HTTP/1"),
+        (b"HTTP/1.1 200 OK\r\n", "HTTP/1"),
         (b"PRI * HTTP/2.0\r\n", "HTTP/2"),
-        (hx("16 03 01 02 00 01"), "TLS"),
+        (hx("16 03 01 02 00 01 00 01 fc 03 03"), "TLS 1.2 or 1.3 (ClientHello)"),
+        (hx("01 00 00 00 06") + b"GSSAPI", "SASL (Thrift's TSaslTransport)"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "SSH"),
     ],
 )
-def test_other_protocols_are_called_by_their_name(start, what):
-    decoded = read(CODEC, start)
-    assert isinstance(decoded.error, FramingError)
-    assert f"this is {what}, which the codec does not read" in str(decoded.error)
+@pytest.mark.parametrize("codec", [CODEC, ThriftCodec(transport="framed"), ThriftCodec(transport="unframed")])
+def test_other_protocols_are_called_by_their_name(codec, start, what):
+    decoded = read(codec, start)
+    assert isinstance(decoded.error, FramingError | LimitExceeded)
+    assert decoded.error.hint == f"these bytes look like {what}"
 
 
 @pytest.mark.parametrize("start", ["84 21 00 00 00", "ff ff ff ff 00", "81 01 00 01 00"])

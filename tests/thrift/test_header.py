@@ -75,7 +75,7 @@ def test_keys_that_are_no_utf_8_are_kept_byte_for_byte():
 
 
 @pytest.mark.parametrize("rest", ["", "00", "0000000000", "02 01 01 61 01 62", "7f ff ff"])
-def test_behind_padding_and_unknown_information_nothing_is_read(rest):
+def test_after_padding_and_unknown_information_nothing_is_read(rest):
     hidden = run({"k": "hidden"}) if rest else b""
     metadata = read(in_header(PING, information=run({"a": "1"}) + hx(rest) + hidden))
     assert metadata.properties == {"method": "ping", "a": "1"}

@@ -39,8 +39,8 @@ AROUND = {
 def deep(name, levels):
     """Return a call whose argument has so many levels."""
     protocol, begin, inside, end = DEEP[name]
-    before, behind = AROUND.get(name, (b"", b""))
-    return WRITERS[protocol](CALL, "m", 5, before + begin * levels + inside + end * levels + behind)
+    before, after = AROUND.get(name, (b"", b""))
+    return WRITERS[protocol](CALL, "m", 5, before + begin * levels + inside + end * levels + after)
 
 
 @each_form

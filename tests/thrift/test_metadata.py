@@ -164,7 +164,7 @@ def test_blanks_between_the_parts_of_a_json_message_change_nothing():
     [
         (b'[2,"m",1,0,{}]', "begins with"),
         (b'[1,"m",1,0]', "begins with"),
-        (b'[1,"m",1,2147483648,{}]', "no number of 32 bits"),
+        (b'[1,"m",1,2147483648,{}]', "does not fit 32 bits"),
         (b"[1,m,1,0,{}]", "begins with"),
         (b'[1,"m",1,0,[]]', "begin with a brace"),
         (b'[1,"m",1,0,7]', "begin with a brace"),
@@ -176,7 +176,7 @@ def test_another_head_of_a_json_message_is_an_error(start, what):
 
 
 def test_a_compact_sequence_id_of_more_than_32_bits_is_an_error():
-    with pytest.raises(DecodeError, match="no number of 32 bits"):
+    with pytest.raises(DecodeError, match="does not fit 32 bits"):
         read(framed(hx("82 21 8080808010 01 6d 00")))
 
 

@@ -143,14 +143,14 @@ def test_without_a_header_there_are_no_keys_to_set(form):
 @pytest.mark.parametrize("name", ["\ud800", "a\udfff", "\udcc3\udca9"])
 @pytest.mark.parametrize("protocol", ["strict", "non-strict", "compact"])
 def test_a_name_that_cannot_be_read_back_is_refused(protocol, name):
-    with pytest.raises(UnsupportedMutation, match="no text in UTF-8"):
+    with pytest.raises(UnsupportedMutation, match="would not be read back as it is"):
         changed(read(message(("framed", protocol), CALL)), method=name)
 
 
 def test_in_json_too_what_would_become_another_name_is_refused():
     metadata = read(message(("framed", "json"), CALL))
     for name in ("\ud83d\ude00", "\udcc3\udca9"):
-        with pytest.raises(UnsupportedMutation, match="no text in UTF-8"):
+        with pytest.raises(UnsupportedMutation, match="would not be read back as it is"):
             changed(metadata, method=name)
 
 

@@ -106,7 +106,7 @@ def test_what_was_packed_is_packed_again_when_it_has_changed(transforms):
     assert read(data).state[3].transforms == transforms
 
 
-def test_information_of_another_kind_stays_behind_the_keys():
+def test_information_of_another_kind_stays_after_the_keys():
     data = in_header(PING, information=hx("02 01 01 61 01 62"))
     with_key = changed(data, {"k": "v"})
     assert hx("01 01 01 6b 01 76 02 01 01 61 01 62") in with_key

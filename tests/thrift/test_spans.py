@@ -174,9 +174,9 @@ def test_what_cannot_be_read_is_a_span_that_says_why(form):
     assert last.meaning
 
 
-def test_what_is_behind_the_message_is_a_span_of_its_own():
+def test_what_is_after_the_message_is_a_span_of_its_own():
     last = CODEC.spans(CODEC.decode(framed(strict(CALL, "m", 0, hx("00")) + b"xyz"), SERVER))[-1]
-    assert (last.name, last.meaning) == ("trailing", "behind the message, in its frame")
+    assert (last.name, last.meaning) == ("trailing", "after the message, in its frame")
 
 
 NUMBER = Type("i32")

@@ -46,11 +46,11 @@ def test_any_bytes_give_the_same_however_they_were_cut(stream, transport, data):
 
 
 @pytest.mark.parametrize("form", IN_FRAMES, ids=" ".join)
-@pytest.mark.parametrize("behind", [b"\0", b"]", "another call"], ids=["a stop", "a bracket", "another call"])
-def test_bytes_behind_the_message_in_its_frame_are_an_error(form, behind):
+@pytest.mark.parametrize("after", [b"\0", b"]", "another call"], ids=["a stop", "a bracket", "another call"])
+def test_bytes_after_the_message_in_its_frame_are_an_error(form, after):
     transport, protocol = form
     call = message(("unframed", protocol), CALL)
-    hidden = call if behind == "another call" else behind
+    hidden = call if after == "another call" else after
     first, second = outcome(CODEC, [TRANSPORTS[transport](call + hidden) + framed(call)]).messages
     assert isinstance(first.error, DecodeError)
     assert f"{len(hidden)} bytes follow the message in its frame" in str(first.error)

@@ -5,7 +5,7 @@ It tells method, type and sequence id of every message.
 What tshark 4.0 cannot say, so that it is not asked:
 
 - THeader and JSON it does not know, and of binary without a version it refuses messages that are very short;
-- in the compact protocol it takes the number of a boolean field that is written out for one with a value behind it,
+- in the compact protocol it takes the number of a boolean field that is written out for one with a value after it,
   which breaks the answer to the corpus's `noargs`;
 - an unframed message that comes in several packets it shows once for each of them.
 """

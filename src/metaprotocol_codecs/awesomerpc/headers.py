@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from metaprotocol_sdk import DecodeError, UnsupportedMutation
-from metaprotocol_sdk.entries import Entry, decode_text, encode_text
+from metaprotocol_sdk.entries import decode_text, encode_text
 
 
-def read_headers(message: bytes, start: int, end: int) -> Iterator[Entry]:
-    """Yield the headers between two offsets."""
+def read_headers(message: bytes, start: int, end: int) -> Iterator[tuple[str, str, int, int]]:
+    """Yield the headers between two offsets: key, value, and where each begins and ends."""
     while start < end:
         value_at = start + 1 + message[start] + 2 if start < len(message) else end
         stop = value_at + int.from_bytes(message[value_at - 2 : value_at])
@@ -15,7 +15,7 @@ def read_headers(message: bytes, start: int, end: int) -> Iterator[Entry]:
             raise DecodeError("this header ends after the header block", offset=start, field="headers")
         if not message[start]:
             raise DecodeError("this header has no key", offset=start, field="headers")
-        yield Entry(decode_text(message[start + 1 : value_at - 2]), decode_text(message[value_at:stop]), start, stop)
+        yield decode_text(message[start + 1 : value_at - 2]), decode_text(message[value_at:stop]), start, stop
         start = stop
 
 

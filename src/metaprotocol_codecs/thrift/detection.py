@@ -1,9 +1,9 @@
-"""Tells which transport and which protocol a message is in, from its first bytes.
+"""Detects the transport and the protocol of a message from its first bytes.
 
-A message without a frame begins with what its protocol begins with. A frame begins with its length, and what is in it
-with what its protocol begins with. Only one pair can be mixed up: the length of a frame, and the length of the name
-that begins a non-strict binary message. There the fifth byte tells: a name is UTF-8, so none begins with 80 or 82, and
-none with the bytes 0f ff; and that none begins with a NUL or a bracket is a rule of the interface definition language.
+A message without a frame begins with its protocol's first bytes. A frame begins with its length, and its content with
+the protocol's first bytes. Only one pair can be mixed up: the length of a frame, and the length of the name that begins
+a non-strict binary message. There the fifth byte decides: a name is UTF-8, so it does not begin with 80 or 82, nor with
+0f ff; and a name of the interface definition language does not begin with a NUL or a bracket.
 """
 
 from __future__ import annotations
@@ -30,29 +30,20 @@ _HINT = "is this Thrift, and does the stream begin at a message?"
 
 _LEADS = {0x80: STRICT, 0x82: COMPACT, 0x5B: JSON}
 NUMBERS_IN_HEADER = {"binary": 0, "compact": 2}
-"""How THeader numbers the protocols that it can hold."""
+"""The numbers that THeader has for the protocols it can hold."""
 _IN_HEADER = {0: (STRICT, b"\x80"), 2: (COMPACT, b"\x82")}
-# What a name can begin with in UTF-8, except for the bracket.
+# The bytes that can begin a name in UTF-8, except for the bracket.
 _NAME_LEADS = frozenset((*range(0x20, 0x7F), *range(0xC2, 0xF5))) - {0x5B}
-_FOREIGN = {
-    b"GET ": "HTTP",
-    b"PUT ": "HTTP",
-    b"POST": "HTTP",
-    b"HTTP": "HTTP",
-    b"PRI ": "HTTP/2",
-    b"\x16\x03\x01": "TLS",
-    b"\x16\x03\x03": "TLS",
-}
 
 
 @frozen
 class Form:
-    """What a message is in. There are few of these objects, and they are shared.
+    """The transport and protocol of a message. There are few of these objects, and they are shared.
 
     Args:
         transport: `FRAMED`, `UNFRAMED` or `HEADER`.
         protocol: The protocol; of a message in THeader its own header tells it.
-        at: Where in the message the protocol begins.
+        at: The index in the message at which the protocol begins.
     """
 
     transport: str
@@ -75,9 +66,9 @@ def protocol_in_header(number: int, data: bytes, at: int) -> Protocol:
     """Return the protocol of a message in THeader.
 
     Args:
-        number: What the header says.
-        data: What holds the message, no longer transformed.
-        at: Where in it the message begins.
+        number: The protocol's number in the header.
+        data: The bytes that hold the message, after its transforms are undone.
+        at: The index in the data at which the message begins.
 
     Raises:
         DecodeError: The header names no protocol that THeader has, or the message is in another.
@@ -100,11 +91,11 @@ def protocol_in_header(number: int, data: bytes, at: int) -> Protocol:
 
 
 class Detection:
-    """How a codec with its options tells messages apart.
+    """Tells messages apart, by the options of a codec.
 
     Args:
-        transport: One of `TRANSPORTS`; `AUTO` takes each message for what it looks like.
-        protocol: One of `PROTOCOLS`, the same.
+        transport: One of `TRANSPORTS`; `AUTO` detects it for each message.
+        protocol: One of `PROTOCOLS`; the same.
     """
 
     def __init__(self, transport: str, protocol: str) -> None:
@@ -122,14 +113,14 @@ class Detection:
         self.first = self._accepted(self._first)
         """Messages without a frame, by their first byte; None for other bytes."""
         self.fifth = self._accepted(self._fifth)
-        """Other messages, by their fifth byte; the same."""
+        """Other messages, by their fifth byte; None for other bytes."""
 
     def unframed(self, data: bytes, at: int, largest: int) -> Protocol | None:
         """Return the protocol of a message without a frame; None if a frame begins here.
 
         Args:
             data: Bytes of a stream.
-            at: Where the message begins.
+            at: The index at which the message begins.
             largest: Bytes that a message may have.
 
         Raises:
@@ -163,14 +154,14 @@ class Detection:
         return form.protocol
 
     def form_of(self, message: bytes) -> Form | None:
-        """Return what a whole message is in; None if that is nothing the codec is to read."""
+        """Return the form of a whole message; None if the options rule it out or there is none."""
         form = self.first[message[0]]
         if form is None and len(message) > LENGTH_SIZE:
             form = self.fifth[message[LENGTH_SIZE]]
         return form
 
     def refuse(self, message: bytes) -> DecodeError:
-        """Return the error for a message that is in neither of the tables."""
+        """Return the error for a message that is in neither table."""
         if len(message) <= LENGTH_SIZE:
             return DecodeError(f"a message of {len(message)} bytes is shorter than any", offset=len(message))
         form = self._fifth.get(message[LENGTH_SIZE]) or _UNFRAMED.get(message[0])
@@ -182,10 +173,10 @@ class Detection:
         return DecodeError(f"the message is {what}, and the codec is to read {wanted} alone", offset=form.at)
 
     def _accepted(self, forms: dict[int, Form]) -> list[Form | None]:
-        """Return a table of those forms that the options do not rule out."""
+        """Return a table of the forms that the options allow."""
         accepted: list[Form | None] = [None] * 256
         for lead, form in forms.items():
-            # What is in a message in THeader is known when its header is read.
+            # The protocol of a message in THeader is known when its header is read.
             protocol_fits = form is HEADER_FORM or self._protocol in (AUTO, form.protocol.name)
             if self._transport in (AUTO, form.transport) and protocol_fits:
                 accepted[lead] = form
@@ -194,18 +185,15 @@ class Detection:
 
 @cache
 def detection_of(transport: str, protocol: str) -> Detection:
-    """Return how a codec with these options tells messages apart; there are few such objects, and they are shared."""
+    """Return the detection for these options. There are few such objects, and they are shared."""
     return Detection(transport, protocol)
 
 
 def _check_length(field: bytes, largest: int) -> int:
-    """Return the length that a frame, or the name in a non-strict message, begins with."""
+    """Return the length at the beginning of a frame, or of the name in a non-strict message."""
     length = int.from_bytes(field)
     if LENGTH_SIZE + length <= largest:
         return length
-    for start, name in _FOREIGN.items():
-        if field.startswith(start):
-            raise FramingError(f"this is {name}, which the codec does not read", offset=0)
     if length >> 31:
         raise FramingError(f"no frame begins with {field.hex(' ')}", offset=0, field="length", hint=_HINT)
     raise LimitExceeded("max_message_size", LENGTH_SIZE + length, largest, offset=0, field="length")

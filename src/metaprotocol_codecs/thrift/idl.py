@@ -1,6 +1,6 @@
-"""What an interface definition tells about messages: the names and types of arguments, results and fields.
+"""An interface definition: the names and types of arguments, results and fields.
 
-These are plain values, which whoever has a parser of the interface definition language can make; `idl_file` makes them
+These are plain values, which can be made with any parser of the interface definition language; `idl_file` makes them
 with thriftpy2.
 """
 
@@ -19,12 +19,12 @@ class Type:
     """A type. Structs may hold themselves, so `fields` is filled in later.
 
     Args:
-        name: How the definition writes it, such as `list<i32>`.
-        fields: Of a struct, its fields by id.
-        key: Of a map, the type of its keys.
-        item: Of a list or a set, the type of its items; of a map, that of its values.
-        numbers: Of an enum, the names of its numbers.
-        kind: What it is on the wire: "bool", "byte", "i16", "i32", "i64", "double", "string", "struct", "map", "set" or
+        name: The type as the definition writes it, such as `list<i32>`.
+        fields: The fields of a struct, by id.
+        key: The type of a map's keys.
+        item: The type of the items of a list or a set, or of a map's values.
+        numbers: The names of an enum's numbers.
+        kind: The type on the wire: "bool", "byte", "i16", "i32", "i64", "double", "string", "struct", "map", "set" or
             "list". By default its name.
     """
 
@@ -69,7 +69,7 @@ class Idl:
         return f"<Idl of {', '.join(self.services)}>"
 
     def find(self, service: str | None, method: str) -> Method | None:
-        """Return a method of a service; where that is not in the definition, the one method that has the name.
+        """Return a method of a service; if the definition has no such service, the only method of that name.
 
         Args:
             service: The name of TMultiplexedProtocol, which need not be that of the definition, or None.
@@ -79,7 +79,7 @@ class Idl:
         return found[0] if len(found) == 1 else None
 
     def candidates(self, service: str | None, method: str) -> list[Method]:
-        """Return the methods that a call may mean: of its service, or where that is not in the definition, of all."""
+        """Return the methods that a call may mean: of its service, or of all if the definition has no such service."""
         if service is not None and service in self.services:
             services = [self.services[service]]
         else:

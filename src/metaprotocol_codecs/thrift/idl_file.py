@@ -28,7 +28,7 @@ def read_idl(path: str) -> Idl:
         path: A file in Thrift's interface definition language.
 
     Raises:
-        ValueError: The file is no such definition, defines no service or cannot be opened; or thriftpy2 is not
+        ValueError: The file is not a definition, defines no service or cannot be opened; or thriftpy2 is not
             installed, and the message says how to install it.
     """
     try:
@@ -49,7 +49,7 @@ def read_idl(path: str) -> Idl:
 
 
 class _Types:
-    """Makes our types of thriftpy2's: each struct once, since it may hold itself, and methods that are alike once."""
+    """Converts thriftpy2's types: each struct once, since it may hold itself, and equal methods once."""
 
     def __init__(self) -> None:
         self._structs: dict[Any, Type] = {}
@@ -72,7 +72,7 @@ class _Types:
         return {number: Field(spec[1], self._type(spec[0], *spec[2:-1])) for number, spec in struct.thrift_spec.items()}
 
     def _type(self, kind: int, more: Any = None) -> Type:
-        """Return the type of a number and of what thriftpy2 says of its inside."""
+        """Return the type for a number and thriftpy2's description of what it holds."""
         if kind == _STRUCT:
             return self._struct(more)
         if kind == _MAP:

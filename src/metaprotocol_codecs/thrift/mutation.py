@@ -1,6 +1,6 @@
 """Applies a mutation to the bytes of a message: the method's name, the sequence id, the keys of a THeader.
 
-Every byte that need not change stays. What was transformed is transformed anew only if it has changed.
+All other bytes stay. A transformed message is transformed anew only if it has changed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metaprotocol_sdk import Limits, Metadata
 
 _LARGEST_ID = 2**32 - 1
-# Readers take the length of a frame for a signed integer.
+# Readers take the length of a frame as a signed integer.
 _LONGEST_FRAME = 2**31 - 1
 
 
@@ -31,11 +31,11 @@ def rewrite(
     """Return a message with a mutation applied.
 
     Args:
-        metadata: What was decoded of the message.
-        mutation: What to set and remove.
+        metadata: The decoded message.
+        mutation: The keys to set and to remove.
         request_id: The sequence id to write, or None.
-        detection: How the result will be told apart.
-        limits: Bounds of what the message may become.
+        detection: The detection that the result must pass.
+        limits: Bounds for the changed message.
 
     Raises:
         UnsupportedMutation: The message cannot carry the mutation.
@@ -103,7 +103,7 @@ def _edits_of(protocol: Protocol, data: bytes, at: int, name: str | None, reques
         except UnicodeEncodeError:
             written = b""
         if not written or protocol.read_text(written, 0, len(written)) != name:
-            raise UnsupportedMutation(f"the method {name!r} is no text in UTF-8")
+            raise UnsupportedMutation(f"the method {name[:80]!r} would not be read back as it is")
         edits.append(Edit(places.name_start, places.name_end, written))
     if request_id is not None:
         edits.append(Edit(places.id_start, places.id_end, protocol.write_id(request_id)))
@@ -111,7 +111,7 @@ def _edits_of(protocol: Protocol, data: bytes, at: int, name: str | None, reques
 
 
 def _checked(message: bytes, form: Form, detection: Detection, limits: Limits) -> bytes:
-    """Return a changed message with the right length before it, if it is one that can be read."""
+    """Return a changed message with its new length, if it can still be read."""
     size = len(message)
     if size > limits.max_message_size or size - LENGTH_SIZE > _LONGEST_FRAME:
         raise UnsupportedMutation(

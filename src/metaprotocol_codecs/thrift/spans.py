@@ -1,4 +1,4 @@
-"""Says which bytes of a message are which field, for a person."""
+"""The spans of a message: its fields, for a person who reads the bytes."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _EXCEPTION_FIELDS = {1: Field("message", Type("string")), 2: Field("type", Type(
 
 
 def message_spans(metadata: Metadata, idl: Idl | None, limits: Limits) -> list[Span]:
-    """Return the spans of a message; what cannot be read is one span that says why.
+    """Return the spans of a message. Bytes that cannot be read are one span that says why.
 
     Args:
         metadata: A message.
-        idl: What the interface definition tells of it, if there is one.
-        limits: Bounds of what is built.
+        idl: The interface definition, if there is one.
+        limits: Bounds for the values that are shown.
     """
     size = len(metadata.message)
     spans: list[Span] = []
     try:
         for span in _spans(metadata, idl, limits):
-            spans.append(span)  # noqa: PERF402 - what comes before an error is kept
+            spans.append(span)  # noqa: PERF402 - the spans before an error are kept
     except ProtocolError as error:
         spans.append(Span(spans[-1].end if spans else 0, size, "unreadable", "", error.message))
     except (IndexError, struct_error):
         spans.append(Span(spans[-1].end if spans else 0, size, "unreadable", "", "the message ends early"))
-    # In JSON, what separates two parts belongs to the first one.
+    # In JSON, a separator belongs to the part before it.
     edges = [*(span.start for span in spans), size]
     parts = [Span(a, b, s.name, s.value, s.meaning) for (a, b), s in zip(pairwise(edges), spans, strict=True)]
     return [part for part in parts if part.start < part.end]
@@ -73,7 +73,7 @@ def _frame_length(message: bytes) -> Span:
 
 
 def _without_message(metadata: Metadata, limits: Limits) -> Iterator[Span]:
-    """Yield the spans of what holds no message, or none that could be read."""
+    """Yield the spans of bytes that hold no message, or none that could be read."""
     message = metadata.message
     if message == EMPTY_FRAME:
         yield Span(0, LENGTH_SIZE, "frame_length", "0")
@@ -133,4 +133,4 @@ def _struct(
     end = protocol.message_end(data, at, start, limits)
     yield Span(stop, end, "stop", "", "the end of the struct")
     if end < len(data):
-        yield Span(end, len(data), "trailing", "", "behind the message, in its frame")
+        yield Span(end, len(data), "trailing", "", "after the message, in its frame")

@@ -1,8 +1,8 @@
-"""Holds the arguments of a call to the types that the interface definition has for them.
+"""Compares the arguments of a call with the types in the interface definition.
 
-Servers take a field for what its type on the wire says, or skip it; but of a list, a set or a map the generated code of
-most languages reads the items as the definition has them, whatever the wire says. So a message in which the two differ
-can be another one for the server than for us.
+Servers read a field by its type on the wire, or skip it; but the items of a list, a set or a map are read by the
+generated code of most languages as the definition has them, whatever the wire says. So a message in which the two
+differ can be another message for the server than for the codec.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _LONGEST_PATH = 8
 
 @define
 class _Open:
-    """A value whose inside is being looked through; the arguments are a struct without a name."""
+    """A container that is being checked; the arguments are a struct without a name."""
 
     name: str
     kind: str
     fields: Mapping[int, Field]
     type: Type | None = None
     left: int = 0
-    """How many values are to come of a list, a set or a map: each entry of a map has two."""
+    """The number of values to come in a list, a set or a map; each entry of a map has two."""
     number: int = 0
-    """Of a struct, the id of the last field."""
+    """The id of a struct's last field."""
     in_field: bool = False
 
 
@@ -47,18 +47,18 @@ def check_call(idl: Idl, protocol: Protocol, data: bytes, at: int, name: str, st
 
     Args:
         idl: The interface definition.
-        protocol: What the call is written in.
-        data: What holds it.
-        at: Where in it the call begins.
-        name: What it calls.
-        start: Where its arguments begin.
+        protocol: The call's protocol.
+        data: The bytes that hold it.
+        at: The index at which the call begins.
+        name: The name in it.
+        start: The index at which its arguments begin.
         limits: Bounds for hostile bytes.
 
     Returns:
         True if the method is oneway; where several have the name, if all are.
 
     Raises:
-        DecodeError: There is no such method, or the arguments are others.
+        DecodeError: There is no such method, or an argument has another type.
         LimitExceeded: The arguments pass the limits.
     """
     methods = idl.candidates(*split_name(name))
@@ -71,7 +71,7 @@ def check_call(idl: Idl, protocol: Protocol, data: bytes, at: int, name: str, st
 
 
 def _check_types(walker: Walker, arguments: Mapping[int, Field], limits: Limits) -> None:
-    """Check every value in fields that the definition has. Others are stepped over, as servers do.
+    """Check every value in fields that the definition has. Other fields are skipped, as by servers.
 
     Of an empty container the types of items mean nothing.
     """
@@ -96,7 +96,7 @@ def _check_types(walker: Walker, arguments: Mapping[int, Field], limits: Limits)
 
 
 def _next_field(walker: Walker, stack: list[_Open]) -> Field | None:
-    """Go to the next field that holds values the definition knows; return None where the struct ends."""
+    """Go to the next field that the definition has and that holds other values; None at the struct's end."""
     inside = stack[-1]
     if inside.in_field:
         inside.in_field = False
@@ -122,7 +122,7 @@ def _next_field(walker: Walker, stack: list[_Open]) -> Field | None:
 
 
 def _next_item(walker: Walker, inside: _Open) -> Type | None:
-    """Go to the next item of a list, a set or a map, and return its type; None where there are no more."""
+    """Go to the next item of a list, a set or a map, and return its type; None at the end."""
     if not inside.left or inside.type is None:
         walker.end_items(inside.kind)
         return None
@@ -132,7 +132,7 @@ def _next_item(walker: Walker, inside: _Open) -> Type | None:
 
 
 def _open(walker: Walker, name: str, known: Type, stack: list[_Open]) -> _Open | None:
-    """Begin a container; return None if nothing in it needs to be looked at, and then it is behind us."""
+    """Begin a container, or skip it and return None if nothing in it needs a check."""
     if known.kind == "struct":
         walker.begin_struct()
         return _Open(name, known.kind, known.fields)
@@ -149,7 +149,7 @@ def _open(walker: Walker, name: str, known: Type, stack: list[_Open]) -> _Open |
 
 
 def _path(stack: list[_Open], name: str = "") -> str:
-    """Return where in the arguments a value is: `order.lines[].price`."""
+    """Return the path to a value in the arguments: `order.lines[].price`."""
     inside = [above.kind == "struct" for above in stack]
     names = [*(opened.name for opened in stack[1:]), name]
     parts = ["." + name if in_struct else "[]" for in_struct, name in zip(inside, names, strict=True)]

@@ -28,7 +28,7 @@ DEFINITION = Path(__file__).with_name("peers.thrift")
 
 
 def hide(stack: Stack) -> bytes:
-    """Return a frame with a call, and behind it another that only the server should find."""
+    """Return a frame with a call, and after it another that only the server should find."""
     name = WRITER[stack.protocol]
     write, structs = WRITERS[name], STRUCTS[name]
     messages = write(CALL, "ping", 7, structs["nothing"]) + write(ONEWAY, "notify", 8, structs["hi"])
@@ -74,7 +74,7 @@ def test_where_frames_are_trusted_the_server_runs_the_hidden_call(library, stack
     with running_relay(tmp_path, server.port, codec="thrift", options=["trust_frames=true"]) as relay:
         answer = send(relay.port, hide(stack))
     assert (answer.message_type, answer.request_id) == (MessageType.RESPONSE, 7)
-    asked = (told(server, stack) for _ in range(20))  # it runs behind the answer
+    asked = (told(server, stack) for _ in range(20))  # it runs after the answer
     assert next(heard for heard in asked if heard) == ["hi"]
 
 

@@ -37,7 +37,7 @@ FAILURES = {
     "java": (6, "Internal error processing fail"),
     "cpp": (0, "by request"),
 }
-# Node reads booleans in containers of the compact protocol as false, and in JSON loses a key behind an empty list.
+# Node reads booleans in containers of the compact protocol as false, and in JSON loses a key after an empty list.
 UNFAITHFUL = {("node", "compact"), ("node", "json")}
 
 # Version and type, with which a call begins.

@@ -42,17 +42,17 @@ _NO_LENGTH = 1 << 31  # negative, since lengths are signed
 
 _read_strict = Struct(">HxBI").unpack_from
 STRICT_HEADS = tuple(Struct(f">II{size}sI").unpack_from for size in range(256))
-"""By the last byte of a name's length, what reads the head of a strict message: version and type, the length, the
+"""By the last byte of the name's length, the reader of the head of a strict message: version and type, the length, the
 name if it is no longer, and the sequence id."""
 STRICT_CALL = VERSION << 16 | CALL
-"""What nearly all strict calls begin with; the third byte, here 0, means nothing."""
+"""The first bytes of nearly all strict calls; the third byte, here 0, means nothing."""
 _read_u32 = Struct(">I").unpack_from
 _read_type_and_id = Struct(">BI").unpack_from
 _read_field_id = Struct(">xh").unpack_from
 
 
 class _Binary(Protocol):
-    """What strict and non-strict messages share."""
+    """The common part of strict and non-strict messages."""
 
     name = "binary"
 

@@ -44,7 +44,7 @@ WIDTHS = bytes(_WIDTH_OF.get(kind, 0) for kind in range(256))
 """Bytes of a value of each type; 0 where the bytes themselves tell it."""
 _FIELD_WIDTHS = bytes(3 + width if width else 0 for width in WIDTHS)
 
-# Fields (type, id, value) whose size a pattern can tell, and what is made of them. Nothing here backtracks.
+# Fields (type, id, value) whose size a pattern can tell, and structs of them. Nothing here backtracks.
 _SHORT = short_strings()
 _FIELD = rb"(?:[\x04\x0a].{10}|\x08.{6}|[\x02\x03].{3}|\x06.{4}|\x10.{18}|\x0b..\x00\x00\x00" + _SHORT + rb")"
 _SIMPLE = bytes(width > 0 or kind == STRING for kind, width in enumerate(WIDTHS))
@@ -65,7 +65,7 @@ class BinarySkipper(Skipper):
     def run(self, data: bytes, position: int) -> int:
         top, stack = self._top, self._stack
         size = len(data)
-        # What a pattern does at once is tried where something begins; then single steps are faster.
+        # Patterns are tried at the beginning of a container; after it, single steps are faster.
         fields_at_once = items_at_once = True
         try:
             while top and position <= size:
@@ -147,7 +147,7 @@ class BinarySkipper(Skipper):
                     raise DecodeError(f"no field has the type {kind}", offset=position, field="type")
                 if types != STRUCTS:
                     top -= ONE
-                    if top < ONE:  # before its last item a container is forgotten
+                    if top < ONE:  # a container is forgotten before its last item
                         top = stack.pop()
                 if begun == ONE and top and not top & TYPES:
                     top += ONE
@@ -156,13 +156,13 @@ class BinarySkipper(Skipper):
                     top = begun
                 position = end
         except (IndexError, struct_error):
-            pass  # the data ends inside an item, which is looked at again when there is more
+            pass  # the data ends inside an item, which is read again when there is more
         self._top = top
         self.done = not top
         return position
 
     def _items(self, items: int, key: int, item: int, start: int) -> int:
-        """Return what is open when so many items of these types begin."""
+        """Return the number for an open container with so many items of these types."""
         if key not in TYPE_NAMES or item not in TYPE_NAMES:
             wrong = key if key not in TYPE_NAMES else item
             raise DecodeError(f"no item has the type {wrong}", offset=start, field="type")

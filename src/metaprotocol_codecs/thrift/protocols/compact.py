@@ -158,7 +158,7 @@ def _no_message(data: bytes, at: int) -> DecodeError:
 def _read_id(data: bytes, at: int) -> tuple[int, int]:
     request_id, end = read_varint(data, at)
     if request_id >> 32:
-        raise DecodeError(f"the sequence id {request_id:,} is no number of 32 bits", offset=at, field="seqid")
+        raise DecodeError(f"the sequence id {request_id:,} does not fit 32 bits", offset=at, field="seqid")
     return request_id, end
 
 

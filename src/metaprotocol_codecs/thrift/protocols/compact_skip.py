@@ -51,7 +51,7 @@ def _leads(*kinds: int) -> bytes:
     return b"[" + b"".join(rb"\x%02x" % (step << 4 | kind) for kind in kinds for step in range(1, 16)) + b"]"
 
 
-# Fields whose size a pattern can tell, and what is made of them. Nothing here backtracks.
+# Fields whose size a pattern can tell, and structs of them. Nothing here backtracks.
 _VARINT = rb"[\x80-\xff]{0,%d}+[\x00-\x7f]" % (LONGEST - 1)
 _SHORT = short_strings()
 _FIELD = b"(?:" + b"|".join(
@@ -84,7 +84,7 @@ class CompactSkipper(Skipper):
     def run(self, data: bytes, position: int) -> int:
         top, stack = self._top, self._stack
         size = len(data)
-        # What a pattern does at once is tried where something begins; then single steps are faster.
+        # Patterns are tried at the beginning of a container; after it, single steps are faster.
         fields_at_once = items_at_once = True
         try:
             while top and position <= size:
@@ -169,7 +169,7 @@ class CompactSkipper(Skipper):
                     raise DecodeError(f"no field has the type {kind}", offset=position, field="type")
                 if types != STRUCTS:
                     top -= ONE
-                    if top < ONE:  # before its last item a container is forgotten
+                    if top < ONE:  # a container is forgotten before its last item
                         top = stack.pop()
                 if begun == ONE and top and not top & TYPES:
                     top += ONE
@@ -178,13 +178,13 @@ class CompactSkipper(Skipper):
                     top = begun
                 position = end
         except IndexError:
-            pass  # the data ends inside an item, which is looked at again when there is more
+            pass  # the data ends inside an item, which is read again when there is more
         self._top = top
         self.done = not top
         return position
 
     def _items(self, items: int, key: int, item: int, start: int) -> int:
-        """Return what is open when so many items of these types begin."""
+        """Return the number for an open container with so many items of these types."""
         if key not in TYPE_NAMES or item not in TYPE_NAMES:
             wrong = key if key not in TYPE_NAMES else item
             raise DecodeError(f"no item has the type {wrong}", offset=start, field="type")

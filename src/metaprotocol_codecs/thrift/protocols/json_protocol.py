@@ -63,7 +63,7 @@ class _Json(Protocol):
         request_id = int(number)
         if not -(1 << 31) <= request_id < 1 << 31:
             raise DecodeError(
-                f"the sequence id {request_id:,} is no number of 32 bits", offset=head.start(3), field="seqid"
+                f"the sequence id {request_id:,} does not fit 32 bits", offset=head.start(3), field="seqid"
             )
         return int(kind), request_id & 0xFFFFFFFF, _unquote(name), head.end()
 
@@ -92,11 +92,11 @@ class _Json(Protocol):
                 end = scalar.end()
             else:
                 raise DecodeError("no value begins so", offset=value, field="value")
-            behind = _blanks(data, end).end()
-            if data[behind] != _OBJECT_END:
-                raise DecodeError("a field ends with a bracket", offset=behind, field="field")
+            bracket = _blanks(data, end).end()
+            if data[bracket] != _OBJECT_END:
+                raise DecodeError("a field ends with a bracket", offset=bracket, field="field")
             yield FieldPlace(int(field[1]), kind, start, value, end)
-            start = _blanks(data, behind + 1).end()
+            start = _blanks(data, bracket + 1).end()
 
     def describe(self, data: bytes, field: FieldPlace, known: Type | None, limits: Limits) -> str:
         shown = data[field.value_start : min(field.end, field.value_start + LONGEST_DESCRIPTION)]
@@ -118,7 +118,7 @@ class _Json(Protocol):
         try:
             return int(data[start:end])
         except ValueError:
-            raise DecodeError("this is no integer", offset=start, field="value") from None
+            raise DecodeError("this is not an integer", offset=start, field="value") from None
 
     def write_text(self, text: str) -> bytes:
         try:

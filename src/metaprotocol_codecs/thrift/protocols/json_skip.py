@@ -1,7 +1,7 @@
 """Finds the end of messages of Thrift's JSON protocol: where the bracket that began them is closed.
 
-Which brackets are open is not remembered, only how many: in sound JSON that is the same, and what is not sound no
-reader takes. So a message takes no memory however deep it is.
+Only the number of open brackets is remembered, not their kinds: in sound JSON that is enough, and no reader takes other
+JSON. So a message takes no memory however deep it is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from metaprotocol_sdk import DecodeError
 if TYPE_CHECKING:
     from metaprotocol_sdk import Limits
 
-# What stands in a string up to its end or to an escape that is not whole, and strings. Nothing here backtracks.
+# The inside of a string up to its end or to an escape that is not whole, and strings. Nothing here backtracks.
 _INSIDE = rb'(?:[^"\\]++|\\["\\/bfnrt]|\\u[0-9A-Fa-f]{4})*+'
 STRING = b'"' + _INSIDE + b'"'
 """A pattern of a string with its quotes."""
@@ -50,7 +50,7 @@ class JsonSkipper(Skipper):
         super().__init__(limits, kind)
         self._depth = 0
         self._in_string = False
-        self._before = 0  # the last byte that is no blank before the place where the next run goes on
+        self._before = 0  # the last byte before the next run that is not a blank
 
     def run(self, data: bytes, position: int) -> int:
         size = len(data)
@@ -95,7 +95,7 @@ class JsonSkipper(Skipper):
         return before in _BEFORE_VALUES or (before in _SIGNS and data[position] in _INFINITE)
 
     def _last_before(self, data: bytes, position: int) -> int:
-        """Return the last byte before a position that is no blank."""
+        """Return the last byte before a position that is not a blank."""
         while position > 0:
             start = max(position - _WINDOW, 0)
             if seen := data[start:position].rstrip(_BLANKS):

@@ -31,11 +31,11 @@ TYPE_NAMES = {
     "uid": "uuid",
 }
 SCALAR = re.compile(rb"[-+.0-9A-Za-z]++|" + STRING).match
-"""Matches any value that is no object and no array."""
+"""Matches a value that is neither an object nor an array."""
 
 
 def _match(pattern: bytes) -> MatchAny:
-    """Return what matches a pattern in which a space stands for any blanks."""
+    """Return the `match` of a pattern in which a space stands for any blanks."""
     match: MatchAny = re.compile(pattern.replace(b" ", rb"[ \t\r\n]*+")).match  # type: ignore[assignment]
     return match
 
@@ -52,7 +52,7 @@ class JsonWalker(Walker):
     def __init__(self, data: bytes, position: int, limits: Limits) -> None:
         super().__init__(data, position)
         self._limits = limits
-        self._first = False  # whether nothing stands yet behind the bracket that was opened last
+        self._first = False  # True right after a bracket was opened
 
     def begin_struct(self) -> None:
         self._take(b"{")

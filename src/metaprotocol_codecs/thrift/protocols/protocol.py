@@ -1,4 +1,4 @@
-"""What the codec asks of each of Thrift's protocols: binary, compact and JSON."""
+"""The interface of Thrift's protocols: binary, compact and JSON."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ CALL, REPLY, EXCEPTION, ONEWAY = 1, 2, 3, 4
 MESSAGE_TYPES = {CALL: "call", REPLY: "reply", EXCEPTION: "exception", ONEWAY: "oneway"}
 
 Head = tuple[int, int, str, int]
-"""A message's type, its sequence id (0 to 2**32 - 1), the name it calls, and where its struct begins."""
+"""A message's type, its sequence id (0 to 2**32 - 1), its name, and the index of its struct."""
 
 
 class Places(NamedTuple):
-    """Where in a message the parts are that can be changed, and the type."""
+    """The places of the parts of a message that can be changed, and of its type."""
 
     name_start: int
-    """Where the name's length is, or its first quote."""
+    """The index of the name's length, or of its first quote."""
     name_end: int
     id_start: int
     id_end: int
@@ -42,50 +42,50 @@ class FieldPlace(NamedTuple):
     """Its type, by the name that the interface definition language has for it."""
     start: int
     value_start: int
-    """Where its value begins; a boolean that is told by the field's type begins where the field does."""
+    """The index of its value; a boolean that is in the field's type begins where the field does."""
     end: int
 
 
 class Protocol(ABC):
     """One way to write a message. Its objects hold nothing and are shared.
 
-    Reading what is cut off raises `IndexError` or `struct.error`; what is wrong otherwise raises `DecodeError` with an
-    offset that counts from the data's first byte.
+    Bytes that are cut off raise `IndexError` or `struct.error`; other faults raise `DecodeError`, with an offset that
+    counts from the data's first byte.
     """
 
     name: str
 
     @abstractmethod
     def struct_start(self, data: bytes, at: int) -> int:
-        """Return where a skipper begins, which may lie behind the data, from the message's first few bytes."""
+        """Return the index at which a skipper begins, from the message's first bytes; it may lie after the data."""
 
     @abstractmethod
     def skipper(self, limits: Limits) -> Skipper:
-        """Return a new skipper for what begins at `struct_start` and ends where the message does."""
+        """Return a new skipper, which begins at `struct_start` and ends where the message does."""
 
     @abstractmethod
     def read_head(self, data: bytes, at: int) -> Head:
-        """Read what stands before the struct."""
+        """Read the part before the struct."""
 
     @abstractmethod
     def flat_end(self, data: bytes, start: int) -> int:
-        """Return where the message ends that a skipper would begin at `start`, if a glance tells.
+        """Return the end of the message whose struct begins at `start`, if it is found at a glance.
 
-        Otherwise return `~position` of where the skipper can begin.
+        Otherwise return `~index` of the place at which the skipper can begin.
         """
 
     @abstractmethod
     def message_end(self, data: bytes, at: int, start: int, limits: Limits) -> int:
-        """Return where a message ends that begins at `at`, and its struct at `start`.
+        """Return the end of a message that begins at `at`, and its struct at `start`.
 
         Raises:
-            DecodeError: Its struct is none, or is cut off.
+            DecodeError: Its struct is malformed or cut off.
             LimitExceeded: Its struct passes the limits.
         """
 
     @abstractmethod
     def places(self, data: bytes, at: int) -> Places:
-        """Return where the parts are that can be changed."""
+        """Return the places of the parts that can be changed."""
 
     @abstractmethod
     def first_field(self, data: bytes, start: int) -> int | None:
@@ -101,7 +101,7 @@ class Protocol(ABC):
 
     @abstractmethod
     def walker(self, data: bytes, start: int, limits: Limits) -> Walker:
-        """Return what goes through a struct, which a skipper has found to be sound."""
+        """Return a walker through a struct, which a skipper has found to be sound."""
 
     @abstractmethod
     def read_text(self, data: bytes, start: int, end: int) -> str:
@@ -116,7 +116,7 @@ class Protocol(ABC):
         """Return a string as it stands in a message.
 
         Raises:
-            UnicodeEncodeError: The text is no Unicode.
+            UnicodeEncodeError: The text cannot be encoded.
         """
 
     @abstractmethod
@@ -147,7 +147,7 @@ def cut_off(data: bytes, part: str) -> DecodeError:
 
 
 def skip_whole(skipper: Skipper, data: bytes, start: int) -> int:
-    """Return the end of what a fresh skipper is for; raise `DecodeError` if that is cut off."""
+    """Return the end that a new skipper finds; raise `DecodeError` if the data ends first."""
     end = skipper.run(data, start)
     if not skipper.done or end > len(data):
         raise cut_off(data, "struct")

@@ -1,7 +1,7 @@
-"""What the skippers of Thrift's protocols share.
+"""The base of the skippers of Thrift's protocols.
 
 A skipper walks over one struct and finds its end without building a value. It takes the bytes in pieces of any size,
-never recurs, and keeps nothing but what is open around the place where it is.
+does not recurse, and keeps only the containers that are open at its place.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from metaprotocol_sdk import Limits
 
 BATCH = 16
-"""How many items of a container are stepped over at once."""
+"""The number of items of a container that are skipped at once."""
 
-# What is open at a place is one number: how many items are to come, times ONE, plus the types of the items: the low
-# byte is the type of keys, the next that of values. A map of n entries has 2n items, so that an odd number means that
+# An open container is one number: the items to come, times ONE, plus the types of the items: the low byte is the type
+# of keys, the next that of values. A map of n entries has 2n items, so that an odd number means that
 # a value comes; in a list both types are the same. Type 0 stands for structs in structs, and the number is how many
 # of them are open.
 ONE = 1 << 16
@@ -30,15 +30,15 @@ STRUCTS = 0
 
 
 MatchAny = Callable[[bytes, int], "re.Match[bytes]"]
-"""The `match` of a pattern that matches anywhere, if only nothing."""
+"""The `match` of a pattern that always matches, if only the empty string."""
 
 
 class Skipper(ABC):
     """Skips one struct, or one value of another type; with JSON, one message.
 
     Args:
-        limits: `max_message_size` bounds every declared size, and `max_elements` how many containers may be open at a
-            time. That is no bound on depth: structs in structs take no memory, nor does a container that is at its
+        limits: `max_message_size` bounds every declared size, and `max_elements` the number of containers that are open
+            at a time. That does not bound the depth: structs in structs take no memory, nor does a container at its
             last item. Servers differ in the depth they accept (Go 64, Java as much as its stack holds), and none
             comes near the default.
         kind: The type of the value, by the protocol's number; by default a struct.
@@ -51,7 +51,7 @@ class Skipper(ABC):
         self._top = ONE | kind << 8 | kind
         self._stack = [0]
         self.base = 0
-        """Where in the message the data's first byte is; may be set between runs."""
+        """The index in the message of the data's first byte; may be set between runs."""
         self.done = False
 
     @abstractmethod
@@ -59,15 +59,15 @@ class Skipper(ABC):
         """Go on at a position, as far as the data reaches.
 
         Args:
-            data: What is there of the message from `base` on.
-            position: Where the last run stopped; nothing is done if it lies behind the data.
+            data: The bytes of the message from `base` on.
+            position: The index at which the last run stopped; nothing is done if it lies after the data.
 
         Returns:
-            The end of the struct if `done` is now set. Otherwise where the next run has to go on, which may lie
-            behind the data; what lies before it is needed no more.
+            The end of the struct if `done` is now set. Otherwise the index at which the next run goes on, which may
+            lie after the data; the bytes before it are no longer needed.
 
         Raises:
-            DecodeError: The bytes are no struct.
+            DecodeError: The bytes are not a struct.
             LimitExceeded: A size passes the limits. The offsets of both count from the data's first byte.
         """
 
@@ -81,7 +81,7 @@ class Skipper(ABC):
             raise LimitExceeded("max_message_size", total, largest, offset=position, field="size")
 
     def _push(self, top: int, position: int) -> None:
-        """Remember what is open around a container that begins before a position."""
+        """Remember the container around one that begins before a position."""
         most = self._limits.max_elements
         if len(self._stack) > most:
             raise LimitExceeded("max_elements", most + 1, most, offset=position)

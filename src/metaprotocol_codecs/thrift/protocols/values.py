@@ -39,9 +39,9 @@ class _Open:
     type: Type | None
     items: Items | None = None
     left: int = 0
-    """How many values are to come of a list, a set or a map: each entry of a map has two."""
+    """The number of values to come in a list, a set or a map; each entry of a map has two."""
     field: int = 0
-    """Of a struct, the id of the last field."""
+    """The id of a struct's last field."""
     begun: bool = False
 
 
@@ -49,11 +49,11 @@ def describe(reader: Reader, kind: str, known: Type | None, *, most: int, deepes
     """Return a value in one line; a text that ends with … goes on. The cost is bounded by `most`.
 
     Args:
-        reader: Stands at the value.
+        reader: The reader, at the value.
         kind: The value's type.
         known: The same as the interface definition has it; None if it is not known.
         most: Characters to return, at least 1.
-        deepest: How many containers may be open at a time.
+        deepest: The most containers that may be open at a time.
     """
     parts: list[str] = []
     length = 0
@@ -89,7 +89,7 @@ def _open(reader: Reader, kind: str, known: Type | None) -> _Open:
 
 
 def _next(reader: Reader, inside: _Open) -> tuple[str, str, Type | None]:
-    """Return what stands before the next value of a container, and its type; or what closes it, and no type."""
+    """Return the text before the next value of a container, and its type; at the end its bracket, and no type."""
     separator = ", " if inside.begun else ""
     inside.begun = True
     if inside.items is None:
@@ -128,7 +128,7 @@ def text_of(value: bytes) -> str:
         return repr(shown.decode()) + more
     except UnicodeDecodeError as error:
         if more and error.end == len(shown) and len(shown) - error.start < _LONGEST_CHARACTER:
-            return repr(shown[: error.start].decode()) + more  # it is we who have cut a character in two
+            return repr(shown[: error.start].decode()) + more  # the cut is in the middle of a character
         return "0x" + shown.hex() + more
 
 

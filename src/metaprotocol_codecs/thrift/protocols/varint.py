@@ -12,7 +12,7 @@ LONGEST = 10
 
 
 def read_varint(data: bytes, position: int) -> tuple[int, int]:
-    """Return an integer and the position behind it.
+    """Return an integer and the position after it.
 
     Raises:
         IndexError: The data ends inside it.
@@ -34,7 +34,7 @@ def read_varint(data: bytes, position: int) -> tuple[int, int]:
 
 
 def skip_varint(data: bytes, position: int) -> int:
-    """Return the position behind an integer; raises what `read_varint` raises."""
+    """Return the position after an integer; raises the same errors as `read_varint`."""
     start = position
     while data[position] >= 0x80:
         position += 1

@@ -1,4 +1,4 @@
-"""What goes through the values of a struct and tells their types, without building one."""
+"""Goes through the values of a struct and tells their types, without building a value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CONTAINERS = frozenset({"struct", "list", "set", "map"})
 
 @frozen
 class Items:
-    """The head of a list, a set or a map: the number of entries, and their types; that of keys is "" but for maps."""
+    """The head of a list, a set or a map: the number of entries, and their types; `key` is "" unless it is a map."""
 
     count: int
     key: str
@@ -23,8 +23,8 @@ class Walker(ABC):
     """Goes from value to value. Types have the names that the interface definition language has for them.
 
     Args:
-        data: What holds the values, which a skipper has found to be sound.
-        position: Where the first one begins.
+        data: The bytes that hold the values, which a skipper has found to be sound.
+        position: The index at which the first one begins.
     """
 
     def __init__(self, data: bytes, position: int) -> None:
@@ -33,7 +33,7 @@ class Walker(ABC):
 
     @abstractmethod
     def field(self, previous: int) -> tuple[str, int]:
-        """Read the head of a field behind the one with the id `previous`: its type, "" at the struct's end, and id."""
+        """Read the head of the field after the one with the id `previous`: its type, "" at the struct's end, and id."""
 
     @abstractmethod
     def items(self, kind: str) -> Items:
@@ -45,24 +45,24 @@ class Walker(ABC):
 
     @abstractmethod
     def skip_scalars(self, kind: str, items: Items, start: int) -> None:
-        """Step over the rest of a list, a set or a map whose items are no containers.
+        """Step over the rest of a list, a set or a map whose items are scalars.
 
         Args:
             kind: Its type.
             items: Its head, which was just read.
-            start: Where that begins.
+            start: The index at which the head begins.
         """
 
-    # Only JSON has something to read at these places.
+    # Only JSON has separators to read.
 
     def begin_struct(self) -> None:
-        """Read what stands before the first field."""
+        """Read the separator before the first field."""
 
     def end_field(self) -> None:
-        """Read what stands behind a field's value."""
+        """Read the separator after a field's value."""
 
     def before_item(self, kind: str, left: int) -> None:
-        """Read what stands before an item: `left` more come behind it, of a map's two for each entry."""
+        """Read the separator before an item, which `left` more follow; an entry of a map counts twice."""
 
     def end_items(self, kind: str) -> None:
-        """Read what stands behind the last item."""
+        """Read the separator after the last item."""

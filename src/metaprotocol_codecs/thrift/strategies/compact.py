@@ -37,7 +37,7 @@ class Compact:
     """Writes messages.
 
     Args:
-        short: Whether numbers of fields and sizes of lists have their short forms where they can. All writers do that,
+        short: True if numbers of fields and sizes of lists have their short forms where they can. All writers do that,
             and all readers take the long forms too.
     """
 

@@ -35,7 +35,7 @@ class Json:
     """Writes messages.
 
     Args:
-        ascii_only: Whether characters outside ASCII are written as escapes.
+        ascii_only: True to write characters outside ASCII as escapes.
     """
 
     def __init__(self, *, ascii_only: bool = False) -> None:

@@ -28,9 +28,9 @@ class Protocol:
     """A way to write a message.
 
     Args:
-        option: What the codec's option `protocol` calls it.
+        option: Its name in the codec's option `protocol`.
         write: Returns a message of a type, with a name, a sequence id and the fields of its struct.
-        in_header: The number that THeader gives it; None if THeader has it not.
+        in_header: Its number in THeader; None if THeader does not have it.
     """
 
     option: str
@@ -63,7 +63,7 @@ _FAILURES = st.builds(
 
 
 def messages(codec: ThriftCodec) -> st.SearchStrategy[tuple[Direction, bytes]]:
-    """Generate valid messages that a codec with these options is to read, with the direction that they travel."""
+    """Generate valid messages that a codec with these options reads, with their direction."""
     transport, wanted = codec.framing.transport, codec.framing.protocol
     ways = [
         in_transport(name, each)

@@ -88,8 +88,8 @@ def structs(draw: st.DrawFn, depth: int = 3, *, container_keys: bool = False) ->
 
     Args:
         draw: Hypothesis' function.
-        depth: How many containers may be in each other.
-        container_keys: Whether the key of a map may be a container, which JSON cannot write.
+        depth: The most containers in each other.
+        container_keys: True if the key of a map may be a container, which JSON cannot write.
     """
     return draw(st.lists(_fields(depth, container_keys), max_size=_MOST_FIELDS, unique_by=lambda field: field.number))
 
@@ -106,8 +106,8 @@ def values(kind: Kind, depth: int = 3, *, container_keys: bool = False) -> st.Se
 
     Args:
         kind: The type.
-        depth: How many containers may be in each other; at least 1 for a container.
-        container_keys: Whether the key of a map may be a container, which JSON cannot write.
+        depth: The most containers in each other; at least 1 for a container.
+        container_keys: True if the key of a map may be a container, which JSON cannot write.
     """
     if kind in _SCALARS:
         return _SCALARS[kind]

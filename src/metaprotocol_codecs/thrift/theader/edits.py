@@ -28,8 +28,8 @@ def edit_header(message: bytes, header: Header, keys: Mapping[str, str | None], 
     Args:
         message: A message in THeader.
         header: Its header.
-        keys: What to set and, where the value is None, to remove.
-        limits: Bounds of what the header may become.
+        keys: The keys to set and, where the value is None, to remove.
+        limits: Bounds for the changed header.
 
     Raises:
         UnsupportedMutation: A key or a value cannot be written, or the header would be too large.

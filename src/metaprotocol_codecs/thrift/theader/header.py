@@ -24,7 +24,7 @@ MAGIC = 0x0FFF
 SEQUENCE = slice(8, 12)
 """The bytes of the header's own sequence id."""
 WORDS = slice(12, 14)
-"""The bytes that say how many words the rest of the header has."""
+"""The bytes of the number of words in the rest of the header."""
 FIXED_SIZE = 14
 """Bytes of length, magic, flags, sequence id and the number of words that follow."""
 WORD = 4
@@ -81,7 +81,7 @@ def read_header(message: bytes, limits: Limits) -> Header:
     """Read the header of a message in THeader.
 
     Raises:
-        DecodeError: It is no such header.
+        DecodeError: The bytes are not a header.
         LimitExceeded: It passes the limits.
     """
     try:

@@ -18,7 +18,7 @@ _NAMES = {number: name for name, number in NUMBERS_IN_HEADER.items()}
 
 
 def begins_header(message: bytes) -> bool:
-    """Return whether a frame holds a header."""
+    """Return True if a frame holds a header."""
     return message[LENGTH_SIZE:_MAGIC_END] == MAGIC.to_bytes(2)
 
 

@@ -1,4 +1,4 @@
-"""What a message in THeader goes through before it is sent. Apache Thrift knows one transform: zlib."""
+"""The transforms that a message in THeader goes through before it is sent. Apache Thrift has one: zlib."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 ZLIB = 1
 NAMES = {ZLIB: "zlib", 2: "hmac", 3: "snappy", 4: "qlz", 5: "zstd"}
-"""Of these, Apache Thrift has zlib alone; the others are Facebook's."""
+"""Apache Thrift has zlib alone; the others are Facebook's."""
 
 
 def name_of(transform: int) -> str:
@@ -22,23 +22,23 @@ def name_of(transform: int) -> str:
 
 
 def payload_of(message: bytes, header: Header, limits: Limits) -> tuple[bytes, int]:
-    """Return what holds the message that is behind a header, no longer packed, and where in it that begins."""
+    """Return the bytes that hold the message after a header, transforms undone, and its index in them."""
     if not header.transforms:
         return message, header.end
     return undo(message, header.transforms, header.end, limits), 0
 
 
 def undo(data: bytes, transforms: tuple[int, ...], start: int, limits: Limits) -> bytes:
-    """Return what the transforms were applied to.
+    """Return the bytes that the transforms were applied to.
 
     Args:
         data: A message in THeader.
         transforms: The numbers of the transforms, the first one applied first.
-        start: Where the transformed bytes begin.
-        limits: `max_decompressed_size` bounds what all transforms together may make.
+        start: The index at which the transformed bytes begin.
+        limits: `max_decompressed_size` bounds the results of all transforms together.
 
     Raises:
-        DecodeError: A transform is unknown, or the bytes are not what it makes.
+        DecodeError: A transform is unknown, or the bytes are not its output.
         LimitExceeded: The result is too large.
     """
     unknown = [name_of(transform) for transform in transforms if transform != ZLIB]
@@ -67,7 +67,7 @@ def undo(data: bytes, transforms: tuple[int, ...], start: int, limits: Limits) -
 
 
 def apply(data: bytes, transforms: tuple[int, ...]) -> bytes:
-    """Return what the transforms, which `undo` knows, make of a message."""
+    """Return a message after its transforms, all of which `undo` knows."""
     for _ in transforms:
         data = zlib.compress(data)
     return data
