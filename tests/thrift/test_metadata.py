@@ -2,6 +2,7 @@
 
 import gc
 
+import attrs
 import pytest
 from thrift_messages import (
     CALL,
@@ -22,7 +23,7 @@ from thrift_messages import (
 )
 
 from metaprotocol_codecs.thrift import ThriftCodec
-from metaprotocol_sdk import DecodeError, Error, ErrorType, LimitExceeded, Limits, MessageType, Status
+from metaprotocol_sdk import DecodeError, Error, ErrorType, LimitExceeded, Limits, MessageType, Metadata, Status
 
 each_form = pytest.mark.parametrize("form", FORMS, ids=" ".join)
 
@@ -211,3 +212,11 @@ def test_a_reply_is_completed_with_the_operation_of_its_request():
     CODEC.complete(response)
     assert response.operation == "Svc/echo"
     assert response.properties == {"method": "echo"}
+
+
+@each_form
+def test_metadata_have_every_field_that_the_constructor_sets(form):
+    metadata = CODEC.decode(message(form, CALL), SERVER)
+    for field in attrs.fields(Metadata):
+        assert hasattr(metadata, field.name), field.name
+    assert metadata == metadata.clone()

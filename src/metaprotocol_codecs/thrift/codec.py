@@ -70,6 +70,38 @@ _TYPES = {REPLY: MessageType.RESPONSE, EXCEPTION: MessageType.EXCEPTION, ONEWAY:
 # A member of an enum takes long to look up.
 _REQUEST, _RESPONSE, _OK, _TO_SERVER = MessageType.REQUEST, MessageType.RESPONSE, Status.OK, Direction.TO_SERVER
 _read_length = Struct(">I").unpack_from
+_new = object.__new__
+
+
+def _metadata(
+    message: bytes,
+    message_type: MessageType,
+    request_id: int,
+    operation: str,
+    properties: dict[str, str],
+    header_size: int,
+    expects_reply: bool,
+    state: State,
+) -> Metadata:
+    """Return the same as the constructor, which takes 120 ns longer on Python 3.11: an eighth of a small call's time.
+
+    Before 3.13, calling a class costs more than to call a function and set the fields.
+    """
+    metadata: Metadata = _new(Metadata)
+    metadata.message = message
+    metadata.message_type = message_type
+    metadata.request_id = request_id
+    metadata.operation = operation
+    metadata.status = _OK
+    metadata.properties = properties
+    metadata.header_size = header_size
+    metadata.status_code = None
+    metadata.expects_reply = expects_reply
+    metadata.stream_id = metadata.request = metadata.error = None
+    metadata.state = state
+    metadata.trailer_size = 0
+    metadata.incomplete = ""
+    return metadata
 
 
 class ThriftCodec(Codec):
@@ -156,21 +188,8 @@ class ThriftCodec(Codec):
                     if kind != CALL:
                         return self._decode_any(message, direction)
                 if SEPARATOR not in name and (self.trust_frames or self._fills_frame(plain, message, start)):
-                    return Metadata(
-                        message,
-                        _REQUEST,
-                        request_id,
-                        name,
-                        _OK,
-                        {"method": name},
-                        start,
-                        None,
-                        True,
-                        None,
-                        None,
-                        None,
-                        (plain, plain.protocol, name, None),
-                    )
+                    state = (plain, plain.protocol, name, None)
+                    return _metadata(message, _REQUEST, request_id, name, {"method": name}, start, True, state)
         except (IndexError, struct_error, UnicodeDecodeError, ProtocolError):
             pass  # read again below, with care
         return self._decode_any(message, direction)
@@ -205,19 +224,14 @@ class ThriftCodec(Codec):
                 message_type, expects_reply = _TYPES[kind], False
             else:
                 raise refusals.unknown_type(kind, at)
-            metadata = Metadata(
+            metadata = _metadata(
                 message,
                 message_type,
                 request_id,
                 operation,
-                _OK,
                 properties,
                 start if header is None or data is message else header.end,
-                None,
                 expects_reply,
-                None,
-                None,
-                None,
                 (form, protocol, name, header),
             )
             if header is not None and header.unread:
