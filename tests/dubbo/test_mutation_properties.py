@@ -52,8 +52,8 @@ class Contents:
         """Change the attachments as Java would see it: of equal keys the last counts, and new ones come last."""
         pairs = self.attachments.pairs
         for key, value in mutation.items():
-            if key == "path" and value is None and "path" not in properties and "body_path" in properties:
-                continue  # a null or a number hides the path of the body, and would not if it went
+            if value is None and key not in properties and self.is_hidden(key, properties):
+                continue  # a null or a number hides a field of the body, and would not if it went
             at = [number for number, (name, _) in enumerate(pairs) if isinstance(name, str) and name == key]
             if value is None:
                 for number in reversed(at):
@@ -62,6 +62,11 @@ class Contents:
                 pairs[at[-1]] = (key, value)
             else:
                 pairs.append((key, value))
+
+    def is_hidden(self, key: str, properties: dict[str, str]) -> bool:
+        """Return whether an attachment, if there is one, hides the path or the version of a request's body."""
+        at = {"path": 1, "version": 2}.get(key)
+        return at is not None and "dubbo" in properties and self.values[at] is not None
 
     def unfolded(self) -> list:
         """Return all of it in a form that can be compared."""
