@@ -1,4 +1,4 @@
-"""`metaprotocol codecs`: what is installed."""
+"""`metaprotocol codecs`: lists the installed codecs."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from metaprotocol_sdk import CodecInfo, CodecLoadError, available_codecs
 def command(ctx: click.Context, as_json: bool) -> None:
     """List the installed codecs.
 
-    A codec that does not load, or whose name two distributions claim, is listed with what is wrong with it, and the
-    exit status is then 1.
+    A codec that does not load, or whose name two distributions claim, is listed with its error, and the exit status is
+    then 1.
 
     \b
     Examples:

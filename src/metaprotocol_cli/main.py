@@ -1,4 +1,4 @@
-"""The command's entrance: each subcommand is imported when it runs."""
+"""The entry point of the command: each subcommand is imported when it runs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; an error that the SDK raises on purpose is the user's to read, without a traceback."""
+        """Run the command; show an error that the SDK raises on purpose without a traceback."""
         try:
             return super().invoke(ctx)
         except MetaProtocolError as error:

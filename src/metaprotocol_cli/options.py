@@ -1,4 +1,4 @@
-"""`--codec NAME` and `--option KEY=VALUE`, which commands about a codec take."""
+"""`--codec NAME` and `--option KEY=VALUE`, the options of commands that use a codec."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def codec_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[
     """Return a decorator that adds `--codec` and `--option` to a command.
 
     Args:
-        required: Whether the command can do nothing without a codec.
+        required: True if the command needs a codec.
     """
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,12 +48,12 @@ def codec_from(name: str, options: tuple[str, ...], **more: object) -> Codec:
 
     Args:
         name: Its name, or package.module:Class.
-        options: What was given as `--option`.
+        options: The values of `--option`.
         more: Options that have a flag of their own.
 
     Raises:
         RegistryError: There is none, or it does not take these options.
-        click.BadParameter: An option is no KEY=VALUE, or a limit has no whole number.
+        click.BadParameter: An option is not KEY=VALUE, or a limit is not a whole number.
     """
     return load_codec(name, **{**more, **arguments_from(name, options)})
 
@@ -63,7 +63,7 @@ def arguments_from(name: str, options: tuple[str, ...]) -> dict[str, Any]:
 
     Raises:
         RegistryError: There is no such codec.
-        click.BadParameter: An option is no KEY=VALUE, or a limit has no whole number.
+        click.BadParameter: An option is not KEY=VALUE, or a limit is not a whole number.
     """
     given: dict[str, Any] = {}
     limits: dict[str, Any] = {}
@@ -81,7 +81,7 @@ def arguments_from(name: str, options: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _value(text: str) -> bool | int | str:
-    """Return what a person means: true and false, whole numbers, else the text itself."""
+    """Return a value as its type: true or false, a whole number, otherwise the text itself."""
     if text in ("true", "false"):
         return text == "true"
     try:

@@ -1,4 +1,4 @@
-"""What is safe and pleasant to print."""
+"""Colours and marks that the terminal can show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def color_option(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--color`; the callback makes it what `click.echo` will do."""
+    """Add `--color`, whose callback sets the colour of `click.echo`."""
     return click.option(
         "--color",
         type=click.Choice(["auto", "always", "never"]),
@@ -38,7 +38,7 @@ def _set_color(ctx: click.Context, parameter: click.Parameter, value: str) -> No
 
 
 def arrow(to_server: bool) -> str:
-    """Return a mark for a direction that the terminal's encoding has."""
+    """Return an arrow for a direction, in characters that the terminal's encoding has."""
     mark = "→" if to_server else "←"
     try:
         mark.encode(sys.stdout.encoding or "ascii")

@@ -1,4 +1,4 @@
-"""The contract of a codec, in one page."""
+"""The contract of a codec."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Codec(ABC):
     never sees half a message, nor bytes after its end.
 
     A codec object holds options and `limits` only, and is shared by connections and threads. State that a protocol
-    keeps between messages belongs into the object that `for_connection` returns.
+    keeps between messages belongs in the object that `for_connection` returns.
 
     A subclass that leaves out `name`, `framing` or `decode` fails when it is defined. Pass `abstract=True` in the
     class statement for a base class that others complete. A protocol with streams subclasses `StreamCodec`.
@@ -53,13 +53,13 @@ class Codec(ABC):
     """The rule that says where a message ends: for nearly all protocols a `LengthField`."""
 
     layout: ClassVar[Layout | None] = None
-    """The protocol's fixed header. The annotated dump, the docs and the kit are made from it."""
+    """The protocol's fixed header, for the annotated dump, the docs and the kit."""
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
-    """What the codec can do beyond decoding."""
+    """The abilities of the codec beyond decoding."""
 
     correlation: ClassVar[Correlation] = Correlation.ID
-    """How a response finds its request."""
+    """The rule by which a response finds its request."""
 
     ordered_replies: ClassVar[bool] = False
     """True if a client expects responses in the order of its requests although they carry ids (Kafka, ZooKeeper). A
@@ -125,7 +125,7 @@ class Codec(ABC):
         """Return the message with the mutation applied, and nothing else changed.
 
         With an empty mutation and no `request_id` these are the very bytes that were decoded. Neither argument is
-        changed, and the call may be repeated (retries, mirrors). The default can do only that.
+        changed, and the call may be repeated (retries, mirrors). The default can do nothing else.
 
         Args:
             metadata: The result of `decode`.
@@ -143,9 +143,9 @@ class Codec(ABC):
         return metadata.message
 
     def on_error(self, request: Metadata, error: Error) -> bytes:
-        """Answer a request in the upstream's place, so that the protocol's own client sees the error at once.
+        """Answer a request in the server's place, so that the protocol's own client sees the error at once.
 
-        Uses the fields and the state of the request, not its `message`. The default can answer nothing.
+        Uses the fields and the state of the request, not its `message`. The default cannot answer any request.
 
         Args:
             request: Any request that `decode` can return.

@@ -27,7 +27,7 @@ class MessageDecoder:
     * A sound frame whose body cannot be read does not end the connection. It comes out as a `Metadata` with
       `error` set, and with type and id where the header told them.
     * Bytes that come after the protocol's last message, such as a TLS handshake, are kept for `take_opaque`.
-    * Where bytes begin no message, the hint names the protocol that they look like, if enough of them have come.
+    * If the bytes do not begin a message, the hint names the protocol that they look like, if enough of them have come.
     * Memory is bounded by the codec's `Limits`, whatever the peer announces.
 
     Args:
@@ -54,15 +54,15 @@ class MessageDecoder:
         self._maximum = codec.limits.max_message_size
         self._scanner = codec.framing.scanner(direction, codec.limits)
         self._scan = self._scanner.scan
-        self._buffer = bytearray()  # what came of a message that is not whole yet
-        self._opaque: bytearray | None = None  # what came after the protocol's end
+        self._buffer = bytearray()  # the first bytes of a message that is not complete yet
+        self._opaque: bytearray | None = None  # bytes that came after the protocol's end
         self._consumed = 0
         self._stream_error: ProtocolError | None = None
         self._ended = False
 
     @property
     def buffered(self) -> int:
-        """Bytes kept of a message that is not whole yet."""
+        """The number of bytes that are kept of a message that is not complete yet."""
         return len(self._buffer)
 
     @property
@@ -100,10 +100,10 @@ class MessageDecoder:
         if not isinstance(data, bytes):
             data = bytes(data)
         messages: list[Metadata] = []
-        if not data:  # a scanner is never shown nothing
+        if not data:  # a scanner is never given empty data
             return messages
         try:
-            if self._opaque is not None and len(self._opaque) > self._maximum:  # nobody takes them
+            if self._opaque is not None and len(self._opaque) > self._maximum:  # the caller does not take them
                 raise LimitExceeded("max_message_size", len(self._opaque) + len(data), self._maximum, offset=0)
             if len(data) <= self._maximum:
                 self._take(data, messages)
@@ -173,8 +173,8 @@ class MessageDecoder:
             raise
 
     def _finish(self, data: bytes, messages: list[Metadata]) -> int:
-        """Go on with the message that has begun; return the index in the data after it."""
-        # It may use only so much of the data; the next one has all the room again.
+        """Continue the message that has begun; return the index in the data after it."""
+        # This message may take only the room that is left; the next one has all of it again.
         room = self._maximum - len(self._buffer)
         part = data if len(data) <= room else data[:room]
         end = self._scan(part, 0)
@@ -221,8 +221,8 @@ class MessageDecoder:
         return FramingError(f"the scanner of the codec {self._codec.name} {what}: a bug in the codec", offset=0)
 
     def _name_foreign(self, error: ProtocolError, head: bytes) -> None:
-        """Let an error's hint name the protocol that the first bytes of its message look like."""
-        from metaprotocol_sdk.foreign import looks_like  # its table is not needed while all goes well
+        """Set an error's hint to the protocol that the first bytes of its message look like."""
+        from metaprotocol_sdk.foreign import looks_like  # not loaded until there is an error
 
         name = looks_like(head)
         if name and name.lower().split()[0] != self._codec.name:

@@ -9,7 +9,7 @@ from enum import StrEnum, unique
 class MessageType(StrEnum):
     """The kind of a message, for every protocol.
 
-    They are those of Aeraki's MetaProtocol (`codec.h`), where `EXCEPTION` is called `Error`, and two more: `EVENT` and
+    The types of Aeraki's MetaProtocol (`codec.h`), which calls `EXCEPTION` `Error`, and two more: `EVENT` and
     `STREAM_FLOW_CONTROL`.
     """
 
@@ -20,8 +20,8 @@ class MessageType(StrEnum):
     ONEWAY = "oneway"
     """A request without a response."""
     HEARTBEAT = "heartbeat"
-    """Keeps a connection alive. `Metadata.expects_reply` is True on the request and False on its reply. Where the reply
-    is an ordinary response (Tars' `tars_ping`), its `Metadata.request` tells: a `HEARTBEAT` is what it answers."""
+    """Keeps a connection alive. `Metadata.expects_reply` is True on the request and False on its reply. A protocol that
+    replies with an ordinary response (Tars' `tars_ping`) has a `RESPONSE` whose `Metadata.request` is a `HEARTBEAT`."""
     EVENT = "event"
     """A notice that is neither a call nor a heartbeat, such as Dubbo's READONLY."""
     EXCEPTION = "exception"
@@ -89,7 +89,7 @@ class ErrorType(StrEnum):
     UNAUTHORIZED = "unauthorized"
     """The caller may not call this operation."""
     FAULT_ABORT = "fault_abort"
-    """Fault injection, on purpose."""
+    """Fault injection."""
     BAD_REQUEST = "bad_request"
     """The request's bytes cannot be read."""
 

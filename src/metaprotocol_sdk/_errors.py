@@ -6,7 +6,7 @@
 
     * `FramingError`: no message boundary can be found; the connection is lost
     * `DecodeError`: one message cannot be read; the connection goes on
-    * `LimitExceeded`: a bound of `Limits` is passed
+    * `LimitExceeded`: a bound of `Limits` is exceeded
     * `IncompleteMessage`: the stream ended inside a message
 
   * `EncodeError`: the caller asked for bytes that the protocol cannot hold
@@ -16,8 +16,8 @@
   * `RegistryError`
 
     * `CodecNotFound`: no codec has this name
-    * `CodecConflict`: two distributions claim one name
-    * `CodecLoadError`: the codec is there and does not load
+    * `CodecConflict`: two codecs claim one name
+    * `CodecLoadError`: the codec is installed and does not load
 
 Any other exception that leaves a codec is a bug in the codec.
 """
@@ -42,7 +42,7 @@ class ProtocolError(MetaProtocolError):
         offset: The place, in bytes: from the message's first byte when a codec raises it, from the stream's first
             byte in `MessageDecoder.stream_error`. None if no place can be named.
         field: The field that holds the bad bytes, or "".
-        hint: A guess at the cause, or what the reader may try; or "".
+        hint: A probable cause, or advice to the reader; or "".
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class DecodeError(ProtocolError):
 
 
 class LimitExceeded(ProtocolError):
-    """A bound of `Limits` is passed.
+    """A bound of `Limits` is exceeded.
 
     Args:
         limit: The name of the bound, a field of `Limits`.
@@ -143,7 +143,7 @@ class CodecNotFound(RegistryError):
 
 
 class CodecConflict(RegistryError):
-    """Two distributions claim one name, and nothing says which is meant."""
+    """Two codecs claim one name, and nothing says which of them is meant."""
 
 
 class CodecLoadError(RegistryError):

@@ -26,7 +26,7 @@ _STRUCT_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 class Scanner(ABC):
     """Finds the ends of the messages in one direction of one connection.
 
-    A scanner is fed every byte once. It keeps what it needs of the bytes it has seen, so its cost stays linear
+    A scanner is given every byte once. It keeps what it needs of the bytes it has seen, so that its cost stays linear
     however small the pieces are.
     """
 
@@ -51,9 +51,9 @@ class Scanner(ABC):
             the message that has begun, and all that follow them are not messages. Then it is not called again.
 
         Raises:
-            FramingError: The bytes begin no message.
-            LimitExceeded: The message announces itself longer than the limits allow. Both carry an offset that
-                counts from the message's first byte.
+            FramingError: The bytes are not the beginning of a message.
+            LimitExceeded: The message is announced as longer than the limits allow. The offset of both errors counts
+                from the message's first byte.
         """
 
 
@@ -66,7 +66,7 @@ class Framing(ABC):
 
         Args:
             direction: The way the bytes travel.
-            limits: The codec's limits; the scanner raises `LimitExceeded` as soon as it sees them passed.
+            limits: The codec's limits; the scanner raises `LimitExceeded` as soon as one is exceeded.
         """
 
 
@@ -142,7 +142,7 @@ class HeaderLength(Framing):
         size: Bytes of the header, at least 1; of the shortest, where messages have headers of different sizes.
         total: Given the header, returns the length of the whole message, header included; or a `LongerHeader` to be
             called again with more of it, at most `Limits.max_header_size`. It may raise `FramingError` for a header
-            that begins no message.
+            that is not one of the protocol.
         magic: Bytes that every message begins with, or a tuple of the several that there are; each at most `size`.
 
     Raises:
@@ -164,7 +164,7 @@ class HeaderLength(Framing):
 
 
 class _HeaderScanner(Scanner):
-    """Collects a header, asks for the message's length, and counts the rest off."""
+    """Collects a header, asks for the message's length, and counts the bytes that are missing."""
 
     __slots__ = ("_first_size", "_header", "_header_size", "_limits", "_magic", "_rest", "_total", "needed")
 
@@ -183,7 +183,7 @@ class _HeaderScanner(Scanner):
         self._total = total
         self._magic = magic
         self._limits = limits
-        self._header = bytearray()  # what came of a header that is not whole yet
+        self._header = bytearray()  # the first bytes of a header that is not complete yet
         self._rest = 0  # bytes still to come of a message whose length is known
         self.needed = header_size
 
@@ -202,7 +202,7 @@ class _HeaderScanner(Scanner):
         return -1
 
     def _collect(self, data: bytes, start: int) -> int:
-        """Take the header; return the index after it, or -1 if it is not whole yet."""
+        """Take the header; return the index after it, or -1 if it is not complete yet."""
         while True:
             missing = self._header_size - len(self._header)
             self._header += data[start : start + missing]
@@ -222,7 +222,7 @@ class _HeaderScanner(Scanner):
         return start
 
     def _longer(self, size: int) -> int:
-        if size <= self._header_size:  # it would never end
+        if size <= self._header_size:  # would loop for ever
             raise ValueError(f"LongerHeader({size}) asks for no more than the {self._header_size} bytes that are there")
         if size > self._limits.max_header_size:
             raise LimitExceeded("max_header_size", size, self._limits.max_header_size, offset=0)
@@ -264,7 +264,7 @@ def _first_difference(magic: bytes, header: bytes | bytearray) -> int:
 
 
 class _LengthFieldScanner(_HeaderScanner):
-    """The same for a plain number, with a way around all bookkeeping when the message is there whole."""
+    """The same for a length field, with a shortcut for messages that come in one piece."""
 
     __slots__ = ("_base", "_field", "_maximum", "_read")
 
@@ -274,7 +274,7 @@ class _LengthFieldScanner(_HeaderScanner):
         self._field = framing
         self._base = header_size + framing.adjustment
         self._maximum = limits.max_message_size
-        # A 3-byte number has no struct code, so it never takes the short way.
+        # A 3-byte number has no struct code, so it never takes the shortcut.
         code = _STRUCT_CODES.get(framing.length)
         order = ">" if framing.byte_order == "big" else "<"
         self._read = Struct(f"{order}{framing.offset}x{code}").unpack_from if code else None

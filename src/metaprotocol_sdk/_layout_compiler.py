@@ -1,4 +1,4 @@
-"""Reads a construct declaration; the one module of the SDK that imports construct."""
+"""Reads a construct declaration; the only module of the SDK that imports construct."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _integer(subcon: Any, about: _Declaration) -> tuple[str, int, str]:
 
 
 def _describe(subcon: Any) -> str:
-    """Name a construct the way its author wrote it, as nearly as can be."""
+    """Name a construct as its author wrote it, as far as possible."""
     match subcon:
         case core.Renamed():
             return _describe(subcon.subcon)
@@ -133,8 +133,8 @@ def _describe(subcon: Any) -> str:
         case core.Bytes():
             return "Bytes of a length that is not a fixed number"
         case core.FormatField():
-            return f"a FormatField({subcon.fmtstr!r}), which is no integer"
+            return f"a FormatField({subcon.fmtstr!r}), which is not an integer"
         case construct.Construct():
             return f"a construct.{type(subcon).__name__}"
         case _:
-            return f"{subcon!r}, which is no construct"
+            return f"{subcon!r}, which is not a construct"

@@ -1,4 +1,4 @@
-"""The bounds that hostile bytes cannot pass."""
+"""The bounds that hostile bytes cannot exceed."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ class Limits:
         max_class_definitions: Classes that a message may define.
         max_key_length: Bytes of one header key.
         max_value_length: Bytes of one header value.
-        max_decompressed_size: Bytes that one compressed message may become.
+        max_decompressed_size: Bytes of one compressed message after decompression.
 
     Raises:
         ValueError: A bound is not a whole number of at least 1.

@@ -13,7 +13,7 @@ class Span:
         start: Index of the field's first byte in the message.
         end: Index after its last byte.
         name: The field's name.
-        value: The value that the bytes hold, as text; "" where the bytes speak for themselves.
+        value: The value that the bytes hold, as text; "" if the bytes say it themselves.
         meaning: The name of the value, such as that of a status number; "" if it has none.
     """
 

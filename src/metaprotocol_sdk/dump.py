@@ -17,7 +17,7 @@ _DOTS = bytes(byte if 0x20 <= byte < 0x7F else 0x2E for byte in range(256))
 
 @frozen
 class DumpLine:
-    """One line of an annotated dump; `str()` of it is what to print where there is no colour.
+    """One line of an annotated dump; `str()` gives its text without colours.
 
     Args:
         offset: Index of its first byte in the message.
@@ -73,7 +73,7 @@ def dump(message: bytes, spans: Iterable[Span] = (), *, lines: int | None = 4) -
     width = min(max(len(field.name) for field in fields), 32)
     for field in fields:
         offsets = range(field.start, field.end, _WIDTH)
-        # One line more is no longer than the line that would say so.
+        # A line that counts what is left out takes as much room as one more line of bytes.
         shown = offsets if lines is None or len(offsets) <= lines + 1 else offsets[:lines]
         for at in shown:
             yield DumpLine(at, message[at : min(at + _WIDTH, field.end)], field, width)
@@ -83,10 +83,10 @@ def dump(message: bytes, spans: Iterable[Span] = (), *, lines: int | None = 4) -
 
 
 def printable(text: str, most: int | None = None) -> str:
-    """Return text without control characters and lone surrogates: the peer's bytes do not drive the terminal.
+    """Return text without control characters and lone surrogates, so that a peer's bytes cannot control the terminal.
 
     Args:
-        text: Text that came off the wire.
+        text: Text from the wire.
         most: Characters to show; None shows all.
     """
     rest = 0

@@ -61,5 +61,5 @@ def splice(message: bytes, edits: Sequence[tuple[int, int, bytes]]) -> bytes:
 
 
 def growth(edits: Iterable[tuple[int, int, bytes]]) -> int:
-    """Return how many bytes longer the edits make a message, negative if shorter: what a length field needs."""
+    """Return the number of bytes that the edits add to a message, negative if they remove some; for a length field."""
     return sum(len(replacement) - (end - start) for start, end, replacement in edits)

@@ -1,4 +1,4 @@
-"""The first bytes of other protocols, to name what came instead of what was expected."""
+"""The first bytes of other protocols, to name what came instead of the expected one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final
 LOOKED_AT: Final = 64
 """The number of bytes that `looks_like` looks at."""
 
-# Tried in this order: the first that matches names the bytes. Each asks for enough of them that it takes nothing else
-# for its own. Sources: the protocols' specifications, and what their clients send first.
+# Tried in this order: the first that matches names the bytes. Each needs enough of them not to match another protocol.
+# Sources: the protocols' specifications, and what their clients send first.
 _TABLE: tuple[tuple[str, bytes], ...] = (
     ("HTTP/2", rb"PRI \* HTTP/2"),
     ("HTTP/2", rb"\0\0[\x06\x0c\x12\x18\x1e\x24]\x04\0\0{4}\0[\x01-\x09]"),  # a server's SETTINGS

@@ -39,7 +39,7 @@ def test_other_bytes_are_not_taken_for_hex(head: bytes) -> None:
 
 
 def test_a_line_that_is_no_hex_is_named() -> None:
-    with pytest.raises(click.UsageError, match="line 2 is no hex text: 'zz'"):
+    with pytest.raises(click.UsageError, match="line 2 is not hex text: 'zz'"):
         list(read_hex([b"4152", b"zz"]))
 
 

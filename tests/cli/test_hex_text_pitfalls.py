@@ -35,7 +35,7 @@ def test_one_line_of_any_length_is_recognised(form):
 @pytest.mark.parametrize("text", ["0x4, 0x5", "4 1", "0x41, 0x5, 0x2", "{0x0, 0x1}", "4:1"])
 def test_a_digit_alone_is_never_glued_to_the_next(text):
     """`0x4, 0x5` are the bytes 04 05, as C and Go print them; 45 would be a silent mistake."""
-    with pytest.raises(click.UsageError, match="line 1 is no hex text"):
+    with pytest.raises(click.UsageError, match="line 1 is not hex text"):
         read(text)
 
 
@@ -45,7 +45,7 @@ def test_a_line_that_looks_like_a_dump_and_is_none_is_refused_in_time():
     command = [sys.executable, "-m", "metaprotocol_cli", "inspect", "--codec", "awesomerpc", "--format", "hex", "-"]
     result = subprocess.run(command, input=line, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert result.returncode == 2
-    assert "line 1 is no hex text" in result.stderr
+    assert "line 1 is not hex text" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_text_column_and_comments_are_no_bytes(text, data):
 
 
 def test_the_wrong_line_is_counted_with_comments_and_empty_lines():
-    with pytest.raises(click.UsageError, match="line 4 is no hex text: 'oops'"):
+    with pytest.raises(click.UsageError, match="line 4 is not hex text: 'oops'"):
         read("# one\n\n4152\noops\n4152")
 
 

@@ -49,8 +49,8 @@ def test_an_option_wins(tmp_path: Path, file: Path) -> None:
     ("text", "why"),
     [
         ("x = ", "cannot be read: Invalid value"),
-        ("magik = '41'", "'magik' is no answer; did you mean magic?"),
-        ("zzz = 1", "'zzz' is no answer; there are project, package"),
+        ("magik = '41'", "'magik' is not an answer; did you mean magic?"),
+        ("zzz = 1", "'zzz' is not an answer; the answers are project, package"),
         ("magic = 41", "magic is a text, not 41"),
         ("byte_order = 'middle'", 'byte_order is "big" or "little", not \'middle\''),
         ("fields = 'id:4'", "fields is a list of texts, not 'id:4'"),

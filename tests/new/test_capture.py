@@ -25,7 +25,7 @@ def found(*paths: Path) -> tuple[Place, int, list[Place]]:
     ids = find_ids(conversations, length)
     return (
         (length.offset, length.size, length.byte_order),
-        length.behind,
+        length.surplus,
         [(field.offset, field.size, field.byte_order) for field in ids if field.is_likely],
     )
 
@@ -192,4 +192,4 @@ def test_a_recording_to_learn_nothing_from_is_refused(tmp_path: Path, content: b
     path.write_bytes(content)
     result = new("acme", "--defaults", "--output-dir", str(tmp_path), "--from-capture", str(path))
     assert result.exit_code == 2
-    assert "there is no connection to learn from" in result.output
+    assert "connections found can be used" in result.output

@@ -46,10 +46,10 @@ def test_cookiecutter_takes_other_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        ("name=Acme_RPC", "the name 'Acme_RPC' is no DNS label"),
-        ("project=acme-", "the project 'acme-' is no name for a distribution"),
-        ("package=class", "the package 'class' is no name for a Python package"),
-        ("package=json", "the package 'json' would hide the module of this name"),
+        ("name=Acme_RPC", "the name 'Acme_RPC' is not a DNS label"),
+        ("project=acme-", "the project 'acme-' is not a name for a distribution"),
+        ("package=class", "the package 'class' is not a name for a Python package"),
+        ("package=json", "the package 'json' would hide a module of this name"),
         ('author="Ada"', "the author is one line of 1 to 100 characters, without double quotes"),
     ],
 )

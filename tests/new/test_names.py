@@ -29,7 +29,7 @@ def test_all_names_follow_from_the_codecs(name: str, project: str, package: str,
     "name", ["", "Acme", "acme_rpc", "-acme", "acme-", "ac me", "../acme", "acmé", "a" * 47, "a\n"]
 )
 def test_a_codecs_name_is_a_dns_label(name: str) -> None:
-    with pytest.raises(AnswersError, match="no DNS label"):
+    with pytest.raises(AnswersError, match="not a DNS label"):
         Names.of(name)
 
 
@@ -37,7 +37,7 @@ def test_a_codecs_name_is_a_dns_label(name: str) -> None:
     ("name", "proposal"), [("Acme", "acme"), ("acme_rpc", "acme-rpc"), ("../Acme RPC/", "acme-rpc")]
 )
 def test_a_label_like_the_name_is_proposed(name: str, proposal: str) -> None:
-    with pytest.raises(AnswersError, match=rf"; {proposal} would be one$"):
+    with pytest.raises(AnswersError, match=rf"; {proposal} is one$"):
         Names.of(name)
 
 
@@ -65,16 +65,16 @@ def test_a_project_may_be_made_again_while_it_is_installed() -> None:
     [
         ("async", "Python keyword"),
         ("match", "Python keyword"),
-        ("json", "would hide the module"),
-        ("construct", "would hide the module"),
-        ("metaprotocol_sdk", "would hide the module"),
-        ("tests", "would hide the module"),
-        ("Acme", "no name for a Python package"),
-        ("9p", "no name for a Python package"),
-        ("a-b", "no name for a Python package"),
-        ("a.b", "no name for a Python package"),
-        ("_a", "no name for a Python package"),
-        ("", "no name for a Python package"),
+        ("json", "would hide a module of this name"),
+        ("construct", "would hide a module of this name"),
+        ("metaprotocol_sdk", "would hide a module of this name"),
+        ("tests", "would hide a module of this name"),
+        ("Acme", "not a name for a Python package"),
+        ("9p", "not a name for a Python package"),
+        ("a-b", "not a name for a Python package"),
+        ("a.b", "not a name for a Python package"),
+        ("_a", "not a name for a Python package"),
+        ("", "not a name for a Python package"),
     ],
 )
 def test_a_package_can_be_imported_and_hides_nothing(package: str, why: str) -> None:
@@ -84,7 +84,7 @@ def test_a_package_can_be_imported_and_hides_nothing(package: str, why: str) -> 
 
 @pytest.mark.parametrize("project", ["Acme", "a_b", "a/b", "..", "-a", "a" * 53])
 def test_a_project_has_the_name_of_a_distribution(project: str) -> None:
-    with pytest.raises(AnswersError, match="no name for a distribution"):
+    with pytest.raises(AnswersError, match="not a name for a distribution"):
         Names.of("acme", project=project, package="acme")
 
 

@@ -20,21 +20,21 @@ from projects import make
             ["length:4", "id:4", "flags:1", "colour:1"],
             [
                 "Properties are the field flags and the field colour.",
-                "Rules match on them. Nothing can be changed but the id: there is no place for headers.",
+                "Rules match on them. Nothing can be changed but the id: a message has no headers.",
             ],
         ),
         (
             ["length:4", "flags:1"],
             [
                 "The only property is the field flags.",
-                "Rules match on it. Nothing can be changed: there is no place for headers.",
+                "Rules match on it. Nothing can be changed: a message has no headers.",
             ],
         ),
         (
             ["length:4"],
             [
                 "A message has no properties that rules match on.",
-                "Nothing can be changed: there is no place for headers.",
+                "Nothing can be changed: a message has no headers.",
             ],
         ),
     ],

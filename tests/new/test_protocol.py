@@ -29,22 +29,22 @@ def test_what_the_length_counts_is_what_framing_adds(counts: str, adjustment: in
 @pytest.mark.parametrize(
     ("answers", "problem"),
     [
-        ({"length": "none"}, "no field is said to be the length; without one no message ends"),
-        ({"length": "size"}, "the length is said to be the field 'size'; there are type, id, length, status"),
+        ({"length": "none"}, "no field is said to be the length, without which it is unknown where a message ends"),
+        ({"length": "size"}, "the length is said to be the field 'size'; the fields are type, id, length, status"),
         ({"id": "type"}, "the field type cannot be id and type at once"),
         ({"fields": ["length:3"]}, "the field length has 3 bytes; the length is a whole number of 1, 2, 4, 8 bytes"),
         ({"fields": ["length:1=1"]}, "the field length is constant, so it cannot be the length"),
         ({"fields": ["length:1", "length:1"]}, "the field length comes twice"),
-        ({"fields": ["magic:1", "length:1"]}, "a field is called magic, as the bytes 4142"),
-        ({"magic": "41" * 17}, "the magic has 17 bytes; at most 16 make one"),
+        ({"fields": ["magic:1", "length:1"]}, "a field is called magic, which is the name of the bytes 4142"),
+        ({"magic": "41" * 17}, "the magic has 17 bytes; it may have 16"),
         ({"counts": "everything"}, "the length counts 'everything'; expected message, rest, body or a whole number"),
         ({"counts": "9" * 5000}, "expected message, rest, body or a whole number"),
-        ({"counts": "2"}, "a length that counts 2 cannot say that a message is 10 bytes long, its header"),
-        ({"fields": ["length:1", "a:200", "b:100"]}, "cannot say that a message is 303 bytes long, its header"),
+        ({"counts": "2"}, "a length that counts 2 cannot describe a message of 10 bytes, the header alone"),
+        ({"fields": ["length:1", "a:200", "b:100"]}, "cannot describe a message of 303 bytes, the header alone"),
         ({"types": ""}, "the types lack request and response"),
         ({"types": "request=0"}, "the types lack response"),
         ({"types": "request=0,response=256"}, "the type response=256 does not fit the field type of 1 bytes"),
-        ({"types": "request=0,response=1,push=2"}, "'push' is no type of message; there are request, response, oneway"),
+        ({"types": "request=0,response=1,push=2"}, "'push' is not a type of message; the types are request, response"),
         ({"types": "request=0,response=1,heartbeat_response=2"}, "a type heartbeat_response, but no heartbeat"),
         ({"type": "none", "types": "request=0"}, "there are types, but no field is said to be the type"),
         ({"status": "none", "statuses": "ok=0"}, "there are statuses, but no field is said to be the status"),
@@ -64,7 +64,7 @@ def test_a_field_may_be_called_magic_where_no_message_begins_with_one() -> None:
 
 @pytest.mark.parametrize("magic", ["4", "xy", "41 4"])
 def test_a_magic_is_hex(magic: str) -> None:
-    assert "is no hex: write 4152, or none" in problems(magic=magic)
+    assert "is not hex: write 4152, or none" in problems(magic=magic)
 
 
 @pytest.mark.parametrize(("magic", "found"), [("none", b""), ("0x4142", b"AB"), ("41 42", b"AB")])

@@ -53,9 +53,9 @@ def test_what_an_option_says_is_not_asked(tmp_path: Path) -> None:
 def test_an_answer_that_makes_no_sense_is_asked_again(tmp_path: Path) -> None:
     fields = ["length 4", "length:4", ""]
     output = asked(tmp_path, ["xy", "none", "middle", "big", *fields, "size", "length", "all", "rest", *[""] * 5])
-    assert "the magic 'xy' is no hex" in output
+    assert "the magic 'xy' is not hex" in output
     assert "the field 'length 4' is not NAME:BYTES" in output
-    assert "'all' is none of message, rest, body" in output
+    assert "'all' is neither one of message, rest, body nor a whole number" in output
     assert "'middle'" in output
     assert "'size'" in output
 
@@ -64,7 +64,7 @@ def test_an_answer_that_makes_no_sense_is_asked_again(tmp_path: Path) -> None:
 def test_where_nobody_answers_it_says_how_to_ask_nothing(tmp_path: Path, options: list[str]) -> None:
     result = new("acme", "--output-dir", str(tmp_path), *options, answers="")
     assert result.exit_code == 2
-    assert "--defaults asks nothing" in result.output
+    assert "--defaults asks none" in result.output
     assert list(tmp_path.iterdir()) == []
 
 
@@ -104,7 +104,7 @@ def test_answers_that_do_not_fit_together_are_asked_for_once_more(tmp_path: Path
 
 def test_a_header_without_a_field_for_the_length_is_asked_for_once_more(tmp_path: Path) -> None:
     output = asked(tmp_path, ["", "", "blob:3", "", "", "", "length:4", "", *[""] * 7])
-    assert "no field can be the length: it is a number of 1, 2, 4 or 8 bytes, and no constant" in output
+    assert "no field can be the length: it is a number of 1, 2, 4 or 8 bytes, and not a constant" in output
 
 
 def test_what_no_answer_can_mend_ends_the_questions(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@
             if isinstance(event, Data):
                 print(connection.client, direction, event.data)
 
-Captures are pcap or pcapng. They are read as a stream: memory is bounded, whatever the file's size and whatever is
-in it. `frames` and `pcapng` take the file apart, `packets` one packet; `reassembly` puts one direction of a
-connection together, and `connections` knows which direction that is.
+Captures are pcap or pcapng. They are read as a stream: memory is bounded, whatever the size and content of the file.
+`frames` and `pcapng` read the file, `packets` one packet, `reassembly` one direction of a connection, and `connections`
+both directions of all connections.
 """
 
 from metaprotocol_cli.capture.connections import CaptureEvent, Connection, ConnectionTracker, read_connections

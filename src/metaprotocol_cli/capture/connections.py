@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 MAX_OPEN = 16_384
-"""How many connections are followed at a time; the one that was silent for longest gives way."""
+"""Connections that are followed at a time; the one that was silent for longest is ended to make room."""
 MAX_CLOSED = 1024
-"""How many are remembered after their end, so that late packets of theirs do not look like new connections."""
+"""Connections that are remembered after their end, so that their late packets do not look like new connections."""
 MAX_BUFFERED_BYTES = 67_108_864
-"""How many bytes may wait for those before them, in all connections together."""
+"""Bytes that may wait for earlier ones, in all connections together."""
 
 
 @define(eq=False)
 class Connection:
-    """One TCP connection. It is equal to nothing but itself.
+    """One TCP connection. It is equal only to itself.
 
     Args:
-        id: Which one of the capture, from 1 on, in the order of their first packets.
-        client: Who opened it, "host:port" or "[host]:port".
-        server: Who accepted it, likewise.
-        server_is_a_guess: Whether neither a SYN nor the caller's port told the sides apart: the lower port is taken
-            for the server's.
-        to_server_started_mid_stream: Whether the first bytes to the server are only the first that were captured:
-            its SYN was not. Set before the direction's first event.
-        to_client_started_mid_stream: Likewise for the bytes to the client.
+        id: Its number in the capture, from 1 on, in the order of the first packets.
+        client: The side that opened it, "host:port" or "[host]:port".
+        server: The side that accepted it, likewise.
+        server_is_a_guess: True if neither a SYN nor the caller's port told the sides apart, so that the lower port is
+            taken for the server's.
+        to_server_started_mid_stream: True if the SYN to the server was not captured, so that its first bytes may be
+            missing. Set before the direction's first event.
+        to_client_started_mid_stream: The same for the bytes to the client.
     """
 
     id: int
@@ -50,19 +50,19 @@ class Connection:
     to_client_started_mid_stream: bool = False
 
     def started_mid_stream(self, direction: Direction) -> bool:
-        """Say whether this direction's first bytes are only the first that were captured."""
+        """Return True if the first bytes of this direction may be missing."""
         if direction is Direction.TO_SERVER:
             return self.to_server_started_mid_stream
         return self.to_client_started_mid_stream
 
 
 class CaptureEvent(NamedTuple):
-    """What happened in one direction of one connection."""
+    """An event in one direction of one connection."""
 
     connection: Connection
-    """Which connection."""
+    """The connection."""
     direction: Direction
-    """Which way the bytes travelled."""
+    """The way that the bytes travelled."""
     event: StreamEvent
     """`Data`, `Gap` or `End`."""
 
@@ -77,12 +77,12 @@ def read_connections(
 
     Args:
         file: A pcap or pcapng file at its start. It is read forward only, so it may be a pipe.
-        port: The server's port, 1 to 65535: connections without it are left out. None takes all, and where no SYN
-            tells the sides apart, the lower port for the server's.
-        report: Is filled in with what was read and what was left out.
+        port: The server's port, 1 to 65535: other connections are left out. None takes all, and the lower port for the
+            server's if no SYN tells the sides apart.
+        report: Gets the numbers of packets that were read and skipped.
 
     Raises:
-        CaptureError: The file is no capture, is damaged or is cut off. All that could be read comes first.
+        CaptureError: The file is not a capture, is damaged or is cut off. All that could be read comes first.
         OSError: The file cannot be read.
     """
     report = CaptureReport() if report is None else report
@@ -114,7 +114,7 @@ class _Tracked:
         return self.to_server.buffered + self.to_client.buffered
 
     def streams(self, sender: Endpoint) -> tuple[Direction, StreamReassembler, Direction, StreamReassembler]:
-        """Return the direction and the stream of what the sender sends, then those of what it receives."""
+        """Return the direction and the stream that the sender sends, then those that it receives."""
         if sender == self.client:
             return Direction.TO_SERVER, self.to_server, Direction.TO_CLIENT, self.to_client
         return Direction.TO_CLIENT, self.to_client, Direction.TO_SERVER, self.to_server
@@ -129,9 +129,9 @@ class ConnectionTracker:
     Args:
         port: The server's port, or None, as in `read_connections`.
         report: Counts the segments that are left out.
-        max_open: How many connections are followed at a time, at least 1.
-        max_closed: How many are remembered after their end.
-        max_buffered_bytes: How many bytes may wait for those before them, in all connections together.
+        max_open: Connections that are followed at a time, at least 1.
+        max_closed: Connections that are remembered after their end.
+        max_buffered_bytes: Bytes that may wait for earlier ones, in all connections together.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class ConnectionTracker:
         self._closed: OrderedDict[_Key, _Tracked] = OrderedDict()  # the one closed first first
 
     def feed(self, segment: Segment) -> list[CaptureEvent]:
-        """Take the next segment of the capture and return what follows from it."""
+        """Take the next segment of the capture and return the events that follow from it."""
         source, destination = segment.source, segment.destination
         if self._port is not None and self._port not in (source[1], destination[1]):
             self._report.skipped[SkipReason.OTHER_PORT] += 1
@@ -168,7 +168,7 @@ class ConnectionTracker:
             self._closed.pop(key, None)
             tracked = None
         if tracked is None:
-            # Nothing else has bytes to follow: the rest of a connection from before the capture, or a stray reset.
+            # Any other segment is the rest of a connection from before the capture, or a stray reset.
             if segment.flags & RST or not (segment.flags & SYN or segment.payload or segment.missing):
                 return events
             if len(self._open) >= self._max_open:
@@ -187,7 +187,7 @@ class ConnectionTracker:
         return events
 
     def finish(self) -> Iterator[CaptureEvent]:
-        """Say that the capture has ended and return what waited, and the ends that were not seen."""
+        """End the capture; return the events of bytes that waited, and the ends that were not captured."""
         for tracked in sorted(self._open.values(), key=lambda tracked: tracked.connection.id):
             yield from self._end(tracked)
         self._open.clear()
@@ -244,7 +244,7 @@ def _events(tracked: _Tracked, direction: Direction, events: list[StreamEvent]) 
 
 
 def _opens_another(tracked: _Tracked, segment: Segment) -> bool:
-    """Say whether the segment belongs to a new connection between the addresses of this one."""
+    """Return True if the segment belongs to a new connection between the addresses of this one."""
     _, stream, _, opposite = tracked.streams(segment.source)
     if segment.flags & SYN and not segment.flags & RST:
         if stream.started:

@@ -1,15 +1,15 @@
-"""What is wrong with a capture file."""
+"""The error of a capture file that cannot be read."""
 
 from __future__ import annotations
 
 
 class CaptureError(Exception):
-    """A file is no packet capture, or is damaged.
+    """A file is not a packet capture, or is damaged.
 
     Args:
-        what: What was found and what was expected, for a person.
-        offset: Where, in bytes from the start of the file; None if no place can be named.
-        hint: What the reader may try, or "".
+        what: The fault and what was expected instead, for a person.
+        offset: The place, in bytes from the start of the file; None if no place can be named.
+        hint: Advice to the reader, or "".
     """
 
     def __init__(self, what: str, *, offset: int | None = None, hint: str = "") -> None:

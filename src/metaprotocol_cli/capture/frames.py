@@ -1,4 +1,4 @@
-"""The frames of a capture file: what each interface saw, and when."""
+"""The frames of a capture file."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-# dpkt knows the headers of pcap in both byte orders, with microseconds and nanoseconds, and Kuznetzov's variant. Its
+# dpkt has the headers of pcap in both byte orders, with microseconds and nanoseconds, and Kuznetzov's variant. Its
 # readers are not used: they lose a packet's original length, take a file that is cut off for one that has ended,
-# read whatever size a record claims, and know one interface of a pcapng file.
+# read any size that a record claims, and support one interface of a pcapng file.
 _RECORDS: dict[int, Any] = dpkt.pcap.MAGIC_TO_PKT_HDR
 _NANOSECONDS = {dpkt.pcap.TCPDUMP_MAGIC_NANO, dpkt.pcap.PMUDPCT_MAGIC_NANO}
 _LITTLE_ENDIAN = {dpkt.pcap.PMUDPCT_MAGIC, dpkt.pcap.PMUDPCT_MAGIC_NANO, dpkt.pcap.PACPDOM_MAGIC}
@@ -33,7 +33,7 @@ _COMPRESSED = {
 
 
 def is_capture(head: bytes) -> bool:
-    """Say whether a file that begins with these bytes is a pcap or a pcapng file.
+    """Return True if a file that begins with these bytes is a pcap or a pcapng file.
 
     Args:
         head: The first bytes of the file; 4 are enough, 12 are better for pcapng.
@@ -94,7 +94,7 @@ def _not_a_capture(magic: bytes) -> CaptureError:
         if magic.startswith(prefix):
             return CaptureError(f"the file is compressed with {name}", offset=0, hint="decompress it first")
     return CaptureError(
-        f"the file begins with {magic.hex(' ')}, as neither pcap nor pcapng does",
+        f"the file begins with {magic.hex(' ')}, which is neither pcap nor pcapng",
         offset=0,
         hint="Wireshark's `editcap -F pcapng` converts other captures",
     )

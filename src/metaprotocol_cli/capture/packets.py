@@ -1,4 +1,4 @@
-"""From the frames of a capture to TCP segments: link types, IPv4, IPv6, TCP."""
+"""Reads TCP segments from the frames of a capture: link types, IPv4, IPv6, TCP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _ETHERNET, _LINUX_COOKED, _LINUX_COOKED_2 = 1, 113, 276
 _ETHERTYPE_AND_PAYLOAD = {_ETHERNET: (12, 14), _LINUX_COOKED: (14, 16), _LINUX_COOKED_2: (0, 20)}
-_RAW_IP = {12, 14, 101, 228, 229}  # what BSDs call RAW; LINKTYPE_RAW; IPv4; IPv6
+_RAW_IP = {12, 14, 101, 228, 229}  # RAW of the BSDs; LINKTYPE_RAW; IPv4; IPv6
 _LOOPBACK = {0, 108}  # NULL, in the byte order of whoever captured; LOOP, in network byte order
 _LOOPBACK_FAMILIES = {2, 10, 23, 24, 28, 30}  # AF_INET; AF_INET6 of Linux, Windows, NetBSD, FreeBSD, macOS
 _LINK_TYPES = {*_ETHERTYPE_AND_PAYLOAD, *_RAW_IP, *_LOOPBACK}
@@ -37,7 +37,7 @@ _EXTENSIONS = {ip.IP_PROTO_HOPOPTS, ip.IP_PROTO_ROUTING, ip.IP_PROTO_DSTOPTS, 13
 
 
 class _Ipv4(dpkt.ip.IP):  # type: ignore[misc] # dpkt has no types
-    # dpkt would go on into what the packet carries, and into a packet that carries a packet without end.
+    # dpkt would parse the payload too, and packets inside packets without end.
     _protosw: ClassVar[dict[int, Any]] = {}
 
 
@@ -58,10 +58,10 @@ def read_segments(file: BinaryIO, report: CaptureReport) -> Iterator[Segment]:
 
     Args:
         file: A pcap or pcapng file at its start; it is read forward only.
-        report: Counts the packets and why some were skipped.
+        report: Counts the packets, and those that were skipped.
 
     Raises:
-        CaptureError: The file is no capture, is damaged or is cut off; the segments before the damage come first.
+        CaptureError: The file is not a capture, is damaged or is cut off; the segments before the damage come first.
             Or no packet could be read, because of the link type.
     """
     for frame in read_frames(file):

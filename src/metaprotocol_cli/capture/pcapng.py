@@ -22,7 +22,7 @@ _OPTION_TIME_RESOLUTION = 9
 _OPTION_TIME_OFFSET = 14
 
 _MAX_BLOCK = 16_777_216  # bytes, as in Wireshark; blocks that are not read may be longer
-_MAX_INTERFACES = 4096  # so that a file of nothing but interfaces does not fill the memory
+_MAX_INTERFACES = 4096  # so that a file that holds only interfaces does not fill the memory
 _DAMAGED = "what comes before was read; the file is damaged here"
 
 

@@ -11,17 +11,17 @@ from attrs import frozen
 from metaprotocol_cli.capture.segment import FIN, RST, SYN
 
 MAX_BUFFERED_BYTES = 4_194_304
-"""How many bytes a stream keeps that came before their turn: more than the windows that servers use."""
+"""Bytes that a stream keeps because earlier ones are missing: more than the windows that servers use."""
 MAX_BUFFERED_PIECES = 1024
-"""In how many pieces it keeps them: it bounds the work that an overlap can cause."""
+"""The number of pieces that hold these bytes; it bounds the work that an overlap can cause."""
 
-_MAX_WINDOW = 65_535 << 14  # RFC 7323: no receiver accepts what is further ahead
-_NEAR = 1 << 24  # 16 MiB: where packets of a stream may be that come after its end
+_MAX_WINDOW = 65_535 << 14  # RFC 7323: no receiver accepts bytes that are further ahead
+_NEAR = 1 << 24  # 16 MiB: the distance within which a packet is a late one of a stream that has ended
 
 
 @unique
 class EndReason(StrEnum):
-    """How one direction of a connection ended."""
+    """The way in which one direction of a connection ended."""
 
     FIN = "fin"
     """Its sender closed it."""
@@ -38,9 +38,9 @@ class Data:
 
     Args:
         data: The bytes, at least one.
-        timestamp: When they were captured, in nanoseconds since 1970; 0 if the capture does not tell. Bytes that
-            waited for those before them keep their own time.
-        stream_offset: How many bytes of the stream came before them, those lost in gaps counted.
+        timestamp: The time when they were captured, in nanoseconds since 1970; 0 if unknown. Bytes that waited for
+            those before them keep their own time.
+        stream_offset: The number of bytes of the stream before them, gaps included.
     """
 
     data: bytes
@@ -53,9 +53,9 @@ class Gap:
     """Bytes of the stream that are not in the capture.
 
     Args:
-        size: How many, at least 1.
-        timestamp: When what follows was captured, as in `Data`.
-        stream_offset: How many bytes of the stream came before the gap.
+        size: The number of bytes, at least 1.
+        timestamp: The time when the next bytes were captured, as in `Data`.
+        stream_offset: The number of bytes of the stream before the gap.
     """
 
     size: int
@@ -65,12 +65,12 @@ class Gap:
 
 @frozen
 class End:
-    """Nothing follows. A stream has exactly one end.
+    """The end of the stream; it has exactly one.
 
     Args:
-        reason: How it ended.
-        timestamp: When the last packet of this direction, or the one that ended it, was captured, as in `Data`.
-        stream_offset: The length of the stream, gaps counted.
+        reason: The way in which it ended.
+        timestamp: The time of the last packet of this direction, or of the one that ended it, as in `Data`.
+        stream_offset: The length of the stream, gaps included.
     """
 
     reason: EndReason
@@ -86,18 +86,18 @@ _start_of = itemgetter(0)
 
 
 class StreamReassembler:
-    """Puts the segments of one direction in order and drops what comes twice.
+    """Puts the segments of one direction in order and drops bytes that come twice.
 
-    Where segments overlap, the bytes that were captured first are kept. What a receiver keeps depends on its kernel
-    and cannot be known; bytes that were handed out cannot be taken back, so only this rule gives the same stream
-    however long a segment had to wait.
+    If segments overlap, the bytes that were captured first are kept. The receiver's choice depends on its kernel and is
+    unknown. Bytes that were returned cannot be taken back, so only this rule gives the same stream however long a
+    segment had to wait.
 
-    A hole is waited for until the peer acknowledges what is behind it (`acknowledge`), until too much waits, or
-    until `finish`. Then it comes out as a `Gap`.
+    A hole stays open until the peer acknowledges bytes after it (`acknowledge`), until too many bytes wait, or until
+    `finish`. Then it is returned as a `Gap`.
 
     Args:
-        max_bytes: How many bytes may wait for those before them.
-        max_pieces: In how many pieces.
+        max_bytes: Bytes that may wait for earlier ones.
+        max_pieces: The number of pieces that may hold these bytes.
     """
 
     __slots__ = (
@@ -117,32 +117,32 @@ class StreamReassembler:
         self._max_bytes = max_bytes
         self._max_pieces = max_pieces
         self._first_sequence: int | None = None  # the number of the stream's first byte
-        self._offset = 0  # where the stream goes on
-        self._end_at: int | None = None  # where a FIN said that it ends
+        self._offset = 0  # of the next byte that was not returned
+        self._end_at: int | None = None  # the end that a FIN has announced
         self._ended = False
         self._timestamp = 0
-        self._pieces: list[_Piece] = []  # what came before its turn: sorted, without overlap, all behind _offset
+        self._pieces: list[_Piece] = []  # bytes that wait: sorted, without overlap, all after _offset
         self.buffered = 0
-        """Bytes that wait for those before them."""
+        """The number of bytes that wait for earlier ones."""
         self.started_mid_stream = False
-        """Whether the stream's first byte is only the first that was captured, because its SYN was not."""
+        """True if the SYN was not captured, so that the stream's real first byte is unknown."""
 
     @property
     def started(self) -> bool:
-        """Whether it is known where the stream starts."""
+        """True if the stream's first byte is known."""
         return self._first_sequence is not None
 
     @property
     def ended(self) -> bool:
-        """Whether the end has come out."""
+        """True if the end was returned."""
         return self._ended
 
     def starts_at(self, sequence: int) -> bool:
-        """Say whether the stream's first byte has this sequence number."""
+        """Return True if the stream's first byte has this sequence number."""
         return self._first_sequence == sequence
 
     def is_near(self, sequence: int) -> bool:
-        """Say whether a segment with this sequence number may be a late one of this stream."""
+        """Return True if a segment with this sequence number may be a late one of this stream."""
         return not self.started or abs(self._position(sequence) - self._offset) <= _NEAR
 
     def feed(self, sequence: int, flags: int, payload: bytes, timestamp: int, missing: int = 0) -> list[StreamEvent]:
@@ -152,15 +152,15 @@ class StreamReassembler:
             sequence: Its sequence number, 0 to 2**32 - 1.
             flags: Its TCP flags.
             payload: Its captured bytes.
-            timestamp: When it was captured, in nanoseconds since 1970.
-            missing: How many bytes it had after those, which the capture cut off.
+            timestamp: The time when it was captured, in nanoseconds since 1970.
+            missing: The number of bytes after those, which the capture cut off.
 
         Returns:
-            What the stream goes on with; nothing after an `End`.
+            The next events of the stream; none after an `End`.
         """
         if self._ended:
             return []
-        if flags & RST:  # what it may carry is no part of the stream
+        if flags & RST:  # bytes that it may carry are not part of the stream
             return self.finish(EndReason.RESET, timestamp)
         if flags & SYN:
             sequence += 1  # the SYN itself counts as one
@@ -178,7 +178,7 @@ class StreamReassembler:
             return []
         if flags & FIN and self._end_at is None and end >= self._offset:
             self._end_at = end
-        if start == self._offset and payload and not missing and not self._pieces:  # nearly always
+        if start == self._offset and payload and not missing and not self._pieces:  # the usual case
             self._offset = end
             events: list[StreamEvent] = [Data(payload, timestamp, start)]
             if self._end_at is not None:
@@ -192,16 +192,16 @@ class StreamReassembler:
         return events
 
     def acknowledge(self, acknowledgment: int) -> list[StreamEvent]:
-        """Take an acknowledgment number of the other direction: what is before it will not be sent again.
+        """Take an acknowledgment number of the other direction: bytes before it will not be sent again.
 
-        Only a hole that something waits behind becomes a gap: packets of two directions are not always captured in
+        Only a hole with bytes waiting after it becomes a gap: packets of two directions are not always captured in
         order.
 
         Args:
             acknowledgment: The number, 0 to 2**32 - 1.
 
         Returns:
-            What the stream goes on with.
+            The next events of the stream.
         """
         events: list[StreamEvent] = []
         while self._pieces and self._pieces[0][0] <= self._position(acknowledgment):
@@ -211,10 +211,10 @@ class StreamReassembler:
         return events
 
     def skip_hole(self) -> list[StreamEvent]:
-        """Stop waiting for the bytes that are missing next, if something waits behind them.
+        """Stop waiting for the next missing bytes, if later ones are there.
 
         Returns:
-            The gap, and what the stream goes on with.
+            The gap, and the events after it.
         """
         if self._pieces and (self._end_at is None or self._pieces[0][0] < self._end_at):
             start, _, _, timestamp = self._pieces[0]
@@ -227,14 +227,14 @@ class StreamReassembler:
         return [gap, *self._advance()]
 
     def finish(self, reason: EndReason, timestamp: int | None = None) -> list[StreamEvent]:
-        """Say that nothing follows.
+        """End the stream.
 
         Args:
-            reason: Why; a FIN that waited for missing bytes is the better reason.
-            timestamp: When, in nanoseconds since 1970; by default, when the last segment was captured.
+            reason: The reason, unless a FIN waits for missing bytes.
+            timestamp: The time in nanoseconds since 1970; by default that of the last segment.
 
         Returns:
-            All that waited, and the end; nothing if it has come before.
+            The events of all bytes that waited, and the end; none if the stream has ended before.
         """
         events: list[StreamEvent] = []
         while self._pieces:
@@ -246,12 +246,12 @@ class StreamReassembler:
         return events
 
     def _position(self, sequence: int) -> int:
-        """Where the byte with this number is in the stream, of all places 2**32 apart the one nearest to _offset."""
+        """Return the offset of the byte with this number: of all that are 2**32 apart, the one nearest to _offset."""
         expected = (self._first_sequence or 0) + self._offset
         return self._offset + ((sequence - expected + 0x8000_0000) & 0xFFFF_FFFF) - 0x8000_0000
 
     def _insert(self, start: int, end: int, data: bytes, timestamp: int) -> None:
-        """Keep what is new of the bytes from start to end, none of which are known if `data` is empty."""
+        """Keep the new ones of the bytes from start to end; empty `data` stands for bytes that the capture cut off."""
         cursor = max(start, self._offset)
         if cursor >= end:
             return
@@ -275,7 +275,7 @@ class StreamReassembler:
         pieces[first:last] = new
 
     def _advance(self) -> list[StreamEvent]:
-        """Hand out what is in order now."""
+        """Return the bytes that are in order now."""
         events: list[StreamEvent] = []
         count = 0
         for start, end, data, timestamp in self._pieces:
@@ -287,7 +287,7 @@ class StreamReassembler:
             count += 1
         del self._pieces[:count]
         if self._end_at is not None and self._offset >= self._end_at:
-            # What waits behind a FIN was never part of the stream.
+            # Bytes after a FIN were never part of the stream.
             self._pieces.clear()
             self.buffered = 0
             self._ended = True

@@ -1,4 +1,4 @@
-"""What was left out while a capture was read, and why."""
+"""Counts the packets of a capture that were skipped, by reason."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from attrs import Factory, define
 
 @unique
 class SkipReason(StrEnum):
-    """Why a packet gave nothing to a connection."""
+    """The reason for which a packet was skipped."""
 
     NOT_TCP = "not_tcp"
-    """It is no TCP over IPv4 or IPv6."""
+    """It is not TCP over IPv4 or IPv6."""
     FRAGMENT = "fragment"
-    """It is a piece of an IP packet, and pieces are not put together."""
+    """It is a fragment of an IP packet; fragments are not reassembled."""
     MALFORMED = "malformed"
-    """A length in its IP or TCP header cannot be, or the capture cut off the header itself."""
+    """A length in its IP or TCP header is impossible, or the capture cut off the header itself."""
     LINK_TYPE = "link_type"
-    """It was captured on a kind of interface that cannot be read."""
+    """It was captured on an interface whose link type is not supported."""
     OTHER_PORT = "other_port"
-    """It is TCP, and not of the port that was asked for."""
+    """It is TCP, but not of the port that was asked for."""
     AFTER_END = "after_end"
-    """It carries bytes and came after its connection had ended."""
+    """It carries bytes, but came after the end of its connection."""
 
 
 _SENTENCES = {
-    SkipReason.FRAGMENT: "are IP fragments, which are not put together: their bytes appear as gaps",
+    SkipReason.FRAGMENT: "are IP fragments, which are not reassembled: their bytes appear as gaps",
     SkipReason.MALFORMED: "have IP or TCP headers that cannot be read",
     SkipReason.LINK_TYPE: "were captured on interfaces whose link type cannot be read",
 }
@@ -35,12 +35,12 @@ _SENTENCES = {
 
 @define
 class CaptureReport:
-    """Counts packets while a capture is read. It is complete when the reading has ended.
+    """Counts packets while a capture is read; complete at its end.
 
     Args:
         packets: The packets in the file.
         segments: Those of them that are TCP and could be read.
-        skipped: How many gave nothing to a connection, by reason.
+        skipped: The number of skipped packets, by reason.
         link_types: The numbers of the link types that cannot be read.
     """
 
@@ -50,10 +50,10 @@ class CaptureReport:
     link_types: set[int] = Factory(set)
 
     def notes(self) -> list[str]:
-        """Say what a person should know of what was left out; what was not asked for is not mentioned.
+        """Return remarks on skipped packets, for a person; packets that were not asked for are not mentioned.
 
         Returns:
-            One sentence for each reason that holds bytes back, without a full stop; none if nothing is missing.
+            One sentence, without a full stop, for each reason by which bytes are missing.
         """
         notes = [
             f"{self.skipped[reason]:,} of {self.packets:,} packets {sentence}"

@@ -16,14 +16,14 @@ class Segment:
     """One captured TCP segment.
 
     Args:
-        timestamp: When it was captured, in nanoseconds since 1970; 0 if unknown.
-        source: Who sent it.
-        destination: Whom it was sent to.
+        timestamp: The time of the capture, in nanoseconds since 1970; 0 if unknown.
+        source: The sender.
+        destination: The receiver.
         sequence: The sequence number, 0 to 2**32 - 1.
         acknowledgment: The acknowledgment number, 0 to 2**32 - 1; it counts if `flags` has `ACK`.
         flags: The TCP flags.
-        payload: The bytes of it that were captured.
-        missing: How many bytes it carried after those, which the capture cut off.
+        payload: The bytes that were captured.
+        missing: The number of bytes after those, which the capture cut off.
     """
 
     timestamp: int

@@ -1,4 +1,4 @@
-"""What the readers of pcap and of pcapng share: the file, read forward only, and what they make of it."""
+"""The parts that the readers of pcap and pcapng share: a file that is read forward only, and frames."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Frame:
     """One captured frame.
 
     Args:
-        timestamp: When, in nanoseconds since 1970, at most the year 9999; 0 if the capture does not tell.
-        link_type: What the frame begins with, a LINKTYPE_ number of tcpdump.org.
+        timestamp: Its time in nanoseconds since 1970, at most the year 9999; 0 if the capture does not say.
+        link_type: The kind of header that the frame begins with, a LINKTYPE_ number of tcpdump.org.
         data: The bytes that were captured.
-        original_length: The bytes that the frame had on the wire, at least those that were captured.
+        original_length: The size of the frame on the wire in bytes, at least that of `data`.
     """
 
     timestamp: int
@@ -47,9 +47,9 @@ class Source:
         self.position = 0
 
     def read(self, size: int) -> bytes:
-        """Return the next `size` bytes, or what there is before the end of the file."""
+        """Return the next `size` bytes, or fewer at the end of the file."""
         data = self._file.read(size) or b""
-        while 0 < len(data) < size:  # a pipe gives what it has
+        while 0 < len(data) < size:  # a pipe returns the bytes that have come
             more = self._file.read(size - len(data))
             if not more:
                 break
@@ -69,7 +69,7 @@ class Source:
         return data
 
     def skip(self, size: int, what: str) -> None:
-        """Pass over `size` bytes, however many.
+        """Skip `size` bytes, however many.
 
         Raises:
             CaptureError: The file ends before.

@@ -1,4 +1,4 @@
-"""`metaprotocol check`: holds a codec to the properties of the conformance kit."""
+"""`metaprotocol check`: checks a codec for the properties of the conformance kit."""
 
 from metaprotocol_cli.check.command import command
 

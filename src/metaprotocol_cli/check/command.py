@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     type=click.Choice(["quick", "default", "thorough"]),
     default="default",
     show_default=True,
-    help="How many cases to try.",
+    help="The number of cases to try.",
 )
 @click.option("--messages", metavar="MODULE:FUNCTION", help="A hypothesis strategy for valid messages.")
 @click.option("--vectors", multiple=True, metavar="PATTERN", help="Recorded streams, NAME.c2s.bin and NAME.s2c.bin.")
 @click.option("--deviation", "deviations", multiple=True, metavar="ID=REASON", help="A known deviation. Repeatable.")
-@click.option("--all", "all_tiers", is_flag=True, help="Go on where a property fails that others build on.")
+@click.option("--all", "all_tiers", is_flag=True, help="Try all properties, even those that build on one that fails.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
     "--junit", type=click.File("w", encoding="utf-8", lazy=False), metavar="FILE", help="Write JUnit's XML too."
@@ -57,10 +57,10 @@ def command(
     junit: TextIO | None,
     as_list: bool,
 ) -> None:
-    """Hold a codec to the properties that a mesh relies on.
+    """Check a codec for the properties that a mesh relies on.
 
     CODEC is a codec that `metaprotocol codecs` lists, or package.module:Class. A property that fails is shown with a
-    small message that it fails for, and a regression test to paste.
+    small message that shows the fault, and a regression test to paste.
 
     The exit status is 0 if the codec is good, 1 if a property fails or a declared deviation no longer exists, and 2 if
     the check could not be run, or not to its end.
@@ -88,7 +88,7 @@ def command(
     if codec_name is None:
         raise click.UsageError("say which codec: one that `metaprotocol codecs` lists, or package.module:Class")
     declared = deviations_from(deviations)
-    # What a codec prints is no part of the JSON.
+    # A codec's own output is not part of the JSON.
     with redirect_stdout(sys.stderr) if as_json else nullcontext():
         subject = subject_from(codec_name, options, messages, vectors, effort)
     table = Table(strict=strict)

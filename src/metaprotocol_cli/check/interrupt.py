@@ -40,7 +40,7 @@ def interruptible() -> Iterator[Callable[[], None]]:
 
     in_main_thread = threading.current_thread() is threading.main_thread()
     if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield raise_if_interrupted  # SIGINT is for somebody else
+        yield raise_if_interrupted  # another handler takes SIGINT
         return
     signal.signal(signal.SIGINT, interrupt)
     try:

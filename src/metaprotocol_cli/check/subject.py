@@ -1,4 +1,4 @@
-"""What is to be checked, as the command line says it."""
+"""The codec to check, and the messages to try it on, from the command line."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def subject_from(
     Args:
         name: The codec, as `load_codec` takes it.
         options: Its options, each as KEY=VALUE.
-        messages: Where a strategy for its messages is, as "package.module:function"; None takes the one that its
-            distribution provides, if it does.
+        messages: The strategy for its messages, as "package.module:function"; None takes the one that its distribution
+            provides, if there is one.
         vectors: Folders, or patterns, of recorded streams.
-        effort: How hard to try.
+        effort: The name of an effort.
 
     Raises:
         RegistryError: There is no such codec, or it does not take these options.
-        click.UsageError: Options, messages or vectors cannot be had.
+        click.UsageError: Options, messages or vectors cannot be used.
     """
     from metaprotocol_sdk.testing import EFFORTS, Subject, provided_messages, read_vectors, strategy_at
     from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
 
-    # A codec that is being written is where its author stands, and not installed.
+    # A codec that is being written is in the current folder, and not installed.
     sys.path.insert(0, str(Path.cwd()))
     arguments = arguments_from(name, options)
     codec = None
@@ -71,7 +71,7 @@ def deviations_from(deviations: tuple[str, ...]) -> dict[str, str]:
     """Return the deviations that a command line declares, each as ID=REASON.
 
     Raises:
-        click.BadParameter: One is no ID=REASON, or names no property.
+        click.BadParameter: One is not ID=REASON, or does not name a property.
     """
     from metaprotocol_sdk.testing import checked_deviations
 

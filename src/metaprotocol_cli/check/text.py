@@ -1,4 +1,4 @@
-"""The table, as the properties are tried."""
+"""The table of `metaprotocol check`, printed as the properties are tried."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Table:
     """Prints a line for each property when it has been tried.
 
     Args:
-        strict: Whether recommended properties are required too.
+        strict: True if recommended properties are required too.
     """
 
     def __init__(self, *, strict: bool) -> None:
@@ -31,7 +31,7 @@ class Table:
         self._shows = sys.stderr.isatty()
 
     def heading(self, name: str, subject: Subject) -> None:
-        """Print what is tried, on what."""
+        """Print the codec, its claims and the messages to try it on."""
         codec = subject.codec
         claimed = codec.capabilities
         able = ", ".join(sorted(claimed)) if isinstance(claimed, frozenset) else repr(claimed)
@@ -42,17 +42,17 @@ class Table:
         click.echo(click.style(f"\n{'property':<19} {'verdict':<19} {'cases':>7}  title", bold=True))
 
     def begin(self, found: Property) -> None:
-        """Show which property is being tried."""
+        """Show the property that is being tried."""
         if self._shows:
             click.echo(f"\r{found.id} …", nl=False, err=True)
 
     def clear(self) -> None:
-        """Show no longer which property is being tried."""
+        """Clear the line of the property that is being tried."""
         if self._shows:
             click.echo("\r\x1b[K", nl=False, err=True)
 
     def done(self, result: Result) -> None:
-        """Print what was found."""
+        """Print the result of a property."""
         self.clear()
         if result.verdict is Verdict.NOT_RUN:
             return  # told in one line at the end
@@ -66,7 +66,7 @@ class Table:
             click.echo(click.style(f"{'':<19} {printable(result.diagnosis, 300)}", fg=color))
 
     def end(self, report: Report) -> None:
-        """Print what was not tried, each failure in full, and what was found in all."""
+        """Print the properties that were not tried, each failure in full, and the totals."""
         reasons = Counter(result.diagnosis for result in report.results if result.verdict is Verdict.NOT_RUN)
         for reason, count in reasons.items():
             click.echo(f"{count} more {'was' if count == 1 else 'were'} not tried: {reason}")

@@ -1,4 +1,4 @@
-"""`metaprotocol fuzz`: looks for bytes that a codec cannot stand."""
+"""`metaprotocol fuzz`: looks for bytes that break a codec."""
 
 from metaprotocol_cli.fuzz.command import command
 

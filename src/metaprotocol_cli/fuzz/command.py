@@ -19,15 +19,15 @@ _FILE = click.Path(path_type=Path, exists=True)
 
 
 @click.command("fuzz")
-@click.option("--time", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="How long. [default: 60]")
-@click.option("--runs", type=click.IntRange(min=1), metavar="COUNT", help="How many inputs; without --time no limit.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Where chance begins.")
+@click.option("--time", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="Time to fuzz. [default: 60]")
+@click.option("--runs", type=click.IntRange(min=1), metavar="COUNT", help="Inputs to try, without a limit of time.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random numbers.")
 @click.option(
     "--engine",
     type=click.Choice(["auto", "atheris", "python"]),
     default="auto",
     show_default=True,
-    help="What makes the inputs. auto: atheris where it is installed.",
+    help="The fuzzer that makes the inputs. auto: atheris if it is installed.",
 )
 @click.option("--vectors", multiple=True, metavar="PATTERN", help="Recorded streams, NAME.c2s.bin and NAME.s2c.bin.")
 @click.option("--corpus", type=_FOLDER, help="Inputs to begin with; new kinds of inputs are kept there.")
@@ -36,7 +36,7 @@ _FILE = click.Path(path_type=Path, exists=True)
     type=_FOLDER,
     default=Path("crashes"),
     show_default=True,
-    help="Where inputs are saved that something was found with.",
+    help="The folder for inputs that show a fault.",
 )
 @click.option("--replay", "replayed", is_flag=True, help="Only try the FILES again, or all files of the folders.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -60,17 +60,17 @@ def command(
     replayed: bool,
     as_json: bool,
 ) -> None:
-    """Look for bytes that a codec cannot stand.
+    """Look for bytes that break a codec.
 
     CODEC is a codec that `metaprotocol codecs` lists, or package.module:Class. Its good messages are changed at random,
-    again and again. Whatever the bytes are, decoding gives messages or a ProtocolError, the same however the stream is
-    cut; what was decoded can be forwarded, changed and answered, or the change is refused; nothing hangs, and memory
-    is bounded. What breaks one of these is made small, saved, and shown with a regression test to paste.
+    again and again. Any bytes must decode to messages or a ProtocolError, the same however the stream is cut; every
+    message can be forwarded, changed and answered, or the change is refused; nothing hangs, and memory is bounded. An
+    input that breaks one of these rules is made small, saved, and shown with a regression test to paste.
 
-    With atheris (pip install atheris) the code that an input reaches says which inputs to go on with; without it, what
-    the codec makes of them. With --seed, --runs and --engine python a run can be repeated.
+    With atheris (pip install atheris) inputs are chosen by the code that they reach; without it, by the messages that
+    they decode to. With --seed, --runs and --engine python a run can be repeated.
 
-    The exit status is 0 if nothing was found, 1 if something was, and 2 if it could not be run.
+    The exit status is 0 if no fault was found, 1 if one was, and 2 if the fuzzer could not run.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Where inputs come from: atheris, which sees what code an input reaches, or our own mutator."""
+"""The engines that make inputs: atheris, which sees the code that an input reaches, or our own mutator."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 class _Stopped(click.ClickException):
-    """The engine ended before its time, for no fault of the codec that can be shown."""
+    """The engine ended too early, and there is no input that shows why."""
 
     exit_code = 2
 
 
 def engine_for(name: str) -> str:
-    """Return the engine that is meant.
+    """Return the engine of this name.
 
     Raises:
         click.UsageError: It is not installed.
@@ -45,7 +45,7 @@ def fuzz(engine: str, plan: Plan, tell: Callable[[Event], None]) -> None:
     """Fuzz as a plan says.
 
     Raises:
-        click.ClickException: The engine ended before its time.
+        click.ClickException: The engine ended too early.
     """
     if engine == "python":
         Session(plan, tell).run()

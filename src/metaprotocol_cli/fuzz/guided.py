@@ -1,4 +1,4 @@
-"""Fuzzes under atheris: a process of its own, since atheris never returns, and must be there before the codec.
+"""Fuzzes under atheris, in a process of its own: atheris never returns, and must be imported before the codec.
 
 Its arguments are a plan as JSON and an empty folder; on its output it writes an event a line.
 """
@@ -20,14 +20,14 @@ from metaprotocol_sdk import available_codecs
 if TYPE_CHECKING:
     from metaprotocol_cli.fuzz.session import Event, Session
 
-_OURS = 0.5  # of the inputs are changed by our mutator, which knows tokens; the others by libFuzzer's
+_OURS = 0.5  # share of the inputs that our mutator changes, which knows tokens; libFuzzer changes the others
 
 
 def main() -> NoReturn:
     """Fuzz as the plan says."""
     plan, folder = Plan.from_json(sys.argv[1]), Path(sys.argv[2])
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libFuzzer and the codec print is no event
+    os.dup2(2, 1)  # the output of libFuzzer and of the codec is not an event
 
     def tell(event: Event) -> None:
         events.write(f"{json.dumps(event)}\n")

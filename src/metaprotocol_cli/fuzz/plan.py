@@ -1,4 +1,4 @@
-"""What is to be done, as the command line says it; it crosses from one process to another as JSON."""
+"""The plan of a run, from the command line; it goes from one process to another as JSON."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 @frozen
 class Plan:
-    """What is to be fuzzed, how long, and where things are kept.
+    """The codec to fuzz, the limits of the run, and its folders.
 
     Args:
         codec: The codec's name, or package.module:Class.
         options: Its options, each as KEY=VALUE.
         vectors: Recorded streams.
-        seconds: How long, or None.
-        runs: How many inputs, or None.
-        seed: Where chance begins.
+        seconds: The time to fuzz; None for no limit.
+        runs: The number of inputs; None for no limit.
+        seed: The seed of the random numbers.
         corpus: A folder of inputs to begin with, in which new kinds of inputs are kept; None keeps them in memory.
-        crashes: The folder for inputs that something was found with.
+        crashes: The folder for inputs that show a fault.
     """
 
     codec: str
@@ -41,7 +41,7 @@ class Plan:
 
         Raises:
             RegistryError: There is no such codec, or it does not take these options.
-            click.UsageError: The options or the recorded streams cannot be had.
+            click.UsageError: The options or the recorded streams cannot be used.
         """
         from metaprotocol_cli.check.subject import subject_from
         from metaprotocol_sdk.testing.fuzzing import FUZZ
@@ -53,7 +53,7 @@ class Plan:
         return subject
 
     def to_json(self) -> str:
-        """Return it as JSON, for another process."""
+        """Return the plan as JSON, for another process."""
         return json.dumps(asdict(self), default=str)
 
     @classmethod

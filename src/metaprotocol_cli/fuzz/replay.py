@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def replay(subject: Subject, paths: Iterable[Path], tell: Callable[[Event], None]) -> None:
-    """Try saved inputs and tell what is found, each thing once a file, and with an input made small."""
+    """Try saved inputs and report the findings, each once for a file, with an input made small."""
     for path in paths:
         with limited_memory(), watchdog(subject.effort.cpu_seconds) as limit:
             subject.limit = limit

@@ -1,4 +1,4 @@
-"""What the user sees of it."""
+"""The output of a run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """Shows events as they come, and counts what was found.
+    """Shows events as they come, and counts the findings.
 
     Args:
-        heading: What is known at the beginning: codec, engine, seed; or codec and files.
-        as_json: Whether to print one JSON object at the end, and nothing else.
+        heading: The facts of the run: codec, engine, seed; or codec and files.
+        as_json: True to print one JSON object at the end, and nothing else.
     """
 
     def __init__(self, heading: dict[str, Any], *, as_json: bool) -> None:
@@ -43,7 +43,7 @@ class Report:
             click.echo(_text_of(event))
 
     def end(self, *, stopped: bool = False) -> None:
-        """Show what came of it in all."""
+        """Print the totals."""
         if self._as_json:
             numbers = {} if "files" in self._heading else {**self._numbers, "stopped": stopped}
             result = {**self._heading, **numbers, "findings": self.findings}

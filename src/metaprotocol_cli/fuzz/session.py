@@ -1,4 +1,4 @@
-"""One hunt: from the plan to what is told of it. An engine decides where the inputs come from."""
+"""One run of the fuzzer, from its plan to its events. An engine makes the inputs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Session:
     """Fuzzes as a plan says, and tells events: "progress", "finding" and "end".
 
     Args:
-        plan: What is to be done.
+        plan: The plan of the run.
         tell: Called with each event.
     """
 
@@ -46,7 +46,7 @@ class Session:
             yield
 
     def material(self) -> tuple[list[bytes], list[bytes]]:
-        """Return what to begin with, and bytes that mean something; nothing if making them does not end."""
+        """Return the inputs to begin with, and bytes with a meaning; only samples if making them does not end."""
         try:
             seeds, meaning = fuzz_seeds(self.subject), tokens(self.subject)
         except Endless:
@@ -56,21 +56,21 @@ class Session:
         return seeds, meaning
 
     def run(self) -> None:
-        """Fuzz with inputs of our own making."""
+        """Fuzz with inputs of our own mutator."""
         with self.guarded():
             seeds, meaning = self.material()
             self.hunt.run(seeds, Mutator(self.subject.codec, meaning), self._plan.seed, self.tick)
         self.end()
 
     def tick(self) -> None:
-        """Tell how far it has come, now and then."""
+        """Report the progress, now and then."""
         now = time.monotonic()
         if now - self._told >= _INTERVAL:
             self._told = now
             self._tell({"event": "progress", **self._numbers()})
 
     def end(self) -> None:
-        """Tell how it ended."""
+        """Report the end."""
         self._tell({"event": "end", **self._numbers()})
 
     def _numbers(self) -> Event:
@@ -105,7 +105,7 @@ def event_of(finding: Finding, subject: Subject, path: Path) -> Event:
 
 
 def save(data: bytes, folder: Path, name: str) -> Path:
-    """Write some bytes into a folder, which is made if it is not there."""
+    """Write bytes to a file in a folder, which is made if it does not exist."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     path.write_bytes(data)

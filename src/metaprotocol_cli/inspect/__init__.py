@@ -1,4 +1,4 @@
-"""`metaprotocol inspect`: what each message of a stream is, and which bytes are which field."""
+"""`metaprotocol inspect`: shows the messages of a stream, and the fields of each."""
 
 from metaprotocol_cli.inspect.command import command
 

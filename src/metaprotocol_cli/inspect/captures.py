@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _Reading:
-    """What is known of one connection while it is read."""
+    """One connection while it is read."""
 
     def __init__(self, connection: Connection, codec: Codec) -> None:
         codec = codec.for_connection()
@@ -31,7 +31,7 @@ class _Reading:
         return Note(text, self.connection, direction, error, lost or error is not None)
 
     def begin(self, direction: Direction) -> Iterator[Note]:
-        """Say at a direction's first event if it began before the capture did."""
+        """Yield a note at a direction's first event if it began before the capture did."""
         if direction in self.begun:
             return
         self.begun.add(direction)

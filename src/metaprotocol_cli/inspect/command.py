@@ -32,7 +32,7 @@ _DIRECTIONS = {"to-server": Direction.TO_SERVER, "to-client": Direction.TO_CLIEN
     type=click.Choice(["auto", *_DIRECTIONS]),
     default="auto",
     show_default=True,
-    help="Which way the bytes travel. auto: to-client if the file's name says s2c, else to-server.",
+    help="The way that the bytes travel. auto: to-client if the file's name has s2c in it, otherwise to-server.",
 )
 @click.option(
     "--format",
@@ -40,7 +40,7 @@ _DIRECTIONS = {"to-server": Direction.TO_SERVER, "to-client": Direction.TO_CLIEN
     type=click.Choice(["auto", "raw", "hex", "pcap"]),
     default="auto",
     show_default=True,
-    help="What the file holds: the stream's bytes, hex text (plain, xxd, hexdump -C), or pcap or pcapng.",
+    help="The file's format: the stream's bytes, hex text (plain, xxd, hexdump -C), or pcap or pcapng.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="In a packet capture: the server's port.")
 @click.option(
@@ -90,7 +90,7 @@ def command(
         if form == "pcap" or (form == "auto" and is_capture(reader.peek(64))):
             sound = _print_capture(reader, codec, port, printer, show)
         elif port is not None:
-            raise click.UsageError("--port chooses connections of a packet capture; this file is none")
+            raise click.UsageError("--port chooses connections of a packet capture; this file is not one")
         else:
             which = _DIRECTIONS.get(direction) or _direction_of(file)
             sound = _print_stream(reader, form, codec, which, printer, show)
@@ -118,7 +118,7 @@ def _print_stream(
     printer: JsonLines | Text,
     show: Callable[[int], None],
 ) -> bool:
-    """Print the messages of one stream; return whether all of it was read."""
+    """Print the messages of one stream; return True if all of it was read."""
     sound = True
     with closing(read_chunks(file, form)) as chunks:
         try:
@@ -135,7 +135,7 @@ def _print_stream(
 def _print_capture(
     file: BinaryIO, codec: Codec, port: int | None, printer: JsonLines | Text, show: Callable[[int], None]
 ) -> bool:
-    """Print the messages of all connections of a capture; return whether all of it was read."""
+    """Print the messages of all connections of a capture; return True if all of it was read."""
     sound = True
     try:
         for item in read_capture(file, codec, port):

@@ -26,7 +26,7 @@ def annotate(message: bytes, spans: list[Span], *, full: bool) -> Iterator[str]:
     Args:
         message: The message.
         spans: Its fields.
-        full: Whether to show every byte of a long field, rather than its first lines.
+        full: True to show every byte of a long field, not only its first lines.
     """
     if not spans:
         return

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _XXD = re.compile(r"[0-9a-f]{4,16}+: ++((?:[0-9a-f]{2,16}+ ?+)++)(?: .*+)?+", re.IGNORECASE)
 # An offset of 8 digits, bytes, and the characters again between bars.
 _HEXDUMP = re.compile(r"[0-9a-f]{8}+ ++((?:[0-9a-f]{2} {0,2}+)++) *+\|.*\|", re.IGNORECASE)
-# What may stand between bytes: blanks, commas, colons, quotes, 0x and \x before them.
+# Separators between bytes: blanks, commas, colons, quotes, 0x and \x before them.
 _BETWEEN = re.compile(r"(?:\\x|\b0x|[\s,:;'\"]|\bb(?=['\"]))++", re.IGNORECASE)
 _BYTES = re.compile(r"(?:[0-9a-f]{2})++", re.IGNORECASE)
 # Where a long line can be cut without cutting a byte: before one of these.
@@ -22,11 +22,11 @@ _CUT = re.compile(rb"[\s,:;\\]")
 
 
 HEAD_SIZE = 4096
-"""How much of a file tells what it holds, in bytes."""
+"""Bytes at the beginning of a file that tell its format."""
 
 
 def looks_like_hex(head: bytes) -> bool:
-    """Return whether a file that begins so holds hex text rather than bytes.
+    """Return True if a file that begins with these bytes holds hex text.
 
     Args:
         head: The file's first `HEAD_SIZE` bytes, or all of it.
@@ -41,19 +41,19 @@ def looks_like_hex(head: bytes) -> bool:
 
 
 def place_to_cut(line: bytes) -> int:
-    """Return where hex text that goes on may be cut: before its last separator, or behind a pair of digits."""
+    """Return the index where a long line of hex text can be cut: at its last separator, or after a pair of digits."""
     last = max((match.start() for match in _CUT.finditer(line)), default=0)
     return last or len(line) // 2 * 2
 
 
 def read_hex(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the bytes that each line of hex text stands for.
+    """Yield the bytes of each line of hex text.
 
     Args:
         lines: Lines of text; `#` begins a comment.
 
     Raises:
-        click.ClickException: A line is no hex; the message has its number.
+        click.ClickException: A line is not hex; the message has its number.
     """
     in_hexdump = False
     for number, line in enumerate(lines, 1):
@@ -63,7 +63,7 @@ def read_hex(lines: Iterable[bytes]) -> Iterator[bytes]:
         in_hexdump = text.endswith("|")
         digits = _digits(text)
         if digits is None:
-            raise click.UsageError(f"line {number} is no hex text: {text[:60]!r}", ctx=None)
+            raise click.UsageError(f"line {number} is not hex text: {text[:60]!r}", ctx=None)
         yield bytes.fromhex(digits)
 
 
@@ -72,7 +72,7 @@ def _without_comment(line: str) -> str:
 
 
 def _digits(line: str) -> str | None:
-    """Return the hex digits of a line, an even number of them; None if it is no hex."""
+    """Return the hex digits of a line, an even number of them; None if it is not hex."""
     for dump in (_XXD, _HEXDUMP):
         match = dump.fullmatch(line)
         if match:

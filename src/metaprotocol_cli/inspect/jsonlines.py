@@ -19,7 +19,7 @@ class JsonLines:
 
     Args:
         codec: The codec that decoded them.
-        verbose: Whether to add the spans.
+        verbose: 0 for the metadata only; more adds the spans and the bytes.
     """
 
     def __init__(self, codec: Codec, verbose: int) -> None:
@@ -59,11 +59,11 @@ class JsonLines:
         click.echo(json.dumps(fields))
 
     def broken(self, error: ProtocolError) -> None:
-        """Print what ended the stream, as an object of its own."""
+        """Print the error that ended the stream, as an object of its own."""
         click.echo(json.dumps({"stream_error": _error_fields(error)}))
 
     def note(self, note: Note) -> None:
-        """Print what is missing or wrong in a capture, as an object of its own."""
+        """Print a note about a capture, as an object of its own."""
         fields: dict[str, Any] = {"note": note.text}
         if note.connection is not None:
             fields |= {"connection": _connection_fields(note.connection), "direction": note.direction}
@@ -72,7 +72,7 @@ class JsonLines:
         click.echo(json.dumps(fields))
 
     def end(self) -> None:
-        """Print nothing: the exit status tells."""
+        """Print nothing: the exit status says the rest."""
 
 
 def _connection_fields(connection: Connection) -> dict[str, object]:

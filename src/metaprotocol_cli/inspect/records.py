@@ -1,4 +1,4 @@
-"""The messages of a stream or a capture, each with its place."""
+"""The messages of a stream or a capture, each with its position."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Record:
 
     Args:
         number: Its number in the output, from 1.
-        offset: Its first byte's place in its stream.
-        direction: Which way it travels.
+        offset: The index of its first byte in its stream.
+        direction: The way it travels.
         metadata: The message.
         connection: The connection it belongs to; None outside a capture.
-        timestamp: When its last byte was captured, in nanoseconds since 1970; 0 if unknown.
-        elapsed: Nanoseconds since the request that it answers; None if it answers none.
+        timestamp: The time when its last byte was captured, in nanoseconds since 1970; 0 if unknown.
+        elapsed: Nanoseconds since the request that it answers; None if it does not answer one.
     """
 
     number: int
@@ -39,14 +39,14 @@ class Record:
 
 @frozen
 class Note:
-    """Something a person should know of what follows in a capture.
+    """A remark on the capture, for the reader of what follows.
 
     Args:
         text: One sentence.
         connection: The connection it is about, or None.
         direction: The direction of it, or None.
         error: The error, if the note says that a stream is broken.
-        lost: Whether messages may be missing from the output.
+        lost: True if messages may be missing from the output.
     """
 
     text: str
@@ -62,7 +62,7 @@ def read_records(chunks: Iterable[bytes], codec: Codec, direction: Direction) ->
     Args:
         chunks: Its bytes.
         codec: The codec to read them with.
-        direction: Which way they travel.
+        direction: The way they travel.
 
     Raises:
         ProtocolError: The stream is broken; every message before that has been yielded.

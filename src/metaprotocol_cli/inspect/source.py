@@ -1,4 +1,4 @@
-"""Where the bytes come from: a file or standard input, raw or hex text, with progress on the way."""
+"""Reads bytes from a file or standard input, raw or as hex text, and shows the progress."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_chunks(file: BinaryIO, form: str) -> Generator[bytes]:
 
     Args:
         file: An open file, or a pipe.
-        form: "raw", "hex", or "auto" to tell by how the file begins.
+        form: "raw", "hex", or "auto" to decide by the beginning of the file.
 
     Raises:
         click.UsageError: A line of hex text cannot be read.
@@ -51,10 +51,10 @@ def _lines(file: BinaryIO, head: bytes) -> Iterator[bytes]:
 
 @contextmanager
 def progress(file: BinaryIO) -> Iterator[Callable[[int], None]]:
-    """Show how much of a long file is read, on standard error, where that is a terminal and the output is not.
+    """Show how much of a long file is read, on standard error, if that is a terminal and the output is not.
 
     Yields:
-        What to call with the position reached.
+        A function to call with the position reached.
     """
     size = _size(file)
     if size < _PROGRESS_FROM or not sys.stderr.isatty() or sys.stdout.isatty():

@@ -13,7 +13,7 @@ class StreamReader:
 
     Args:
         codec: The codec to read it with.
-        direction: Which way the bytes travel.
+        direction: The way the bytes travel.
     """
 
     def __init__(self, codec: Codec, direction: Direction) -> None:
@@ -26,11 +26,11 @@ class StreamReader:
         self._tail = b""
         self._offset = 0
         self.passed_over = 0
-        """Bytes that were passed over in search of a message, since `lose` was called."""
+        """Bytes that were skipped in search of a message, since `lose` was called."""
 
     @property
     def error(self) -> ProtocolError | None:
-        """What broke the stream, its offset counted from where reading last began."""
+        """The error that ended the stream; its offset counts from where reading last began."""
         return self._decoder.stream_error
 
     def feed(self, data: bytes) -> list[tuple[int, Metadata]]:
@@ -48,10 +48,10 @@ class StreamReader:
         return found
 
     def lose(self, size: int) -> None:
-        """Say that bytes are missing, or that the stream begins in the middle.
+        """Note that bytes are missing, or that the stream begins in the middle.
 
         Args:
-            size: How many are missing; 0 if unknown.
+            size: The number of missing bytes; 0 if unknown.
         """
         self._offset += self._decoder.buffered + len(self._tail) + size
         self._decoder = MessageDecoder(self._codec, self._direction)
@@ -60,12 +60,12 @@ class StreamReader:
         self.passed_over = 0
 
     def end(self) -> None:
-        """Say that the stream has ended; raises what `MessageDecoder.eof` raises."""
+        """End the stream; raises what `MessageDecoder.eof` raises."""
         if not self._searching:
             self._decoder.eof()
 
     def _find(self, data: bytes) -> bytes:
-        """Return the data from the first place where a message can begin, or keep what may be such a place."""
+        """Return the data from the first place where a message can begin; keep bytes that may begin such a place."""
         start = 0
         while (start := _first(data, self._magics, start)) >= 0 and start < len(data):
             scanner = self._codec.framing.scanner(self._direction, self._codec.limits)

@@ -32,7 +32,7 @@ class Text:
 
     Args:
         codec: The codec that decoded them.
-        verbose: 0 for a line each, 1 to add properties and an annotated dump, 2 to shorten nothing.
+        verbose: 0 for a line each, 1 to add properties and an annotated dump, 2 for all of it unshortened.
     """
 
     def __init__(self, codec: Codec, verbose: int) -> None:
@@ -72,7 +72,7 @@ class Text:
             self._details(metadata)
 
     def broken(self, error: ProtocolError) -> None:
-        """Print what ended the stream."""
+        """Print the error that ended the stream."""
         where = "" if error.offset is None else f" at offset {error.offset}"
         text = f"the stream is broken{where}: {printable(error.message)}"
         if error.hint:
@@ -80,7 +80,7 @@ class Text:
         click.echo(click.style(text, fg="red"), err=True)
 
     def note(self, note: Note) -> None:
-        """Print what is missing or wrong in a capture."""
+        """Print a note about a capture."""
         self._switch(note.connection)
         mark = "" if note.direction is None else f"{arrow(note.direction is Direction.TO_SERVER)} "
         text = printable(note.text)
@@ -89,7 +89,7 @@ class Text:
         click.echo(click.style(f"           {mark}! {text}", fg="yellow" if note.error is None else "red"))
 
     def end(self) -> None:
-        """Print what was seen in all."""
+        """Print the totals."""
         total = self._counts.total()
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in self._counts.most_common())
         summary = f"{total:,} message{'' if total == 1 else 's'}, {self._bytes:,} bytes"
@@ -100,12 +100,12 @@ class Text:
         click.echo(click.style(summary, dim=True), err=True)
 
     def _switch(self, connection: Connection | None) -> None:
-        """Print which connection the next lines are about, if it is another one."""
+        """Print the connection of the next lines, if it is not that of the last ones."""
         if connection is not None and connection is not self._connection:
             self._connection = connection
             which = f"connection {connection.id}: {connection.client} {arrow(True)} {connection.server}"
             if connection.server_is_a_guess:
-                which += " (which side is the server is a guess; --port tells)"
+                which += " (the server is a guess; say it with --port)"
             click.echo(click.style(which, bold=True))
 
     def _details(self, metadata: Metadata) -> None:

@@ -1,4 +1,4 @@
-"""`metaprotocol new`: from what an engineer knows of a protocol's header to a project with a codec."""
+"""`metaprotocol new`: makes a project with a codec from a description of a protocol's header."""
 
 from metaprotocol_cli.new.command import command
 

@@ -1,4 +1,4 @@
-"""What was answered, and what holds where nothing was."""
+"""The answers that describe a header, and their defaults."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Answers:
     """Answers by key, as text; `fields` is a list of texts.
 
     Args:
-        given: What was answered, by `HEADER_KEYS`.
-        suggested: What holds where nothing was answered, before AwesomeRPC's header does.
+        given: The answers, by `HEADER_KEYS`.
+        suggested: Defaults that come before those of AwesomeRPC's header.
     """
 
     def __init__(self, given: Mapping[str, Any], suggested: Mapping[str, Any] = MappingProxyType({})) -> None:
@@ -44,7 +44,7 @@ class Answers:
         self.given[key] = value
 
     def default(self, key: str) -> Any:
-        """Return what holds if nothing is answered."""
+        """Return the value of a key without an answer."""
         suggested = self._suggested.get(key)
         if key in ROLES:
             names = [field.name for field in self.fields()]
@@ -66,10 +66,10 @@ class Answers:
         }[key]
 
     def fields(self) -> list[Field]:
-        """Return the fields behind the magic.
+        """Return the fields after the magic.
 
         Raises:
-            AnswersError: A text is no field.
+            AnswersError: A text does not describe a field.
         """
         return [Field.parse(text) for text in self["fields"]]
 
@@ -77,7 +77,7 @@ class Answers:
         """Return the protocol that the answers describe.
 
         Raises:
-            AnswersError: They describe none.
+            AnswersError: They do not describe one.
         """
         roles = {role: self[role] for role in ROLES if self[role] != NONE}
         if problems := [
@@ -101,21 +101,21 @@ def parse_magic(text: str) -> bytes:
     """Read "4152", "41 52", "0x4152" or "none".
 
     Raises:
-        AnswersError: It is no hex.
+        AnswersError: It is not hex.
     """
     if text in ("", NONE):
         return b""
     try:
         return bytes.fromhex(re.sub(r"^0x", "", text.strip()))
     except ValueError:
-        raise AnswersError(f"the magic {text!r} is no hex: write 4152, or none") from None
+        raise AnswersError(f"the magic {text!r} is not hex: write 4152, or none") from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the answers of a file, by key.
 
     Raises:
-        AnswersError: It cannot be read, or has what is no answer.
+        AnswersError: It cannot be read, or has an unknown key or a wrong value.
     """
     try:
         with path.open("rb") as file:
@@ -129,8 +129,8 @@ def _text(path: Path, key: str, value: Any) -> Any:
     keys = (*NAME_KEYS, *HEADER_KEYS)
     if key not in keys:
         close = difflib.get_close_matches(key, keys, 1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(keys)}"
-        raise AnswersError(f"{path}: {key!r} is no answer; {hint}")
+        hint = f"did you mean {close[0]}?" if close else f"the answers are {', '.join(keys)}"
+        raise AnswersError(f"{path}: {key!r} is not an answer; {hint}")
     match key, value:
         case "fields", list() if all(isinstance(text, str) for text in value):
             return value

@@ -1,4 +1,4 @@
-"""The answers that are not given: those of AwesomeRPC, the teaching protocol, or what a field's name suggests."""
+"""The defaults of answers: those of AwesomeRPC, the teaching protocol, and the usual names of fields."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STATUSES = (
     "unauthorized=7, other=255"
 )
 
-# What a field that plays a role is usually called.
+# The usual names of a field in each role.
 USUAL_NAMES = {
     "length": ("length", "len", "size", "total_length", "message_length", "body_length", "body_size"),
     "id": ("request_id", "id", "correlation_id", "sequence", "seq", "stream_id"),

@@ -1,4 +1,4 @@
-"""`--from-capture`: shows what a recording tells, and lets the user choose."""
+"""`--from-capture`: shows the places in a recording that look like a length or an id, and lets the user choose."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def suggestions_from(paths: Sequence[Path], *, choose: bool) -> dict[str, Any]:
 
     Args:
         paths: The recordings.
-        choose: Whether the user chooses among several places; else the likeliest is taken.
+        choose: True if the user chooses among several places; otherwise the likeliest is taken.
 
     Raises:
         AnswersError: A recording cannot be read, or nothing in it behaves like a length.
@@ -43,7 +43,7 @@ def suggestions_from(paths: Sequence[Path], *, choose: bool) -> dict[str, Any]:
     click.echo(f"{len(conversations)} connection{'s' * (len(conversations) > 1)}")
     length = _chosen("length", lengths, _length_text, choose=choose)
     if length is None:
-        raise AnswersError("without a length no message ends")
+        raise AnswersError("without a length it is unknown where a message ends")
     ids = find_ids(conversations, length)
     identifier = _chosen("id", ids, _id_text, choose=choose)
     suggested = suggest(length, identifier)
@@ -75,7 +75,7 @@ def _place_text(place: LengthField | IdField) -> str:
 
 def _length_text(field: LengthField) -> str:
     others = f"; {field.others} narrower or shifted places do the same" if field.others else ""
-    counted = _COUNTED[field.counts].format(field.behind)
+    counted = _COUNTED[field.counts].format(field.surplus)
     return (
         f"{_place_text(field)}, {counted}: it leads through {field.messages} messages of {field.message_sizes} sizes "
         f"to the last byte of {len(field.boundaries)} stream{'s' * (len(field.boundaries) > 1)}{others}"
@@ -90,5 +90,5 @@ def _id_text(field: IdField) -> str:
     if field.overtaking:
         facts.append(f"{field.overtaking} of them came before that of an earlier request")
     if not field.is_wide:
-        facts.append("but one byte is little: it may begin a number that grows")
+        facts.append("but it is one byte, which may be the first of a number that grows")
     return f"{_place_text(field)}: {', '.join(facts)}"

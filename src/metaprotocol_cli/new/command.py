@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 _OPTIONS = {
     "--project": ("NAME", "The distribution and its folder; by default the codec's name and -codec."),
     "--package": ("NAME", "The Python package."),
-    "--author": ("NAME", "Who holds the copyright."),
+    "--author": ("NAME", "The holder of the copyright."),
     "--magic": ("HEX", "Bytes that every message begins with, or none."),
     "--length": ("FIELD", "The field that is the message's length."),
-    "--counts": ("WHAT", "What the length counts: message, rest (what follows it), body (what follows the header)."),
+    "--counts": ("WHAT", "The bytes that the length counts: message (all), rest (after it), body (after the header)."),
     "--id": ("FIELD", "The field that a response repeats, or none."),
-    "--type": ("FIELD", "The field that says request or response, or none."),
+    "--type": ("FIELD", "The field that tells requests from responses, or none."),
     "--types": (
         "NAME=NUMBER,...",
         "Its numbers of request, response, oneway, heartbeat, heartbeat_response, exception.",
@@ -49,7 +49,7 @@ def _header_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command("new")
-@click.option("--defaults", is_flag=True, help="Ask nothing: what is not given is as in AwesomeRPC.")
+@click.option("--defaults", is_flag=True, help="Ask nothing; take AwesomeRPC's value for all that is not given.")
 @click.option(
     "--answers",
     "file",
@@ -71,7 +71,7 @@ def _header_options(function: Callable[..., Any]) -> Callable[..., Any]:
     "folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     default=".",
-    help="Where to put the project's folder; by default here.",
+    help="The folder in which the project's folder is made; by default the current one.",
 )
 @click.option(
     "--field",
@@ -95,10 +95,10 @@ def command(
 ) -> None:
     """Make a project with the codec of a new protocol.
 
-    NAME is the codec's name, a DNS label such as acme-rpc. What is not said by an option or in the file of --answers
-    is asked. The project's tests pass at once: its codec speaks the header that was described.
+    NAME is the codec's name, a DNS label such as acme-rpc. Questions are asked for everything that no option and no
+    --answers file says. The project's tests pass at once: its codec reads the header that was described.
 
-    Nothing is overwritten, and what fails leaves nothing behind. Nothing is fetched from a network.
+    Nothing is overwritten, and a failure leaves no files. Nothing is fetched from a network.
 
     \b
     Examples:
@@ -135,4 +135,4 @@ def _protocol(given: dict[str, Any], captures: Sequence[Path], *, defaults: bool
     except click.Abort:
         if sys.stdin.isatty():
             raise
-        raise click.UsageError("nobody answers the questions; --defaults asks nothing") from None
+        raise click.UsageError("the questions were not answered; --defaults asks none") from None

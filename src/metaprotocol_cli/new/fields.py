@@ -1,4 +1,4 @@
-"""The fields of a header, as text: NAME:BYTES, =VALUE behind that of a constant, and a meaning behind a colon."""
+"""The fields of a header, as text: NAME:BYTES, then =VALUE for a constant, or a colon and a meaning."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Field:
     Args:
         name: Its name, an identifier in lower case.
         size: Its bytes. Fields of 1, 2, 4 and 8 bytes are unsigned integers.
-        constant: The only value it has, or None.
-        meaning: What a reader of the protocol's description is told; "" if nothing.
-        raw: Whether it is bytes, whatever its size.
+        constant: The only value that it may have, or None.
+        meaning: Its meaning, for the description of the protocol; "" if none was given.
+        raw: True if it holds bytes even if its size is that of an integer.
     """
 
     name: str
@@ -39,12 +39,12 @@ class Field:
 
     @property
     def is_integer(self) -> bool:
-        """Whether it holds a number."""
+        """True if the field holds a number."""
         return not self.raw and self.size in INTEGER_SIZES
 
     @property
     def most(self) -> int:
-        """The largest number it can hold."""
+        """The largest number that the field can hold."""
         return (1 << 8 * self.size) - 1
 
     @classmethod
@@ -52,7 +52,7 @@ class Field:
         """Read "request_id:4: a response repeats it", "version:1=1" or "reserved:6".
 
         Raises:
-            AnswersError: It is no such text.
+            AnswersError: The text does not have this form.
         """
         match = _FIELD.fullmatch(text)
         if match is None or not re.fullmatch("[0-9]{1,9}", match["size"]):
@@ -60,11 +60,11 @@ class Field:
         name, size, meaning = match["name"], int(match["size"]), (match["meaning"] or "").strip()
         if not _NAME.fullmatch(name) or keyword.iskeyword(name):
             raise AnswersError(
-                f"the field name {name!r} is no identifier: lower-case letters, digits and underscores, a letter "
-                "first, at most 24 characters, and no Python keyword"
+                f"the field name {name!r} is not an identifier: lower-case letters, digits and underscores, a "
+                "letter first, at most 24 characters, not a Python keyword"
             )
         if not 1 <= size <= 256:
-            raise AnswersError(f"the field {name} has {size} bytes; 1 to 256 make a field")
+            raise AnswersError(f"the field {name} has {size} bytes; a field has 1 to 256")
         if len(meaning) > _MEANING_SIZE or not meaning.isprintable() or not _UNQUOTED.isdisjoint(meaning):
             raise AnswersError(
                 f"the meaning of the field {name} must be one line of at most {_MEANING_SIZE} characters, without "
@@ -81,7 +81,7 @@ def parse_values(text: str) -> dict[str, int]:
     """Read "request=0, response=1" or "ok=0 failed=0xff"; "" has no values.
 
     Raises:
-        AnswersError: It is no such text, or a name or a number comes twice.
+        AnswersError: The text does not have this form, or a name or a number comes twice.
     """
     values: dict[str, int] = {}
     for part in re.findall(r"[^,\s]+", text):
@@ -101,5 +101,5 @@ def _number(name: str, text: str) -> int:
     except ValueError:
         value = -1
     if value < 0:
-        raise AnswersError(f"{name} is {text!r}, which is no whole number (write 10 or 0x0a)")
+        raise AnswersError(f"{name} is {text!r}, which is not a whole number (write 10 or 0x0a)")
     return value

@@ -1,4 +1,4 @@
-"""What the project, its package and its codec are called."""
+"""The names of the project, its package and its codec."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from metaprotocol_cli.new.problems import AnswersError
 from metaprotocol_sdk import available_codecs
 
 # templates/awesomerpc/hooks has the same rules, for cookiecutter.
-# A Kubernetes port name is a DNS label of at most 63 characters, of which "tcp-metaprotocol-" takes 17.
+# A Kubernetes port name is a DNS label of at most 63 characters, of which Aeraki's "tcp-metaprotocol-" takes 17;
+# Istio's "http-" takes 5.
 _CODEC = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,44}[a-z0-9])?")
 # The names of the packaging specification, in their normalised form.
 _PROJECT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,50}[a-z0-9])?")
@@ -39,7 +40,7 @@ class Names:
         name: The codec's, a DNS label: "acme-rpc".
         project: The distribution's, and its folder's: "acme-rpc-codec".
         package: The Python package's: "acme_rpc_codec".
-        author: Who holds the copyright.
+        author: The holder of the copyright.
     """
 
     name: str
@@ -49,10 +50,10 @@ class Names:
 
     @classmethod
     def of(cls, name: str, project: str | None = None, package: str | None = None, author: str | None = None) -> Self:
-        """Return the names of a codec; what is not given follows from the codec's.
+        """Return the names of a codec's project; those that are not given follow from the codec's name.
 
         Raises:
-            AnswersError: A name is none.
+            AnswersError: A name is not valid.
         """
         project = project or (name if name.endswith("-codec") else f"{name}-codec")
         if package is None:
@@ -74,7 +75,7 @@ class Names:
         problems: list[str] = []
         if not _CODEC.fullmatch(self.name):
             problems.append(
-                f"the name {self.name!r} is no DNS label: lower-case letters, digits and inner hyphens, at most 46 "
+                f"the name {self.name!r} is not a DNS label: lower-case letters, digits and inner hyphens, at most 46 "
                 f"characters, since it becomes part of a port's name in the mesh{_proposal(self.name)}"
             )
             return problems  # the others follow from it
@@ -85,16 +86,16 @@ class Names:
         ]
         if not _PROJECT.fullmatch(self.project):
             problems.append(
-                f"the project {self.project!r} is no name for a distribution: lower-case letters, digits and inner "
+                f"the project {self.project!r} is not a name for a distribution: lower-case letters, digits and inner "
                 "hyphens, at most 52 characters"
             )
         if keyword.iskeyword(self.package) or keyword.issoftkeyword(self.package):
             problems.append(f"the package {self.package!r} has the name of a Python keyword")
         elif self.package in _TAKEN:
-            problems.append(f"the package {self.package!r} would hide the module of this name that Python has already")
+            problems.append(f"the package {self.package!r} would hide a module of this name")
         elif not _PACKAGE.fullmatch(self.package):
             problems.append(
-                f"the package {self.package!r} is no name for a Python package: lower-case letters, digits and "
+                f"the package {self.package!r} is not a name for a Python package: lower-case letters, digits and "
                 "underscores, a letter first"
             )
         author = self.author
@@ -105,4 +106,4 @@ class Names:
 
 def _proposal(name: str) -> str:
     label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    return f"; {label} would be one" if _CODEC.fullmatch(label) else ""
+    return f"; {label} is one" if _CODEC.fullmatch(label) else ""

@@ -1,13 +1,13 @@
-"""What is wrong with the answers, all of it at once."""
+"""The error that lists all problems of the answers."""
 
 from __future__ import annotations
 
 
 class AnswersError(Exception):
-    """The answers make no project.
+    """The answers do not describe a project.
 
     Args:
-        problems: Each a sentence: what was given, and what is expected.
+        problems: A sentence for each: the given value and the expected one.
     """
 
     def __init__(self, *problems: str) -> None:

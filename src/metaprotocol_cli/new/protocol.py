@@ -1,4 +1,4 @@
-"""What a protocol engineer knows of the header, checked."""
+"""The description of a header, checked."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ COUNTS = ("message", "rest", "body")
 
 
 def is_count(text: str) -> bool:
-    """Return whether a text says what a length counts: one of `COUNTS`, or a number of at most nine digits."""
+    """Return True if a text is one of `COUNTS`, or a number of at most nine digits."""
     return text in COUNTS or re.fullmatch(r"-?[0-9]{1,9}", text) is not None
 
 
 @frozen(slots=False)
 class Protocol:
-    """The fixed header of a protocol, and what its fields are for.
+    """The fixed header of a protocol, with the roles of its fields.
 
     Args:
         magic: Bytes that every message begins with; b"" if there are none.
-        byte_order: Of all integers.
-        fields: The fields behind the magic, in order.
+        byte_order: The byte order of all integers.
+        fields: The fields after the magic, in order.
         roles: The name of the field that has a role of `ROLES`; a role that no field has is left out.
-        counts: What the length field counts: the whole "message", the "rest" behind the field, or the "body" behind
-            the header; or a number that is added to it to give what is behind the field.
+        counts: The bytes that the length field counts: the whole "message", the "rest" after the field, or the "body"
+            after the header; or a number that is added to the length to give the bytes after the field.
         kinds: The numbers of the type field, by names of `KINDS`.
         statuses: The numbers of the status field, by name; "ok" is success.
 
     Raises:
-        AnswersError: It is no protocol; the error has every problem.
+        AnswersError: The description is not valid; the error lists every problem.
     """
 
     magic: bytes
@@ -75,18 +75,18 @@ class Protocol:
 
     @cached_property
     def length_end(self) -> int:
-        """Where the length field ends."""
+        """The index after the length field."""
         return self.offset(self.length) + self.length.size
 
     @cached_property
     def adjustment(self) -> int:
-        """What is added to the length to give the bytes behind its field."""
+        """The number that is added to the length to give the bytes after its field."""
         named = {"message": -self.length_end, "rest": 0, "body": self.size - self.length_end}
         return named[self.counts] if self.counts in named else int(self.counts)
 
     @cached_property
     def least_length(self) -> int:
-        """What the length field of a message holds that is only a header."""
+        """The value of the length field in a message that is only a header."""
         return self.size - self.length_end - self.adjustment
 
     @cached_property
@@ -97,11 +97,11 @@ class Protocol:
 
     def _problems(self) -> Iterator[str]:
         if len(self.magic) > 16:
-            yield f"the magic has {len(self.magic)} bytes; at most 16 make one"
+            yield f"the magic has {len(self.magic)} bytes; it may have 16"
         names = [field.name for field in self.fields]
         yield from (f"the field {name} comes twice" for name in dict.fromkeys(names) if names.count(name) > 1)
         if self.magic and "magic" in names:
-            yield f"a field is called magic, as the bytes {self.magic.hex()} that every message begins with are"
+            yield f"a field is called magic, which is the name of the bytes {self.magic.hex()} before it"
         yield from self._role_problems()
         yield from self._count_problems()
         yield from self._kind_problems()
@@ -109,12 +109,12 @@ class Protocol:
 
     def _role_problems(self) -> Iterator[str]:
         if "length" not in self.roles:
-            yield "no field is said to be the length; without one no message ends"
+            yield "no field is said to be the length, without which it is unknown where a message ends"
         for role, name in self.roles.items():
             field = self.field(role)
             if field is None:
                 known = ", ".join(other.name for other in self.fields)
-                yield f"the {role} is said to be the field {name!r}; there are {known or 'no fields'}"
+                yield f"the {role} is said to be the field {name!r}; the fields are {known or 'none'}"
             elif field.constant is not None:
                 yield f"the field {name} is constant, so it cannot be the {role}"
             elif not field.is_integer:
@@ -129,7 +129,7 @@ class Protocol:
         if not is_count(self.counts):
             yield f"the length counts {self.counts!r}; expected {', '.join(COUNTS)} or a whole number"
         elif self.field("length") is not None and not 0 <= self.least_length <= self.length.most:
-            yield f"a length that counts {self.counts} cannot say that a message is {self.size} bytes long, its header"
+            yield f"a length that counts {self.counts} cannot describe a message of {self.size} bytes, the header alone"
 
     def _kind_problems(self) -> Iterator[str]:
         field = self.field("type")
@@ -137,7 +137,7 @@ class Protocol:
             return
         for name, value in self.kinds.items():
             if name not in KINDS:
-                yield f"{name!r} is no type of message; there are {', '.join(KINDS)}"
+                yield f"{name!r} is not a type of message; the types are {', '.join(KINDS)}"
             elif value > field.most:
                 yield f"the type {name}={value} does not fit the field {field.name} of {field.size} bytes"
         if missing := {"request", "response"} - self.kinds.keys():

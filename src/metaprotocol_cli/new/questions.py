@@ -1,4 +1,4 @@
-"""The questions, each asked until its answer makes sense."""
+"""The questions, each repeated until its answer is valid."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 _QUESTIONS = {
     "length": "Which field is the length",
-    "counts": "What it counts: message (all of it), rest (what follows it), body (what follows the header), "
+    "counts": "Which bytes it counts: message (all), rest (after the field), body (after the header), "
     "or a number that is added to it",
     "id": "Which field is the id, that a response repeats",
-    "type": "Which field says request or response; without one the direction does",
-    "types": f"Its numbers: request, response, and those of {', '.join(KINDS[2:])} that there are",
+    "type": "Which field tells requests from responses; without one the direction does",
+    "types": f"Its numbers: request, response, and {', '.join(KINDS[2:])} if the protocol has them",
     "status": "Which field says whether a response failed",
     "statuses": "Its numbers; ok is success",
     "operation": "Which field says what is called",
@@ -35,10 +35,10 @@ def ask(given: Mapping[str, Any], suggested: Mapping[str, Any]) -> Protocol:
 
     Args:
         given: Answers that are not asked for, by their keys.
-        suggested: What an empty line answers.
+        suggested: The answers of an empty line.
 
     Raises:
-        AnswersError: What was given describes no protocol, whatever is answered.
+        AnswersError: The given answers do not describe a protocol, whatever the others are.
     """
     problems: Sequence[str] = ()
     while True:
@@ -77,12 +77,12 @@ def _ask_all(answers: Answers) -> None:
 
 
 def _ask_role(answers: Answers, role: str) -> None:
-    """Ask which field has a role, of those that have none."""
+    """Ask for the field of a role, among those without a role."""
     used = {answers[other] for other in ROLES if other in answers}
     names = [field.name for field in answers.fields() if field.is_integer and field.constant is None]
     free = [name for name in names if name not in used]
     if role == "length" and not free:
-        raise AnswersError("no field can be the length: it is a number of 1, 2, 4 or 8 bytes, and no constant")
+        raise AnswersError("no field can be the length: it is a number of 1, 2, 4 or 8 bytes, and not a constant")
     choices = free if role == "length" else [*free, NONE]
     known = answers[role] if answers[role] in choices else choices[-1]
     if choices == [NONE]:
@@ -96,7 +96,7 @@ def _ask(answers: Answers, key: str, question: str, check: Callable[[str], objec
 
 
 def _ask_fields(answers: Answers) -> None:
-    """Ask for the fields one by one; none at all keeps those that were suggested."""
+    """Ask for the fields one by one; an empty list keeps those that were suggested."""
     click.echo("The header's fields in order, as NAME:BYTES, NAME:BYTES=VALUE for a constant, NAME:BYTES:MEANING.")
     click.echo("An empty line ends the list. An empty list is this one:")
     for text in answers["fields"]:
@@ -120,11 +120,11 @@ def _check_field(text: str, taken: Sequence[str]) -> None:
 
 def _check_counts(text: str) -> None:
     if not is_count(text):
-        raise AnswersError(f"{text!r} is none of {', '.join(COUNTS)}, and no whole number")
+        raise AnswersError(f"{text!r} is neither one of {', '.join(COUNTS)} nor a whole number")
 
 
 def _checked(check: Callable[[str], object]) -> Callable[[str], Any]:
-    """Return what click calls with an answer, and asks again if it raises a usage error."""
+    """Return a function for click, which asks again if that raises a usage error."""
 
     def convert(text: str) -> str:
         try:

@@ -1,4 +1,4 @@
-"""Puts the values into the template, and the project into its place: all of it, or nothing."""
+"""Renders the template and writes the project, all of it or nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from metaprotocol_cli.new.names import Names
 
-# What cookiecutter.json asks Jinja for under _jinja2_env_vars.
+# Those of cookiecutter.json under _jinja2_env_vars.
 JINJA_OPTIONS = {"trim_blocks": True, "lstrip_blocks": True}
 
 
@@ -27,7 +27,7 @@ def template() -> Path:
 
 
 def context(names: Names, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the template calls `cookiecutter`."""
+    """Return the object that the template calls `cookiecutter`."""
     return {
         "name": names.name,
         "project": names.project,
@@ -42,7 +42,7 @@ def render(values: Mapping[str, Any]) -> dict[str, bytes]:
     """Return the files of the project, by their paths below the folder in which it is put.
 
     Args:
-        values: What `context` returned.
+        values: The result of `context`.
     """
     import jinja2
 
@@ -62,10 +62,10 @@ def render(values: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def free_place(folder: Path, project: str) -> Path:
-    """Return where a project goes.
+    """Return the path of a new project.
 
     Raises:
-        AnswersError: There is something of this name.
+        AnswersError: Something of this name exists.
     """
     target = folder / project
     if target.exists() or target.is_symlink():
@@ -76,15 +76,15 @@ def free_place(folder: Path, project: str) -> Path:
 def write(files: Mapping[str, bytes], folder: Path, project: str) -> Path:
     """Write the files and return the project's folder.
 
-    They are written beside it and moved when they are complete, so that a failure leaves nothing behind.
+    They are written to a folder beside it, which is moved when it is complete, so that a failure leaves no files.
 
     Args:
-        files: What `render` returned.
-        folder: Where to put the project.
+        files: The result of `render`.
+        folder: The folder in which to put the project.
         project: The name of its folder.
 
     Raises:
-        AnswersError: There is something of this name, or the project cannot be written.
+        AnswersError: Something of this name exists, or the project cannot be written.
     """
     target = free_place(folder, project)
     try:

@@ -1,4 +1,4 @@
-"""What a recorded stream tells of its protocol: where the length is, and the id."""
+"""Looks for the places of the length and of the id in recorded streams."""
 
 from metaprotocol_cli.new.evidence.conversations import read_conversations
 from metaprotocol_cli.new.evidence.ids import IdField, find_ids

@@ -1,4 +1,4 @@
-"""The recorded connections that evidence is looked for in."""
+"""The recorded connections that are searched."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-# What both directions of one connection may have: more tells nothing new, and takes long to try.
+# Bytes of both directions of one connection: more bring nothing new and take long to try.
 _MOST = 1024 * 1024
 _SUFFIXES = {Direction.TO_SERVER: ".c2s.bin", Direction.TO_CLIENT: ".s2c.bin"}
 
@@ -20,14 +20,14 @@ Conversation = dict[Direction, bytes]
 
 
 def read_conversations(paths: Sequence[Path]) -> list[Conversation]:
-    """Return the connections that files hold, the bytes of each direction, from the beginning to the end.
+    """Return the connections in files, as the bytes of each direction from the beginning to the end.
 
     Args:
-        paths: NAME.c2s.bin or NAME.s2c.bin, of which the other one is read too if it's there; files of other names,
-            which are taken for what a client sent; or packet captures.
+        paths: NAME.c2s.bin or NAME.s2c.bin, of which the other one is read too if it exists; files of other names,
+            which are taken for the bytes of a client; or packet captures.
 
     Raises:
-        AnswersError: A file cannot be read, or there is no connection to learn from.
+        AnswersError: A file cannot be read, or none has a connection that can be used.
     """
     found: list[Conversation] = []
     read: set[Path] = set()
@@ -45,8 +45,8 @@ def read_conversations(paths: Sequence[Path]) -> list[Conversation]:
     learned = [conversation for conversation in found if 0 < sum(map(len, conversation.values())) <= _MOST]
     if not learned:
         raise AnswersError(
-            f"there is no connection to learn from: {len(found)} were found, and it takes one that was recorded from "
-            f"its beginning, without gaps, and with at most {_MOST:,} bytes"
+            f"none of the {len(found)} connections found can be used: one must be recorded from its beginning, without "
+            f"gaps, and have at most {_MOST:,} bytes"
         )
     return learned
 

@@ -1,4 +1,4 @@
-"""Which offsets behave like an id: each request has its own value there, and responses repeat them."""
+"""Finds offsets that behave like an id: each request has its own value there, and responses repeat them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SIZES = (8, 4, 2, 1)
 _ORDERS: tuple[Literal["big", "little"], ...] = ("big", "little")
 # One value may be repeated by chance.
 _FEWEST_REPEATED = 2
-# What a server says unasked repeats nothing.
+# A message that a server sends unasked does not repeat a value.
 _SHARE_OF_RESPONSES = 0.75
 # A client that has several counters jumps between them.
 _SHARE_OF_STEPS = 0.75
@@ -37,13 +37,13 @@ class IdField:
     Args:
         offset: Bytes before it.
         size: Its own bytes.
-        byte_order: Of the number.
+        byte_order: The byte order of the number.
         requests: Messages to the server, each with a value of its own.
         responses: Messages to the client.
-        repeated: How many of these repeat the value of a request.
-        step: How far the values of a connection are apart, in their order, if nearly all are the same; else None.
-        overtaking: How many responses came before that of an earlier request.
-        is_random: Whether each of its bytes takes nearly as many values as it can, or one.
+        repeated: The number of these that repeat the value of a request.
+        step: The usual distance between the sorted values of a connection; None if there is no usual one.
+        overtaking: The number of responses that came before that of an earlier request.
+        is_random: True if each of its bytes takes nearly as many values as it can, or only one.
     """
 
     offset: int
@@ -58,30 +58,30 @@ class IdField:
 
     @property
     def counts_up(self) -> bool:
-        """Whether its values are the same small number apart, in whatever order they were sent."""
+        """True if the sorted values are the same small number apart."""
         return self.step is not None and 0 < self.step < 256
 
     @property
     def is_wide(self) -> bool:
-        """Whether it has room for more than a few requests: one byte may be the first of a number that grows."""
+        """True if it has room for many requests. One byte may be the first of a number that grows."""
         return self.size > 1
 
     @property
     def is_likely(self) -> bool:
-        """Whether it is worth to be proposed: it is wide, and its values count up or are random."""
+        """True if it is worth proposing: it is wide, and its values count up or are random."""
         return self.is_wide and (self.counts_up or self.is_random)
 
     def overlaps(self, other: IdField) -> bool:
-        """Return whether two places have a byte in common."""
+        """Return True if two places have a byte in common."""
         return other.offset < self.offset + self.size and self.offset < other.offset + other.size
 
 
 def find_ids(conversations: Sequence[Conversation], length: LengthField) -> list[IdField]:
-    """Return the places that behave like an id, the likeliest first; of places that overlap the best.
+    """Return the places that behave like an id, the likeliest first; of several that overlap only the best.
 
     Args:
         conversations: The recorded connections.
-        length: Where their messages end.
+        length: The length field, which tells where their messages end.
     """
     messages = _cut(conversations, length)
     shortest = min((len(message) for both in messages for one in both for message in one), default=0)
@@ -99,7 +99,7 @@ def find_ids(conversations: Sequence[Conversation], length: LengthField) -> list
     counters = [field for field in found if field.size == 1 and field.counts_up]
     best: list[IdField] = []
     for field in sorted(found, key=_rank):
-        # A byte that counts up, and behind it what responses repeat too, is not one number.
+        # A byte that counts up is not one number with the bytes after it, though responses repeat these too.
         is_one = field.counts_up or not any(map(field.overlaps, counters))
         if is_one and not any(map(field.overlaps, best)):
             best.append(field)
@@ -107,7 +107,7 @@ def find_ids(conversations: Sequence[Conversation], length: LengthField) -> list
 
 
 def _taken(length: LengthField) -> set[int]:
-    """Return the offsets of the length, and of the magic as far as it goes; zeros at its end may be an id's."""
+    """Return the offsets of the length and of the magic; zeros at the end of the magic may be part of an id."""
     taken = set(range(length.offset, length.offset + length.size))
     magic = taken | set(length.constant)
     end = next(offset for offset in count() if offset not in magic)
@@ -127,7 +127,7 @@ def _cut(conversations: Sequence[Conversation], length: LengthField) -> list[Mes
 
 
 def _evidence(messages: Sequence[Messages], offset: int, size: int, order: Literal["big", "little"]) -> IdField | None:
-    """Return what speaks for a place, or None if something speaks against it."""
+    """Return a place with its evidence, or None if something speaks against it."""
     requests = responses = repeated = overtaking = 0
     steps: Counter[int] = Counter()
     for to_server, to_client in messages:
@@ -159,7 +159,7 @@ def _columns(messages: Sequence[Messages], offset: int, stop: int) -> list[set[i
 
 
 def _is_text(columns: Sequence[set[int]]) -> bool:
-    """Return whether letters are in a place: a name, or what was asked and comes back in the answer."""
+    """Return True if a place holds letters: a name, or a text that comes back in the answer."""
     return any(len(column) > 1 and all(0x20 <= value < 0x7F for value in column) for column in columns)
 
 

@@ -1,4 +1,4 @@
-"""Which offsets behave like a length: from message to message they lead to the very end of every stream."""
+"""Finds offsets that behave like a length: they lead from message to message to the end of every stream."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from attrs import Factory, evolve, frozen
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-# Where a length may be, and how much longer than its value a message may be.
+# The highest offset of a length, and the most bytes by which a message may be longer than its value.
 _FARTHEST = 64
 _SIZES = (4, 2, 8, 1)
 _ORDERS: tuple[Literal["big", "little"], ...] = ("big", "little")
 _HEAD = 64
-# Fewer messages, or messages of one size only, may look like anything.
+# Fewer messages, or messages of only one size, prove nothing.
 _FEWEST_MESSAGES = 3
 _FEWEST_SIZES = 2
 _MANY_MESSAGES = 6
@@ -31,58 +31,58 @@ class LengthField:
     Args:
         offset: Bytes before it.
         size: Its own bytes.
-        byte_order: Of the number.
-        behind: How many bytes longer a message is than the number.
-        boundaries: Of each stream, where its messages begin, and where the last one ends.
+        byte_order: The byte order of the number.
+        surplus: The number of bytes by which a message is longer than the value.
+        boundaries: For each stream, the offsets at which its messages begin, and the end of the last one.
         constant: The first bytes that all messages have in common, by offset.
-        others: How many other places give the same messages.
+        others: The number of other places that give the same messages.
     """
 
     offset: int
     size: int
     byte_order: Literal["big", "little"]
-    behind: int
+    surplus: int
     boundaries: Boundaries
     constant: Mapping[int, int] = Factory(dict)
     others: int = 0
 
     @property
     def counts(self) -> str:
-        """What it counts, as `Protocol.counts` says it: what is no other is the body, behind a header."""
-        return {0: "message", self.offset + self.size: "rest"}.get(self.behind, "body")
+        """The bytes that it counts, as in `Protocol.counts`: "body" if they are neither the message nor the rest."""
+        return {0: "message", self.offset + self.size: "rest"}.get(self.surplus, "body")
 
     @property
     def messages(self) -> int:
-        """How many messages it leads to."""
+        """The number of messages that it leads to."""
         return sum(len(offsets) - 1 for offsets in self.boundaries)
 
     @property
     def message_sizes(self) -> int:
-        """How many sizes these have."""
+        """The number of different sizes of these messages."""
         return len({after - before for offsets in self.boundaries for before, after in pairwise(offsets)})
 
     @property
     def is_mostly_bare(self) -> bool:
-        """Whether half of the messages end where it ends: so looks the half of a number that is always 0."""
+        """True if half of the messages end where it ends, as with one half of a number that is always 0."""
         sizes = [after - before for offsets in self.boundaries for before, after in pairwise(offsets)]
         return 2 * sizes.count(self.offset + self.size) >= len(sizes)
 
     @property
     def alike(self) -> int:
-        """How many bytes beside the length all messages have in common."""
+        """The number of bytes that all messages have in common, without those of the length."""
         return sum(not self.offset <= offset < self.offset + self.size for offset in self.constant)
 
     @property
     def has_magic(self) -> bool:
-        """Whether all messages begin with the same two bytes, which are not the length's."""
+        """True if all messages begin with the same two bytes, which are not those of the length."""
         return self.offset >= _MAGIC and all(offset in self.constant for offset in range(_MAGIC))
 
 
 def find_lengths(streams: Sequence[bytes]) -> list[LengthField]:
-    """Return the places that behave like a length, the likeliest first; of those that give the same messages one.
+    """Return the places that behave like a length, the likeliest first; only one of those that give the same messages.
 
     Args:
-        streams: What was recorded, both directions alike, each from its beginning to its end.
+        streams: The recorded streams of both directions, each from its beginning to its end.
     """
     found: dict[Boundaries, list[LengthField]] = {}
     for candidate in _candidates(streams):
@@ -96,9 +96,9 @@ def find_lengths(streams: Sequence[bytes]) -> list[LengthField]:
 
 
 def _is_likely(field: LengthField) -> bool:
-    """Return whether it's no accident: messages begin alike, or there are many; both if the place is unusual.
+    """Return True if it is not an accident: messages begin alike, or there are many; both if the place is unusual.
 
-    Single bytes lead anywhere, and so do numbers with any other added. The end of a stream is soon hit by chance.
+    Single bytes, and numbers to which any other is added, soon reach the end of a stream by chance.
     """
     is_many = field.messages >= _MANY_MESSAGES
     if field.size > 1 and field.counts != "body":
@@ -136,27 +136,27 @@ def _rank(field: LengthField) -> tuple[object, ...]:
 def _candidates(streams: Sequence[bytes]) -> Iterator[LengthField]:
     shortest_first = sorted(range(len(streams)), key=lambda number: len(streams[number]))
     places = product(range(_FARTHEST), _SIZES, _ORDERS, range(_FARTHEST + 1))
-    for offset, size, order, behind in places:
+    for offset, size, order, surplus in places:
         if size == 1 and order == "little":
             continue
         found: dict[int, tuple[int, ...]] = {}
         for number in shortest_first:
-            offsets = _follow(streams[number], offset, size, order, behind)
+            offsets = _follow(streams[number], offset, size, order, surplus)
             if offsets is None:
                 break
             found[number] = offsets
         else:
             boundaries = tuple(found[number] for number in range(len(streams)))
-            yield LengthField(offset, size, order, behind, boundaries)
+            yield LengthField(offset, size, order, surplus, boundaries)
 
 
 def _follow(
-    data: bytes, offset: int, size: int, order: Literal["big", "little"], behind: int
+    data: bytes, offset: int, size: int, order: Literal["big", "little"], surplus: int
 ) -> tuple[int, ...] | None:
-    """Return where the messages of a stream begin and the last one ends; None if a number leads astray."""
+    """Return the offsets at which messages begin and the last one ends; None if a number leads elsewhere."""
     least, end, start, offsets = offset + size, len(data), 0, [0]
     while start + least <= end:
-        total = behind + int.from_bytes(data[start + offset : start + least], order)
+        total = surplus + int.from_bytes(data[start + offset : start + least], order)
         if total < least:
             return None
         start += total

@@ -1,4 +1,4 @@
-"""A header that fits the evidence; what nothing is known of is called unknown."""
+"""Suggests a header that fits the evidence; other bytes are called unknown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def suggest(length: LengthField, identifier: IdField | None) -> dict[str, Any]:
 
     Args:
         length: The place that is the length.
-        identifier: The place that is the id, if one is.
+        identifier: The place that is the id, or None.
     """
     known = {length.offset: ("length", length.size)}
     if identifier is not None:
@@ -26,10 +26,10 @@ def suggest(length: LengthField, identifier: IdField | None) -> dict[str, Any]:
     magic = _magic(length.constant, min(known))
     end = max(offset + size for offset, (_, size) in known.items())
     counts = length.counts
-    if counts == "body" and length.behind >= end:
-        end = length.behind  # the body begins behind the header
+    if counts == "body" and length.surplus >= end:
+        end = length.surplus  # the body begins after the header
     elif counts == "body":
-        counts = str(length.behind - length.offset - length.size)
+        counts = str(length.surplus - length.offset - length.size)
     return {
         "magic": magic.hex() or "none",
         "byte_order": length.byte_order if identifier is None or length.size > 1 else identifier.byte_order,
@@ -42,7 +42,7 @@ def suggest(length: LengthField, identifier: IdField | None) -> dict[str, Any]:
 
 
 def _magic(constant: Mapping[int, int], most: int) -> bytes:
-    """Return what all messages begin with, without zeros at its end, which may belong to a number."""
+    """Return the bytes that all messages begin with, without zeros at their end, which may belong to a number."""
     magic = bytearray()
     while len(magic) < min(most, _LONGEST_MAGIC) and len(magic) in constant:
         magic.append(constant[len(magic)])

@@ -1,4 +1,4 @@
-"""The lines of Python and of text that depend on the protocol, which the template only puts into their places."""
+"""The lines of Python and text that depend on the protocol; the template only inserts them."""
 
 from metaprotocol_cli.new.source.values import protocol_values
 

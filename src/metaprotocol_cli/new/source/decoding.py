@@ -1,4 +1,4 @@
-"""How `decode` reads the fields."""
+"""The lines of `decode` in a new codec."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from metaprotocol_cli.new.protocol import Protocol
 
 _VARIABLES = {"type": "kind", "id": "request_id", "status": "code", "headers": "headers_size", "length": "_"}
-# Names that the codec's functions use already.
+# Names that the functions of the codec use.
 _USED = {
     *(set(_VARIABLES.values()) - {"_"}),
     *("answers", "block_end", "direction", "error", "failed", "key", "message", "metadata", "self", "service", "value"),
@@ -21,7 +21,7 @@ _METHOD = 8
 
 
 def decode_lines(protocol: Protocol) -> list[str]:
-    """Return the lines of `decode` that read the header and tell what the message is."""
+    """Return the lines of `decode` that read the header and find the type of the message."""
     lines = _unpacking(list(variables(protocol).values()))
     field = protocol.field("type")
     if field is not None:
@@ -62,7 +62,7 @@ def variables(protocol: Protocol) -> dict[str, str]:
 
 
 def metadata_lines(protocol: Protocol) -> list[str]:
-    """Return the arguments of `Metadata` behind the message."""
+    """Return the arguments of `Metadata` after the message."""
     message_type = "TYPES[kind]"
     if protocol.field("type") is None:
         message_type = "MessageType.RESPONSE if answers else MessageType.REQUEST"
@@ -97,7 +97,7 @@ def property_items(protocol: Protocol) -> list[str]:
 
 
 def has_error_kind(protocol: Protocol) -> bool:
-    """Return whether messages of a type of their own report failures."""
+    """Return True if the protocol has a message type for failures."""
     return "type" in protocol.roles and "exception" in protocol.kinds
 
 

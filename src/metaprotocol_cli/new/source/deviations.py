@@ -1,4 +1,4 @@
-"""What the protocol itself cannot do, declared so that the conformance kit does not report it as a fault."""
+"""Properties that the protocol itself cannot have, declared so that the conformance kit does not report them."""
 
 from __future__ import annotations
 

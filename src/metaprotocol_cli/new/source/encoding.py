@@ -1,4 +1,4 @@
-"""How messages are built, changed and answered."""
+"""The lines of a new codec that build, change and answer messages."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _error_codes(statuses: Mapping[str, int], most: int) -> list[str]:
 
 
 def error_type_text(protocol: Protocol) -> str:
-    """Return what `error_type` returns; "" if the SDK's own is right."""
+    """Return the expression that `error_type` returns; "" if the default is right."""
     if "status" not in protocol.roles:
         return ""
     text = "ERRORS.error_type(response.status_code)"
@@ -56,7 +56,7 @@ def error_type_text(protocol: Protocol) -> str:
 
 
 def class_lines(protocol: Protocol) -> list[str]:
-    """Return what the class says of the codec behind its layout."""
+    """Return the class variables after the layout."""
     claimed = capabilities(protocol)
     lines = []
     if len(claimed) == 4:
@@ -102,10 +102,10 @@ def encode_id_lines(protocol: Protocol) -> list[str]:
 
 
 def sizes_lines(protocol: Protocol) -> list[str]:
-    """Return the end of `sizes`, or of `build` where there is no header block."""
-    behind = protocol.length_end + protocol.adjustment
-    fixed = protocol.size - behind
-    count = "HEADER.size" if not behind else f"HEADER.size - {behind}" if fixed else ""
+    """Return the end of `sizes`, or of `build` if there is not a header block."""
+    uncounted = protocol.length_end + protocol.adjustment
+    fixed = protocol.size - uncounted
+    count = "HEADER.size" if not uncounted else f"HEADER.size - {uncounted}" if fixed else ""
     name, headers = protocol.length.name, protocol.roles.get("headers")
     if headers:
         total = " + ".join(part for part in (count, "block_size", "payload_size") if part)
@@ -115,7 +115,7 @@ def sizes_lines(protocol: Protocol) -> list[str]:
 
 
 def on_error_lines(protocol: Protocol) -> list[str]:
-    """Return the lines of `on_error` behind its first question; none if no message can report a failure."""
+    """Return the lines of `on_error` after its first `if`; none if no message can report a failure."""
     if not reports_failures(protocol):
         return []
     fields = []
@@ -137,7 +137,7 @@ def on_error_lines(protocol: Protocol) -> list[str]:
 
 
 def reports_failures(protocol: Protocol) -> bool:
-    """Return whether a message can report a failure."""
+    """Return True if a message can report a failure."""
     return "status" in protocol.roles or has_error_kind(protocol)
 
 

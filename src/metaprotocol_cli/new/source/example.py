@@ -1,4 +1,4 @@
-"""Messages: the codec's examples, and one request byte by byte for the test, written without the codec."""
+"""The examples of a new codec, and one request byte by byte for its test, written without the codec."""
 
 from __future__ import annotations
 

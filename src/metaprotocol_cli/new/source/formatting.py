@@ -1,4 +1,4 @@
-"""Python text as ruff formats it."""
+"""Formats Python as ruff does."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ WIDTH = 120
 
 
 def fitted(start: str, items: Sequence[str], end: str, *, indent: int) -> list[str]:
-    """Return items between brackets on one line, or one a line where that is too long.
+    """Return items between brackets on one line, or on one line each if that is too long.
 
     Args:
-        start: What comes before the first item, its bracket included.
+        start: The text before the first item, its bracket included.
         items: The items, without commas.
-        end: What comes after the last item, its bracket included.
+        end: The text after the last item, its bracket included.
         indent: Columns before the first line.
     """
     line = f"{start}{', '.join(items)}{end}"
@@ -45,7 +45,7 @@ def display(items: Iterable[str]) -> str:
 
 
 def number(value: int) -> str:
-    """Return a constant as its reader knows it: large ones, which are magics and masks, in hex."""
+    """Return a constant as text: large ones, which are magics and masks, in hex."""
     return str(value) if value <= 0xFF else f"0x{value:X}"
 
 

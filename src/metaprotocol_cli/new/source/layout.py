@@ -39,7 +39,7 @@ def layout_lines(protocol: Protocol) -> list[str]:
 
 
 def construct_names(protocol: Protocol) -> list[str]:
-    """Return what the declaration imports from construct."""
+    """Return the names that the declaration imports from construct."""
     used = set(re.findall(r"\w+", " ".join(_construct(protocol, field) for field in protocol.fields)))
     used |= {"Const"} if protocol.magic else set()
     return [*(name for name in _CONSTRUCTS if name in used), "Struct"]

@@ -31,26 +31,26 @@ def field_rows(protocol: Protocol) -> list[str]:
     ]
     if "headers" in protocol.roles:
         rows.append(f"| {protocol.size} | … | header block | see below |")
-    return [*rows, f"| {'…' if 'headers' in protocol.roles else protocol.size} | … | payload | nobody looks into it |"]
+    return [*rows, f"| {'…' if 'headers' in protocol.roles else protocol.size} | … | payload | not read |"]
 
 
 def length_text(protocol: Protocol) -> str:
-    """Return a sentence about what the length counts."""
-    behind = protocol.length_end + protocol.adjustment
+    """Return a sentence about the bytes that the length counts."""
+    uncounted = protocol.length_end + protocol.adjustment
     name = protocol.length.name
-    if not behind:
+    if not uncounted:
         return f"A message is as long as its field `{name}` says, the header included."
-    return f"A message is {behind} bytes longer than its field `{name}` says."
+    return f"A message is {uncounted} bytes longer than its field `{name}` says."
 
 
 def changes_text(protocol: Protocol) -> str:
-    """Return sentences about what rules can do with the properties."""
+    """Return sentences about the use of properties by rules."""
     if "headers" in protocol.roles:
         return "Rules match on them, and set and remove headers. Fields cannot be changed."
     pronoun = "it" if len(protocol.plain_fields) == 1 else "them"
     matched = f"Rules match on {pronoun}. " if protocol.plain_fields else ""
     changed = "Nothing can be changed but the id" if "id" in protocol.roles else "Nothing can be changed"
-    return f"{matched}{changed}: there is no place for headers."
+    return f"{matched}{changed}: a message has no headers."
 
 
 def value_rows(values: Mapping[str, int]) -> list[str]:

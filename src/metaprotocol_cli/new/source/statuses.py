@@ -1,4 +1,4 @@
-"""Which number of the protocol's own answers which error of the SDK."""
+"""Maps the errors of the SDK to the statuses of a protocol."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _NO_ROUTE = ("no_route", "not_found", "no_service", "service_not_found", "no_method", "unknown_method")
 _BUSY = ("over_limit", "limit_exceeded", "too_many_requests", "busy", "overload", "overloaded")
 
-# Names that protocols give to what the SDK calls otherwise.
+# Names that protocols use for the errors of the SDK.
 _NEAR = {
     ErrorType.ROUTE_NOT_FOUND: _NO_ROUTE,
     ErrorType.CLUSTER_NOT_FOUND: _NO_ROUTE,
@@ -29,7 +29,7 @@ _ANY_FAILURE = ("other", "unknown", "error", "failed", "failure", "internal")
 
 
 def status_of_errors(statuses: Collection[str]) -> list[tuple[ErrorType, str]]:
-    """Return the errors that have a status of their own, and which: that of their name, or one that is near."""
+    """Return the errors that have a status of their own, each with it: that of the same name, or a similar one."""
     found = []
     for error in ErrorType:
         name = next((name for name in (error.value, *_NEAR.get(error, ())) if name in statuses), None)
@@ -39,7 +39,7 @@ def status_of_errors(statuses: Collection[str]) -> list[tuple[ErrorType, str]]:
 
 
 def tells_reasons_apart(statuses: Collection[str]) -> bool:
-    """Return whether two errors have different statuses."""
+    """Return True if two errors have different statuses."""
     found = dict(status_of_errors(statuses))
     return len({found.get(error, any_failure(statuses)) for error in ErrorType}) > 1
 

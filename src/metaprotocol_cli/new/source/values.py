@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def protocol_values(protocol: Protocol) -> dict[str, Any]:
-    """Return what the template calls `cookiecutter._...`: text, or lines of text.
+    """Return the values that the template calls `cookiecutter._...`: text, or lines of text.
 
     Args:
         protocol: The header that the codec reads and writes.
@@ -56,7 +56,7 @@ def protocol_values(protocol: Protocol) -> dict[str, Any]:
 
 
 def sdk_versions() -> str:
-    """Return which versions of the SDK the project takes: before 1.0 a minor version may change the API."""
+    """Return the versions of the SDK that the project accepts: before 1.0 a minor version may change the API."""
     major, minor, *_ = importlib.metadata.version("metaprotocol-sdk").split(".")
     return f">={major}.{minor},<{major}.{int(minor) + 1}" if major == "0" else f">={major}.{minor},<{int(major) + 1}"
 
