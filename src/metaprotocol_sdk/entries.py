@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
 
 Duplicates = Literal["last", "first", "refuse"]
-"""What the protocol's server does with a key that comes twice: it takes the last value, the first, or refuses."""
+"""The server's behaviour for a key that comes twice: it takes the last value, the first, or refuses the message."""
 
 _NO_FIELDS: dict[str, str] = {}
 _DEFAULT_LIMITS = Limits()
@@ -25,7 +25,7 @@ _DEFAULT_LIMITS = Limits()
 class Entry(NamedTuple):
     """One key with its value, and the bytes that hold both.
 
-    Where it counts, a plain tuple of the same does as well, and is made in a tenth of the time.
+    A plain tuple works as well, and is made in a tenth of the time, where that counts.
 
     A protocol whose keys differ in case only by accident, such as HTTP, yields them in lower case; their bytes stay.
 
@@ -55,7 +55,7 @@ def read_properties(
         entries: In the order of the message.
         fields: Properties that come from the message's own fields. They win over entries of the same name, since
             the server acts on the field.
-        duplicates: What the server does with a key that comes twice.
+        duplicates: The server's behaviour for a key that comes twice.
         limits: `max_elements` bounds the keys.
 
     Raises:
@@ -93,12 +93,12 @@ def mutate_entries(
 
     Args:
         entries: In the order of the message.
-        mutation: What to set and, where the value is None, to remove.
+        mutation: The keys to set and, where the value is None, to remove.
         write: Returns the bytes of an entry. It raises `UnsupportedMutation` for what the protocol cannot hold;
             `encode_text` does.
         end: Index after the last entry, where new ones go.
         fields: Names that no entry can have, because a field of the message wins over it.
-        duplicates: Which entry the server reads of a key that comes twice: that one gets the new value.
+        duplicates: The server's behaviour for a key that comes twice. The entry that it reads gets the new value.
         limits: `max_elements` bounds the entries.
 
     Raises:

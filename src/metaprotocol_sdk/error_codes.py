@@ -24,8 +24,8 @@ class ErrorCodes:
         minimum: The least number that the protocol's field holds.
         maximum: The largest one.
         success: The numbers that report success, which no error reply may carry.
-        reasons: What further numbers mean, such as those that only servers send. A number of `codes` that stands for
-            several reasons means the first of them, unless it is here.
+        reasons: The meaning of further numbers, such as those that only servers send. A number of `codes` that stands
+            for several reasons means the first of them, unless it is here.
 
     Raises:
         ValueError: A number is out of range, or one of `codes` reports success.
@@ -68,7 +68,7 @@ class ErrorCodes:
         return error.code
 
     def error_type(self, code: int | None) -> ErrorType | None:
-        """Return what a response's number means.
+        """Return the reason that a response's number stands for.
 
         Args:
             code: `Metadata.status_code`.
@@ -81,7 +81,7 @@ class ErrorCodes:
         return self._reasons.get(code, ErrorType.UNSPECIFIED)
 
     def _problem(self, number: int) -> str:
-        """Return why an error reply cannot carry this number; "" if it can."""
+        """Return the reason for which an error reply cannot carry this number; "" if it can."""
         if number in self._success:
             return f"the code {number} reports success, so no error reply can carry it"
         if not self._minimum <= number <= self._maximum:
