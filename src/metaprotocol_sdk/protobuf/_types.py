@@ -1,4 +1,4 @@
-"""What the bytes of a field mean, by the type that a .proto file gives it."""
+"""The types of fields, as a .proto file names them, and the values that their bytes hold."""
 
 from __future__ import annotations
 
