@@ -20,8 +20,8 @@ def read_headers(message: bytes, start: int, end: int) -> Iterator[tuple[str, st
 
 
 def write_header(key: str, value: str) -> bytes:
-    """Return a header. Raises UnsupportedMutation if none can have this key or this value."""
+    """Return a header. Raises UnsupportedMutation for a key or a value that no header can have."""
     if not key:
-        raise UnsupportedMutation("a header has a key")
+        raise UnsupportedMutation("the key of a header cannot be empty")
     raw, text = encode_text(key, 0xFF), encode_text(value, 0xFFFF)
     return len(raw).to_bytes(1) + raw + len(text).to_bytes(2) + text
