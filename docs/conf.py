@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import pkgutil
 import re
@@ -61,11 +62,11 @@ copybutton_line_continuation_character = "\\"
 _PACKAGE = "metaprotocol_sdk"
 
 
-def _find_attribute_docstrings() -> None:
+def _find_attribute_docstrings(package_name: str) -> None:
     """Let autodoc find the strings below attributes, although public names say that they are of the package."""
-    package = ModuleAnalyzer.for_module(_PACKAGE)
+    package = ModuleAnalyzer.for_module(package_name)
     package.analyze()
-    for module in pkgutil.iter_modules(metaprotocol_sdk.__path__, f"{_PACKAGE}."):
+    for module in pkgutil.iter_modules(importlib.import_module(package_name).__path__, f"{package_name}."):
         if not module.ispkg:
             part = ModuleAnalyzer.for_module(module.name)
             part.analyze()
@@ -74,7 +75,8 @@ def _find_attribute_docstrings() -> None:
             package.tagorder |= {name: first + place for name, place in part.tagorder.items()}
 
 
-_find_attribute_docstrings()
+_find_attribute_docstrings(_PACKAGE)
+_find_attribute_docstrings(f"{_PACKAGE}.testing")
 _attributes: dict[str, list[str]] = {}
 
 

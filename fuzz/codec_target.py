@@ -2,7 +2,7 @@
 
 from metaprotocol_sdk import Codec
 from metaprotocol_sdk.testing import Subject
-from metaprotocol_sdk.testing.fuzzing import FUZZ, Trial, fuzz_seeds, tokens
+from metaprotocol_sdk.testing.fuzzing import FUZZ, FuzzTarget, fuzz_seeds, tokens
 from support import Target, recorded
 
 
@@ -16,7 +16,7 @@ class CodecTarget(Target):
     def __init__(self, codec: Codec) -> None:
         self.name = codec.name
         self.subject = Subject(lambda: codec, effort=FUZZ)
-        self._trial = Trial(self.subject)
+        self._target = FuzzTarget(self.subject)
 
     def seeds(self) -> list[bytes]:
         """Return good messages, damaged ones, and recorded streams."""
@@ -28,7 +28,7 @@ class CodecTarget(Target):
 
     def one_input(self, data: bytes) -> object:
         """Return what the codec made of the bytes."""
-        findings, kind = self._trial.quick(data)
+        findings, kind = self._target.quick(data)
         if findings:
             raise AssertionError(findings[0].text(self.subject)) from findings[0].cause
         return kind

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaprotocol_sdk.testing import Property, Tier, catalogue
+from metaprotocol_sdk.testing import Property, Tier, _property, catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +35,8 @@ strategy.
 
 
 def tier_text(tier: Tier) -> str:
-    """Return what the source says behind a tier's name."""
-    lines = inspect.getsource(Tier).splitlines()
+    """Return the string below a tier's name in the source."""
+    lines = inspect.getsource(_property).splitlines()
     at = next(number for number, line in enumerate(lines) if line.strip().startswith(f"{tier.name} ="))
     return lines[at + 1].strip().strip('"')
 

@@ -94,7 +94,7 @@ def test_what_builds_on_a_failure_is_tried_only_if_it_is_asked_for() -> None:
         (["mutants.nosuch:Codec"], "ModuleNotFoundError"),
         (["mutants.messages:NeedsAnOption"], "missing a required argument: 'region'"),
         (["awesomerpc", "--only", "MP-NOPE"], "no property matches"),
-        (["awesomerpc", "--deviation", "MP-NOPE=x"], "of no property"),
+        (["awesomerpc", "--deviation", "MP-NOPE=x"], "names no property"),
         (["awesomerpc", "--deviation", "MP-ID-001"], "is not ID=REASON"),
         (["awesomerpc", "--junit", "nowhere/report.xml"], "No such file or directory"),
         (["awesomerpc", "--vectors", "nowhere"], "there are no recorded streams"),

@@ -16,8 +16,8 @@ from metaprotocol_cli import main
         ("HasNoScanner", "MP-REGISTRY-001", "raised RuntimeError: not yet written"),
         ("ClaimsNone", "MP-REGISTRY-002", "capabilities is None"),
         ("EndsTheProcess", "MP-MESSAGE-001", "EndsTheProcess.decode raised SystemExit: 3"),
-        ("ForgetsToReturn", "MP-IDENTITY-001", "encode returned None, which is no bytes"),
-        ("HasNoConnection", "MP-MESSAGE-001", "for_connection returned None, which is no Codec"),
+        ("ForgetsToReturn", "MP-IDENTITY-001", "encode returned None, which is not bytes"),
+        ("HasNoConnection", "MP-MESSAGE-001", "for_connection returned None, which is not a Codec"),
     ],
 )
 def test_a_careless_codec_fails_with_a_line_that_says_why(codec: str, property_id: str, diagnosis: str) -> None:
@@ -40,8 +40,8 @@ def test_what_a_codec_prints_is_not_in_the_json() -> None:
 @pytest.mark.parametrize(
     ("strategy", "complaint"),
     [
-        ("numbers", "the strategy for messages drew 5, which is no pair of Direction and bytes"),
-        ("texts", "'no bytes'), which is no pair of Direction and bytes"),
+        ("numbers", "the strategy for messages drew 5, which is not a pair of Direction and bytes"),
+        ("texts", "'no bytes'), which is not a pair of Direction and bytes"),
         ("broken", "the strategy for messages raised TypeError"),
     ],
 )

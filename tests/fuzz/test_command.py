@@ -30,16 +30,16 @@ def test_a_finding_gives_status_1_and_is_explained_and_saved(tmp_path: Path) -> 
     result = fuzz(BROKEN, *BRIEF, "--crashes", tmp_path)
     assert result.exit_code == 1
     (saved,) = tmp_path.iterdir()
-    assert saved.read_bytes() == b"P\0\1~"
+    assert saved.read_bytes() == b"P\0\1P"
     assert f"saved in {saved}" in result.stdout
-    assert "  000000  50 00 01 7e" in result.stdout
-    assert 'replay("MP-HOSTILE-001", LeaksAnIndexError, Case(bytes.fromhex("5000017e"))' in result.stdout
+    assert "  000000  50 00 01 50" in result.stdout
+    assert 'replay("MP-HOSTILE-001", LeaksAnIndexError, Case(bytes.fromhex("50000150"))' in result.stdout
     assert "1 finding in 1,500 executions" in result.stdout
 
 
 def test_a_saved_input_is_replayed_alone_or_with_its_folder(tmp_path: Path) -> None:
     saved = tmp_path / "saved.bin"
-    saved.write_bytes(b"P\0\1~")
+    saved.write_bytes(b"P\0\1P")
     for target in (saved, tmp_path):
         found = fuzz(BROKEN, "--replay", target)
         assert found.exit_code == 1
@@ -53,13 +53,13 @@ def test_json_is_one_object_and_nothing_else(tmp_path: Path) -> None:
     assert (report["codec"], report["engine"], report["seed"], report["executions"]) == (BROKEN, "python", 2, 1_500)
     (finding,) = report["findings"]
     assert (finding["id"], finding["size"], finding["direction"]) == ("MP-HOSTILE-001", 4, "to_server")
-    assert Path(finding["file"]).read_bytes() == b"P\0\1~"
+    assert Path(finding["file"]).read_bytes() == b"P\0\1P"
 
 
 def test_a_corpus_is_begun_with_and_grows(tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     corpus.mkdir()
-    (corpus / "mine").write_bytes(b"P\0\1~")
+    (corpus / "mine").write_bytes(b"P\0\1P")
     result = fuzz(BROKEN, "--engine", "python", "--runs", "600", "--corpus", corpus, "--crashes", tmp_path / "found")
     assert result.exit_code == 1
     assert len(list(corpus.iterdir())) > 1
@@ -95,7 +95,7 @@ def test_atheris_finds_the_same(tmp_path: Path) -> None:
     result = fuzz(BROKEN, "--engine", "atheris", "--runs", "6000", "--seed", "1", "--json", "--crashes", tmp_path)
     report = json.loads(result.stdout)
     assert [finding["id"] for finding in report["findings"]] == ["MP-HOSTILE-001"], report
-    assert (tmp_path / "4dc8b203ae34085d.bin").read_bytes() == b"P\0\1~"
+    assert (tmp_path / "4642061c61472ec3.bin").read_bytes() == b"P\0\1P"
 
 
 def test_an_atheris_that_ends_before_its_time_gives_status_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

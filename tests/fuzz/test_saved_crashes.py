@@ -8,7 +8,7 @@ import pytest
 
 from metaprotocol_sdk import load_codec_class
 from metaprotocol_sdk.testing import Subject
-from metaprotocol_sdk.testing.fuzzing import FUZZ, Trial, watchdog
+from metaprotocol_sdk.testing.fuzzing import FUZZ, FuzzTarget, watchdog
 
 CRASHES = Path(__file__).parent / "crashes"
 FUZZING = Path(__file__).parents[2] / "fuzz"
@@ -23,7 +23,7 @@ def test_a_saved_input_of_a_codec_gives_nothing(name: str) -> None:
     subject = Subject(load_codec_class(name), effort=FUZZ)
     with watchdog(FUZZ.cpu_seconds) as limit:
         subject.limit = limit
-        found = {path.name: Trial(subject).thorough(path.read_bytes()) for path in saved(name)}
+        found = {path.name: FuzzTarget(subject).thorough(path.read_bytes()) for path in saved(name)}
     assert {path: [finding.text(subject) for finding in findings] for path, findings in found.items() if findings} == {}
 
 

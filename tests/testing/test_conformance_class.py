@@ -49,7 +49,7 @@ def test_replacing_a_property_afterwards_fails() -> None:
 
 
 def test_a_mistyped_deviation_fails_when_the_class_is_defined() -> None:
-    with pytest.raises(ValueError, match="'MP-STREAM-1' is of no property"):
+    with pytest.raises(ValueError, match="'MP-STREAM-1' names no property"):
         conformance(deviations={"MP-STREAM-1": "why"})
 
 

@@ -9,7 +9,7 @@ from required import require
 
 from metaprotocol_sdk import Direction, Error, ErrorType
 from metaprotocol_sdk.testing import Case
-from metaprotocol_sdk.testing._report.source import laid_out
+from metaprotocol_sdk.testing._regression import laid_out
 
 LONG = bytes(range(250))
 NAMES = {"Case": Case, "Direction": Direction, "Error": Error, "ErrorType": ErrorType}

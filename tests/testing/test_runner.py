@@ -54,7 +54,7 @@ def test_a_declared_deviation_that_no_longer_exists_fails() -> None:
 
 @pytest.mark.parametrize(
     ("deviations", "complaint"),
-    [({"MP-MUTATION-999": "why"}, "of no property"), ({"MP-MUTATION-001": " "}, "gives no reason")],
+    [({"MP-MUTATION-999": "why"}, "names no property"), ({"MP-MUTATION-001": " "}, "gives no reason")],
 )
 def test_a_deviation_names_a_property_and_a_reason(deviations: dict[str, str], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
@@ -123,7 +123,7 @@ def test_what_is_drawn_does_not_depend_on_the_modules_that_are_loaded(tmp_path, 
     """Hypothesis would draw the constants that stand in them."""
     from hypothesis import strategies as st
 
-    from metaprotocol_sdk.testing._search import some
+    from metaprotocol_sdk.testing._hypothesis import some
 
     before = some(st.integers(), 300)
     (tmp_path / "module_with_numbers.py").write_text(f"NUMBERS = {list(range(70_001, 90_000, 97))}\n", "utf-8")

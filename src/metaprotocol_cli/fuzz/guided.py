@@ -58,12 +58,12 @@ def _fuzz(session: Session, plan: Plan, folder: Path) -> None:
     seeds, tokens = session.material()
     for number, data in enumerate(seeds):
         (folder / f"{number:05}").write_bytes(data)
-    mutator, hunt = Mutator(session.subject.codec, tokens), session.hunt
+    mutator, loop = Mutator(session.subject.codec, tokens), session.loop
 
     def one_input(data: bytes) -> None:
-        hunt.try_input(data)
+        loop.try_input(data)
         session.tick()
-        if hunt.over:
+        if loop.over:
             session.end()
             os._exit(0)  # libFuzzer has no other way out that keeps quiet
 
@@ -71,10 +71,10 @@ def _fuzz(session: Session, plan: Plan, folder: Path) -> None:
         random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
         try:
             if random.random() < _OURS:
-                return mutator.mutated(data, random.choice(hunt.corpus or [data]), random)[:most]
+                return mutator.mutated(data, random.choice(loop.corpus or [data]), random)[:most]
             return mutator.repaired(data, atheris.Mutate(data, most))[:most]
         except Endless:
-            return data  # the framing, which is asked for a length; a trial will say so
+            return data  # the framing, which is asked for a length; the target will report it
 
     # libFuzzer ends the process itself only where Python cannot: the process died, or hangs inside a call.
     settings = {"seed": plan.seed or 1, "max_len": MOST, "timeout": 600, "rss_limit_mb": 0, "verbosity": 0}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from metaprotocol_cli.fuzz.session import event_of
 from metaprotocol_sdk.testing._work.memory import limited_memory
 from metaprotocol_sdk.testing._work.watchdog import watchdog
-from metaprotocol_sdk.testing.fuzzing import Trial, minimised
+from metaprotocol_sdk.testing.fuzzing import FuzzTarget, minimised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,8 +22,8 @@ def replay(subject: Subject, paths: Iterable[Path], tell: Callable[[Event], None
     for path in paths:
         with limited_memory(), watchdog(subject.effort.cpu_seconds) as limit:
             subject.limit = limit
-            trial = Trial(subject)
-            findings = {finding.key: finding for finding in reversed(trial.thorough(path.read_bytes()))}
-            small = [minimised(trial, finding) for finding in findings.values()]
+            target = FuzzTarget(subject)
+            findings = {finding.key: finding for finding in reversed(target.thorough(path.read_bytes()))}
+            small = [minimised(target, finding) for finding in findings.values()]
         for finding in small:
             tell(event_of(finding, subject, path))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from metaprotocol_sdk.testing._work.memory import limited_memory
 from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
-from metaprotocol_sdk.testing.fuzzing import Finding, Hunt, Mutator, Trial, fuzz_seeds, tokens
+from metaprotocol_sdk.testing.fuzzing import Finding, FuzzLoop, FuzzTarget, Mutator, fuzz_seeds, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +36,9 @@ class Session:
         self._tell = tell
         self._told = 0.0
         self.subject: Subject = plan.subject()
-        self.hunt = Hunt(Trial(self.subject), runs=plan.runs, seconds=plan.seconds, found=self._found, kept=self._keep)
+        self.loop = FuzzLoop(
+            FuzzTarget(self.subject), runs=plan.runs, seconds=plan.seconds, found=self._found, kept=self._keep
+        )
 
     @contextmanager
     def guarded(self, *, signals: bool = True) -> Iterator[None]:
@@ -59,7 +61,7 @@ class Session:
         """Fuzz with inputs of our own mutator."""
         with self.guarded():
             seeds, meaning = self.material()
-            self.hunt.run(seeds, Mutator(self.subject.codec, meaning), self._plan.seed, self.tick)
+            self.loop.run(seeds, Mutator(self.subject.codec, meaning), self._plan.seed, self.tick)
         self.end()
 
     def tick(self) -> None:
@@ -74,12 +76,12 @@ class Session:
         self._tell({"event": "end", **self._numbers()})
 
     def _numbers(self) -> Event:
-        hunt = self.hunt
+        loop = self.loop
         return {
-            "executions": hunt.executions,
-            "seconds": round(hunt.elapsed, 1),
-            "kinds": len(hunt.corpus),
-            "findings": len(hunt.findings),
+            "executions": loop.executions,
+            "seconds": round(loop.elapsed, 1),
+            "kinds": len(loop.corpus),
+            "findings": len(loop.findings),
         }
 
     def _found(self, finding: Finding) -> None:

@@ -1,9 +1,11 @@
-"""One input of a property, in a form that can be pasted into a test."""
+"""One input of a property, and the two ways in which a check can end early: a violation, or nothing to say."""
 
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -11,6 +13,11 @@ from metaprotocol_sdk import Direction, Error, Mutation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+T = TypeVar("T")
+
+# Everything that a codec may raise by mistake. An exception that ends the process would end the check, too.
+ANYTHING = (Exception, SystemExit)
 
 
 def _frozen_mapping(value: Mapping[str, str | None] | None) -> dict[str, str | None] | None:
@@ -22,18 +29,19 @@ class Case:
     """One input of a property. Its repr is the call that makes it.
 
     Args:
-        data: One message, or some of a stream, as the property says.
-        direction: Which way it travels.
-        cuts: Where the stream is cut into pieces, or where the part begins and ends that the property is about; offsets
-            in `data`, in ascending order.
-        before: Messages that were on the connection before, for a codec that keeps state.
+        data: One message, or a part of a stream, as the property says.
+        direction: The direction in which it travels.
+        cuts: The offsets in `data`, in ascending order, at which the stream is cut into pieces, or at which the part
+            begins and ends that the property is about.
+        before: The messages that were on the connection before, for a codec that keeps state.
         request: The request that `data` answers.
         other: A message of another connection.
-        mutation: What to change.
+        mutation: The changes to make.
         request_id: The id to write.
-        error: What to answer.
-        keep: The first so many bytes of `data` are messages that must come out, whatever follows them.
-        steps: What happened on some connections, for the properties that are about histories.
+        error: The error to answer with.
+        keep: The number of bytes at the beginning of `data` that are messages which must come out, whatever follows.
+        steps: The history of some connections: of each step its name, the connection, and a message or a number of
+            bytes.
     """
 
     data: bytes = b""
@@ -50,24 +58,24 @@ class Case:
 
     @property
     def pieces(self) -> list[bytes]:
-        """The data, cut."""
+        """The data, cut into pieces."""
         edges = [0, *self.cuts, len(self.data)]
         return [self.data[start:end] for start, end in itertools.pairwise(edges)]
 
     @property
     def changes(self) -> Mutation:
-        """The mutation, as codecs take it; a new one each time."""
+        """The mutation as codecs take it; a new object each time."""
         return Mutation(self.mutation or {})
 
     def having(self, **changes: Any) -> Case:
-        """Return the case with some of it replaced."""
+        """Return the case with some fields replaced."""
         return evolve(self, **changes)
 
     def __repr__(self) -> str:
         return f"Case({', '.join(self._arguments())})"
 
     def _arguments(self) -> list[str]:
-        """Return the arguments of the call that makes it, as Python; what is left at its default is left out."""
+        """Return the arguments of the call that makes it, as Python, without those that have their default."""
         parts = [_bytes(self.data)]
         if self.direction is not Direction.TO_SERVER:
             parts.append(_direction(self.direction))
@@ -94,12 +102,84 @@ class Case:
         return parts
 
 
+class Violation(AssertionError):
+    """A property does not hold.
+
+    Args:
+        diagnosis: The facts that were seen and expected, in one line.
+        case: A clearer case than the one that was checked, or None.
+    """
+
+    def __init__(self, diagnosis: str, case: Case | None = None) -> None:
+        super().__init__(diagnosis)
+        self.diagnosis = diagnosis
+        self.case = case
+
+
+class Unsatisfied(BaseException):
+    """A case says nothing about its property. No codec and no check catches this; the runner counts it."""
+
+
+def assume(condition: object) -> None:
+    """End the check here unless a condition is true: the case says nothing about the property.
+
+    Raises:
+        Unsatisfied: The condition is false.
+    """
+    if not condition:
+        raise Unsatisfied
+
+
+def assumed(value: T | None) -> T:
+    """Return a value, or end the check if there is none: the case says nothing about the property.
+
+    Raises:
+        Unsatisfied: The value is None.
+    """
+    if value is None:
+        raise Unsatisfied
+    return value
+
+
+def shown(value: object, most: int = 200) -> str:
+    """Return the repr of a value, shortened."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more characters)"
+
+
+def escaped(error: BaseException, what: str = "", case: Case | None = None) -> Violation:
+    """Make a violation of an exception that must not leave a codec.
+
+    Args:
+        error: The exception.
+        what: The name of the function that raised it; by default the innermost one.
+        case: The case that led to it.
+    """
+    said = str(error).partition("\n")[0]
+    place = _place(error)
+    text = f"{what or (place and place[0]) or 'the codec'} raised {type(error).__name__}"
+    text += f": {said[:200]}" if said else ""
+    violation = Violation(text + (f" ({place[1]})" if place else ""), case)
+    violation.__cause__ = error
+    return violation
+
+
+def _place(error: BaseException) -> tuple[str, str] | None:
+    """Return the innermost function that an exception came from, and its file and line."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    if not frames:
+        return None
+    frame, line = frames[-1]
+    code = frame.f_code
+    return code.co_qualname, f"{Path(code.co_filename).name}:{line}"
+
+
 def _direction(direction: Direction) -> str:
     return f"Direction.{direction.name}"
 
 
 def _bytes(data: bytes) -> str:
-    """Return Python for some bytes: hex, and what repeats without repeating it."""
+    """Return Python for some bytes: in hex, and a long run of one unit as a product."""
     if not data:
         return 'b""'
     if len(data) > 64:
@@ -114,14 +194,14 @@ def _bytes(data: bytes) -> str:
 
 
 def _places(places: tuple[int, ...]) -> str:
-    """Return Python for some numbers; those in a row, between single bytes, are not told one by one."""
+    """Return Python for some offsets; many that follow each other are a range."""
     if len(places) > 8 and places == tuple(range(places[0], places[-1] + 1)):
         return f"tuple(range({places[0]}, {places[-1] + 1}))"
     return repr(places)
 
 
 def _longest_run(data: bytes) -> tuple[bytes, int, int]:
-    """Return the run of a repeated unit of 1 to 16 bytes that covers most, how often it repeats, and where."""
+    """Return the unit of 1 to 16 bytes whose repetition covers most, its number of repetitions, and its offset."""
     best = (data[:1], 1, 0)
     for width in range(1, 17):
         start = 0
@@ -137,7 +217,7 @@ def _longest_run(data: bytes) -> tuple[bytes, int, int]:
 
 
 def _text(text: str | None) -> str:
-    """Return Python for a text or None; one that repeats a character does not repeat it."""
+    """Return Python for a text or None; one long run of a character is a product."""
     if text is not None and len(text) > 64 and text == text[0] * len(text):
         return f"{text[0]!r} * {len(text)}"
     return repr(text)

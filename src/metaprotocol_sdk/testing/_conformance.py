@@ -6,14 +6,12 @@ import unittest
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from metaprotocol_sdk.testing._catalogue import catalogue
-from metaprotocol_sdk.testing._effort import EFFORTS
-from metaprotocol_sdk.testing._report.text import explain
+from metaprotocol_sdk.testing._case import Violation
+from metaprotocol_sdk.testing._properties import catalogue
+from metaprotocol_sdk.testing._report import explain
 from metaprotocol_sdk.testing._result import Result, Verdict
 from metaprotocol_sdk.testing._runner import checked_deviations, try_property
-from metaprotocol_sdk.testing._subject import Subject
-from metaprotocol_sdk.testing._vectors import read_vectors
-from metaprotocol_sdk.testing._violation import Violation
+from metaprotocol_sdk.testing._subject import EFFORTS, Subject, read_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from metaprotocol_sdk import Codec, Direction
-    from metaprotocol_sdk.testing._catalogue import Property
+    from metaprotocol_sdk.testing._property import Property
 
 
 class CodecConformance:
@@ -32,7 +30,7 @@ class CodecConformance:
         class TestMyCodec(CodecConformance):
             codec = MyCodec
 
-    A subclass must not define a test of the catalogue's own: what a codec does not do is declared in `deviations`.
+    A subclass must not define a test of the catalogue itself. Declare in `deviations` what a codec does not do.
     """
 
     codec: ClassVar[type[Codec] | staticmethod[[], Codec]]
@@ -43,13 +41,13 @@ class CodecConformance:
     (`NAME.c2s.bin`, `NAME.s2c.bin`), or connections as sequences of messages."""
 
     deviations: ClassVar[Mapping[str, str]] = {}
-    """By id, why the codec has not a property. One that it has after all is a failure."""
+    """By id, the reason why the codec lacks a property. To declare one that it has is a failure."""
 
     effort: ClassVar[str] = "default"
-    """How hard to try: "quick", "default" or "thorough"."""
+    """The number of cases to try: "quick", "default" or "thorough"."""
 
     strict: ClassVar[bool] = False
-    """Whether recommended properties are required too."""
+    """True if recommended properties are required too."""
 
     _results: ClassVar[dict[str, Result]]
     _made: ClassVar[Subject | None]

@@ -1,4 +1,4 @@
-"""Writes the length of a message whose size has changed, without knowing the protocol."""
+"""The framing of a codec: it cuts streams, and gives a message of another size its length, whatever the protocol."""
 
 from __future__ import annotations
 
@@ -12,8 +12,33 @@ if TYPE_CHECKING:
 
     from metaprotocol_sdk import Codec, Direction
 
-_FURTHEST = 64  # bytes in which a length field is looked for
+_FURTHEST = 64  # bytes at the beginning of a message that are searched for a length field
 _FILLERS = (b"0", b"a", b" ", b"\0")
+
+
+def is_one_message(codec: Codec, data: bytes, direction: Direction) -> bool:
+    """Return True if the framing finds the end of a message exactly at the end of the data."""
+    try:
+        return 0 < len(data) == codec.framing.scanner(direction, codec.limits).scan(data, 0)
+    except Exception:  # noqa: BLE001 - the properties of framing say which exceptions are allowed
+        return False
+
+
+def messages_in(codec: Codec, data: bytes, direction: Direction) -> list[bytes]:
+    """Return the messages of a stream, as far as the framing cuts it."""
+    found: list[bytes] = []
+    start = 0
+    try:
+        scanner = codec.framing.scanner(direction, codec.limits)
+        while start < len(data):
+            end = scanner.scan(data, start)
+            if not start < end <= len(data):
+                break
+            found.append(data[start:end])
+            start = end
+    except Exception:  # noqa: BLE001, S110 - as above
+        pass
+    return found
 
 
 class _Field(NamedTuple):
@@ -36,12 +61,12 @@ class Frames:
         self._rooms: dict[tuple[Direction, bytes, int, int], int] = {}
 
     def resized(self, original: bytes, changed: bytes, direction: Direction) -> bytes | None:
-        """Return `changed` with its length field set to its size, or None if that can't be.
+        """Return `changed` with its length field set to its size, or None if that is not possible.
 
         Args:
             original: A message.
-            changed: The same with bytes added, changed or removed behind its length field.
-            direction: Which way it travels.
+            changed: The same with bytes added, changed or removed after its length field.
+            direction: The direction in which it travels.
         """
         field = self._field(original, direction)
         if field is None or len(changed) < field.offset + field.size:
@@ -51,12 +76,12 @@ class Frames:
         return resized if resized is not None and self._is_one(resized, direction) else None
 
     def room(self, original: bytes, wanted: int, direction: Direction) -> int:
-        """Return by how many bytes a message can become longer: as its length field and the limits allow.
+        """Return the number of bytes that can be added to a message, as its length field and the limits allow.
 
         Args:
             original: A message.
-            wanted: The most that is asked for, in bytes.
-            direction: Which way it travels.
+            wanted: The number that is asked for, which is the most that is returned.
+            direction: The direction in which it travels.
         """
         wanted = max(min(wanted, self._codec.limits.max_message_size - len(original)), 0)
         if self._field(original, direction) is None:
@@ -70,18 +95,23 @@ class Frames:
         def is_too_long(size: int) -> bool:
             return self.resized(original, original + bytes(size), direction) is None
 
-        # Not from the field's size: what was found may begin with bytes of another field.
+        # The size of the field would tell less: the bytes that were found may begin with some of another field.
         return bisect_left(range(1, wanted + 1), True, key=is_too_long) if is_too_long(wanted) else wanted
 
     def are_told_by_header(self, message: bytes, header_size: int, direction: Direction) -> bool:
-        """Whether the end of a message is told by its header, so that any body of its size is framed as it is."""
+        """Return True if the header alone tells where a message ends: any body of that size is framed like its own."""
         head, size = message[:header_size], len(message) - header_size
         return header_size > 0 and all(self._is_one(head + byte * size, direction) for byte in (b"\0", b"\xff"))
 
     def grown(self, original: bytes, size: int, direction: Direction) -> bytes | None:
-        """Return a message of about so many bytes whose end the framing finds, or None if it can't be.
+        """Return a message of about this size whose end the framing finds, or None if that is not possible.
 
-        Nothing but its framing need be sound.
+        Only the framing of the message is sound, not its contents.
+
+        Args:
+            original: A message.
+            size: The size in bytes.
+            direction: The direction in which it travels.
         """
         added = max(size - len(original), 0)
         at_end = self.resized(original, original + bytes(added), direction)
@@ -95,13 +125,7 @@ class Frames:
         return None
 
     def _is_one(self, data: bytes, direction: Direction) -> bool:
-        """Whether the framing finds the end of a message just at the end of the data."""
-        if not data:
-            return False
-        try:
-            return self._codec.framing.scanner(direction, self._codec.limits).scan(data, 0) == len(data)
-        except Exception:  # noqa: BLE001 - whether it may be raised is for the properties to say
-            return False
+        return is_one_message(self._codec, data, direction)
 
     def _field(self, message: bytes, direction: Direction) -> _Field | None:
         key = (direction, message[:_FURTHEST])
@@ -115,13 +139,14 @@ class Frames:
         return self._known[key]
 
     def _fields(self, message: bytes) -> Iterator[_Field]:
-        """Yield what may be the length: what the framing declares, else any place."""
+        """Yield the candidates for the length field: the one that the framing declares, then any place."""
         framing = self._codec.framing
         if isinstance(framing, LengthField):
             yield _Field(framing.offset, framing.length, framing.byte_order)
         yield from _anywhere(message)
 
     def _is_length(self, message: bytes, field: _Field, direction: Direction) -> bool:
+        # With the true length field one more byte is missing when the number grows by one, and completes the message.
         longer = _with_added(message, field, 1)
         return longer is not None and self._is_one(longer + b"\0", direction) and not self._is_one(longer, direction)
 

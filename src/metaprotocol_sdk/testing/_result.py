@@ -1,4 +1,4 @@
-"""What the kit found out about one property, and about all of them."""
+"""The result of one property, and the report of all."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, field, frozen
 
-from metaprotocol_sdk.testing._catalogue import Level
+from metaprotocol_sdk.testing._property import Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from metaprotocol_sdk.testing._case import Case
-    from metaprotocol_sdk.testing._catalogue import Property
+    from metaprotocol_sdk.testing._property import Property
     from metaprotocol_sdk.testing._subject import Subject
 
 
 class Verdict(StrEnum):
-    """What is known of a property."""
+    """The result of trying a property, in a word."""
 
     HOLDS = "holds"
-    """It holds of all cases that were tried."""
+    """It holds for all cases that were tried."""
     FAILS = "fails"
-    """There is a case of which it does not hold."""
+    """There is a case for which it does not hold."""
     DEVIATES = "deviates"
     """It fails, and a declared deviation says why."""
     HOLDS_AGAIN = "holds again"
-    """A deviation is declared, and there is none."""
+    """A deviation is declared, and the property holds."""
     NOTHING = "nothing to check"
     """No case says anything about it."""
     UNCLAIMED = "not claimed"
@@ -39,16 +39,16 @@ class Verdict(StrEnum):
 
 @frozen
 class Result:
-    """What was found out about one property.
+    """The result of one property.
 
     Args:
         property: The property.
-        verdict: What is known of it.
-        cases: How many cases were tried.
-        telling: How many of them said something about it.
-        diagnosis: What was seen and what was expected, or why nothing was tried; "" if it holds.
+        verdict: The verdict.
+        cases: The number of cases that were tried.
+        telling: The number of them that said something about it.
+        diagnosis: The facts that were seen and expected, or the reason why nothing was tried; "" if it holds.
         case: The case that fails, as small as could be found; None if none does.
-        cause: The exception behind it, or None.
+        cause: The exception that led to the failure, or None.
     """
 
     property: Property
@@ -60,7 +60,7 @@ class Result:
     cause: BaseException | None = field(default=None, eq=False, repr=False)
 
     def label(self) -> str:
-        """Return the verdict as tables and reports say it: that of a recommended property tells that it is one."""
+        """Return the verdict for tables and reports; a failure says if the property is only recommended."""
         if self.verdict is Verdict.FAILS and self.property.level is Level.RECOMMENDED:
             return f"{self.verdict} ({self.property.level})"
         return str(self.verdict)
@@ -71,7 +71,7 @@ class Result:
         It is the same if the same line raised the same kind of exception, or if there is none and the same was seen.
 
         Args:
-            others: What was found of other properties.
+            others: The results of other properties.
         """
         if self.verdict is not Verdict.FAILS:
             return None
@@ -79,10 +79,10 @@ class Result:
         return next((other for other in failing if _cause(other) == _cause(self)), None)
 
     def is_bad(self, *, strict: bool = False) -> bool:
-        """Whether the codec fails for it.
+        """Return True if the codec fails for it.
 
         Args:
-            strict: Whether recommended properties are required too.
+            strict: True if recommended properties are required too.
         """
         if self.verdict is Verdict.HOLDS_AGAIN:
             return True
@@ -99,7 +99,7 @@ def _cause(result: Result) -> object:
 
 @frozen
 class Report:
-    """What was found out about a codec.
+    """The results of a codec.
 
     Args:
         subject: The codec.
@@ -113,7 +113,7 @@ class Report:
         """Return the results for which the codec fails.
 
         Args:
-            strict: Whether recommended properties are required too.
+            strict: True if recommended properties are required too.
         """
         return [result for result in self.results if result.is_bad(strict=strict)]
 

@@ -1,17 +1,16 @@
-"""The engine behind all doors: tries properties on a codec."""
+"""Tries properties on a codec: the one engine of the test class, the command and the pytest plugin."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from metaprotocol_sdk.testing._catalogue import NOTHING, Property, Tier, catalogue, properties
-from metaprotocol_sdk.testing._effort import DEFAULT
+from metaprotocol_sdk.testing._case import ANYTHING, Unsatisfied, Violation, escaped
+from metaprotocol_sdk.testing._hypothesis import search
+from metaprotocol_sdk.testing._properties import catalogue, properties
+from metaprotocol_sdk.testing._property import NOTHING, Tier, chosen
 from metaprotocol_sdk.testing._result import Report, Result, Verdict
-from metaprotocol_sdk.testing._search import search
-from metaprotocol_sdk.testing._sources import chosen
-from metaprotocol_sdk.testing._subject import Subject
-from metaprotocol_sdk.testing._violation import ANYTHING, Violation, escaped
+from metaprotocol_sdk.testing._subject import DEFAULT, Subject
 from metaprotocol_sdk.testing._work.memory import limited_memory
 from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from metaprotocol_sdk import Codec
     from metaprotocol_sdk.testing._case import Case
+    from metaprotocol_sdk.testing._property import Property
 
 
 def check(
@@ -36,8 +36,8 @@ def check(
     Args:
         subject: The codec under test.
         only: Patterns of ids, such as `MP-STREAM-*`; none means all properties.
-        deviations: By id, why a property does not hold and need not.
-        stop: Whether to leave out what builds on a required property that failed.
+        deviations: By id, the reason why a property does not hold and need not.
+        stop: True to leave out properties that build on a required one that failed.
         begin: Called before each property.
         done: Called with each result.
 
@@ -54,7 +54,7 @@ def check(
 
 
 def checked_deviations(deviations: Mapping[str, str]) -> dict[str, str]:
-    """Return the deviations.
+    """Return the deviations, checked.
 
     Raises:
         ValueError: One names no property, or gives no reason.
@@ -62,20 +62,20 @@ def checked_deviations(deviations: Mapping[str, str]) -> dict[str, str]:
     known = {found.id for found in catalogue()}
     for name, reason in deviations.items():
         if name not in known:
-            raise ValueError(f"the deviation {name!r} is of no property; `metaprotocol check --list` shows them all")
+            raise ValueError(f"the deviation {name!r} names no property; `metaprotocol check --list` shows them all")
         if not reason.strip():
             raise ValueError(f"the deviation {name} gives no reason")
     return dict(deviations)
 
 
 def try_property(subject: Subject, found: Property, before: Iterable[Result], deviations: Mapping[str, str]) -> Result:
-    """Hold a codec to one property, unless one fails that it builds on.
+    """Hold a codec to one property, unless a property fails that it builds on.
 
     Args:
         subject: The codec under test.
         found: The property.
-        before: What was found of others.
-        deviations: By id, why a property does not hold and need not.
+        before: The results of others.
+        deviations: By id, the reason why a property does not hold and need not.
     """
     broken = [result.property for result in before if result.verdict is Verdict.FAILS and result.is_bad()]
     first = min(broken, key=lambda other: other.tier, default=None)
@@ -90,33 +90,33 @@ def check_property(subject: Subject, found: Property, deviation: str | None = No
     Args:
         subject: The codec under test.
         found: The property.
-        deviation: Why it does not hold and need not, or None.
+        deviation: The reason why it does not hold and need not, or None.
     """
-    tally = _Tally(subject, found)
+    trial = _Trial(subject, found)
     if not subject.can_be_made and found.tier is not Tier.REGISTRY:
         return Result(found, Verdict.NOT_RUN, diagnosis="the codec cannot be made")
     try:
         if found.claim is not None and found.claim not in subject.codec.capabilities:
             return Result(found, Verdict.UNCLAIMED, diagnosis=f"the codec does not claim {found.claim}")
-        tally.run()
+        trial.run()
     except Violation as violation:
         verdict, diagnosis = Verdict.FAILS, violation.diagnosis
         if deviation is not None:
             verdict, diagnosis = Verdict.DEVIATES, f"{deviation} ({diagnosis})"
-        return Result(found, verdict, tally.cases, tally.telling, diagnosis, violation.case, violation.__cause__)
+        return Result(found, verdict, trial.cases, trial.telling, diagnosis, violation.case, violation.__cause__)
     except ANYTHING as error:  # the codec cannot even be made
         diagnosis = escaped(error).diagnosis
-        return Result(found, Verdict.FAILS, tally.cases, tally.telling, diagnosis, None, error)
+        return Result(found, Verdict.FAILS, trial.cases, trial.telling, diagnosis, None, error)
     if deviation is not None:
         diagnosis = f"a deviation is declared ({deviation}), and the property holds; take the declaration back"
-        return Result(found, Verdict.HOLDS_AGAIN, tally.cases, tally.telling, diagnosis)
-    if not tally.telling:
-        return Result(found, Verdict.NOTHING, tally.cases, 0, "no message says anything about it")
-    return Result(found, Verdict.HOLDS, tally.cases, tally.telling)
+        return Result(found, Verdict.HOLDS_AGAIN, trial.cases, trial.telling, diagnosis)
+    if not trial.telling:
+        return Result(found, Verdict.NOTHING, trial.cases, 0, "no message says anything about it")
+    return Result(found, Verdict.HOLDS, trial.cases, trial.telling)
 
 
 def replay(id: str, codec: type[Codec] | Callable[[], Codec], case: Case) -> None:  # noqa: A002 - the word for it
-    """Try one property on one case: what a regression test does.
+    """Try one property on one case, as a regression test does.
 
     Args:
         id: The property's id.
@@ -130,14 +130,14 @@ def replay(id: str, codec: type[Codec] | Callable[[], Codec], case: Case) -> Non
     __tracebackhide__ = True
     (found,) = properties([id])
     try:
-        _Tally(Subject(codec, effort=DEFAULT), found).replay(case)
+        _Trial(Subject(codec, effort=DEFAULT), found).replay(case)
     except Violation as violation:
-        # The kit's own frames would bury the line; what the codec raised is the cause, with all of its frames.
+        # The kit's own frames would bury the line. The codec's exception is the cause, with all of its frames.
         raise violation.with_traceback(None) from violation.__cause__
 
 
-class _Tally:
-    """Counts the cases that a property is tried on."""
+class _Trial:
+    """Tries a property on cases, and counts them."""
 
     def __init__(self, subject: Subject, found: Property) -> None:
         self._subject = subject
@@ -157,11 +157,12 @@ class _Tally:
             subject.limit = limit
             try:
                 try:
+                    # The sweep first: its cases are the simplest, and need not be shrunk.
                     for case in chosen(found.source, subject):
                         self._try(case)
                     cases = found.source.strategy(subject)
                     if cases is not None:
-                        search(cases, self._try, subject.effort, found.id)
+                        search(cases, self._try, subject.effort.examples, found.id)
                 except Violation as violation:
                     raise self._with_less_before(violation) from violation.__cause__
             except _Stuck as stuck:
@@ -185,7 +186,7 @@ class _Tally:
                 raise stuck.violation from None
 
     def _with_less_before(self, violation: Violation) -> Violation:
-        """Leave out each message that was sent before without which the same goes wrong."""
+        """Leave out each message before the case that the failure does not need."""
         case = violation.case
         if case is None or case.steps:
             return violation
@@ -209,6 +210,8 @@ class _Tally:
         try:
             with self._subject.limit():
                 said = self._found.check(self._subject, case)
+        except Unsatisfied:
+            return
         except Violation as violation:
             violation.case = violation.case or case
             raise

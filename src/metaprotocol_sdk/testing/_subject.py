@@ -1,32 +1,65 @@
-"""The codec under test, and the messages that are known to be good."""
+"""The codec under test, and its valid messages: from examples, recorded streams and strategies."""
 
 from __future__ import annotations
 
+import glob
+import importlib
+import importlib.metadata
+import inspect
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+from hypothesis.strategies import SearchStrategy
 
 from metaprotocol_sdk import Codec, Correlation, Direction, MessageDecoder, MessageType, Metadata
-from metaprotocol_sdk.testing._case import Case
-from metaprotocol_sdk.testing._effort import DEFAULT, Effort
-from metaprotocol_sdk.testing._faults import faults
+from metaprotocol_sdk.testing._case import ANYTHING, Case, Violation, assumed, shown
 from metaprotocol_sdk.testing._frames import Frames
-from metaprotocol_sdk.testing._outcome import Outcome, outcome
-from metaprotocol_sdk.testing._search import some
-from metaprotocol_sdk.testing._violation import ANYTHING, Violation, shown
+from metaprotocol_sdk.testing._hypothesis import some
+from metaprotocol_sdk.testing._outcome import ANSWERS, Outcome, decoded, outcome, receive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from hypothesis.strategies import SearchStrategy
-
     Message = tuple[Direction, bytes]
 
-_DRAWN = 20  # messages of the author's strategy that the sweeps use too
-_BRIEF = 8 * 1024
+STRATEGY_GROUP = "metaprotocol.strategies"
+"""The entry-point group in which a distribution announces, under its codec's name, a function that returns a strategy
+for valid messages: pairs of a `Direction` and the bytes of one message. It takes the codec, whose options may say which
+messages are valid, or nothing."""
+
 MOST_EXAMPLES = 1_000
-_ANSWERS = (MessageType.RESPONSE, MessageType.EXCEPTION)
+_DRAWN = 20  # messages of the author's strategy that the sweeps use too
+_BRIEF = 8 * 1024  # bytes of the messages that sweeps go through byte by byte
+_SUFFIXES = {".c2s.bin": Direction.TO_SERVER, ".s2c.bin": Direction.TO_CLIENT}
+
+
+@frozen
+class Effort:
+    """The number of cases that each property is tried on. Effort is counted in cases, never in seconds.
+
+    Args:
+        name: Its name on a command line.
+        examples: The number of random cases of a property.
+        sweep: The most systematic cases of a property. If there are more, this number of them is chosen, spread over
+            all. None takes all.
+        cpu_seconds: The seconds of processor time after which a case counts as endless.
+    """
+
+    name: str
+    examples: int
+    sweep: int | None
+    cpu_seconds: float = 10.0
+
+
+QUICK = Effort("quick", 20, 3_000)
+DEFAULT = Effort("default", 60, 8_000)
+THOROUGH = Effort("thorough", 1_500, None)
+
+EFFORTS = {effort.name: effort for effort in (QUICK, DEFAULT, THOROUGH)}
 
 
 class Subject:
@@ -36,7 +69,7 @@ class Subject:
         make: Returns a new codec object: a codec's class, or a function without arguments.
         messages: Generates valid messages, or None.
         vectors: Valid messages, besides the codec's own examples; of each connection a sequence, in order.
-        effort: How hard to try.
+        effort: The number of cases to try.
     """
 
     def __init__(
@@ -52,29 +85,29 @@ class Subject:
         self.vectors = tuple(tuple(conversation) for conversation in vectors)
         self.effort = effort
         self.limit: Callable[[], AbstractContextManager[None]] = nullcontext
-        """Entered around what must end; whoever checks puts a watchdog here."""
+        """Entered around each call that must end; whoever checks puts a watchdog here."""
 
     @cached_property
     def codec(self) -> Codec:
-        """One codec object, for what its class says; cases are decoded by others."""
+        """One codec object, for the attributes of its class; cases are decoded by others."""
         return self.make()
 
     @cached_property
     def can_be_made(self) -> bool:
-        """Whether there is a codec to try anything on."""
+        """True if there is a codec to try anything on."""
         try:
             return isinstance(self.codec, Codec)
-        except ANYTHING:  # a property of its own says what is wrong
+        except ANYTHING:  # a property of its own reports it
             return False
 
     @cached_property
     def keeps_state(self) -> bool:
-        """Whether the meaning of a message depends on those before it."""
+        """True if the meaning of a message depends on those before it on its connection."""
         return type(self.codec).for_connection is not Codec.for_connection
 
     @cached_property
     def samples(self) -> tuple[Case, ...]:
-        """The messages that are known to be good, the shortest first: examples, vectors, and some drawn ones.
+        """The valid messages, the shortest first: examples, vectors, and some that the strategy draws.
 
         Raises:
             ValueError: The strategy for messages draws something else.
@@ -82,7 +115,7 @@ class Subject:
         found: dict[tuple[Direction, bytes], Case] = {}
         try:
             examples = [example for example in islice(self.codec.examples(), MOST_EXAMPLES) if is_message(example)]
-        except ANYTHING:  # a property of its own says what is wrong
+        except ANYTHING:  # a property of its own reports it
             examples = []
         for conversation in (examples, *self.vectors):
             for case in self._cases_of(conversation):
@@ -94,7 +127,7 @@ class Subject:
 
     @cached_property
     def brief(self) -> tuple[Case, ...]:
-        """The shortest good messages, some KiB of them and one of each kind: what sweeps go through byte by byte."""
+        """The shortest valid messages, some KiB of them and one of each kind, for sweeps that go byte by byte."""
         found: list[Case] = []
         kinds: set[tuple[Direction, str]] = set()
         size = 0
@@ -109,7 +142,7 @@ class Subject:
 
     @cached_property
     def requests(self) -> list[bytes]:
-        """The good messages that an answer may belong to."""
+        """The valid messages that an answer may belong to."""
         return [case.data for case in self.samples if case.direction is Direction.TO_SERVER and self._is_question(case)]
 
     @cached_property
@@ -119,7 +152,7 @@ class Subject:
 
     @cached_property
     def runs(self) -> tuple[tuple[Case, ...], ...]:
-        """Good messages that may follow each other on a connection in one direction."""
+        """Valid messages that may follow each other on a connection in one direction."""
         if not self.keeps_state:
             both = ([case for case in self.samples if case.direction is direction] for direction in Direction)
             return tuple(tuple(run) for run in both if run)
@@ -138,10 +171,10 @@ class Subject:
         return self._answering(case, questions)
 
     def connection(self, case: Case) -> Codec:
-        """Return the codec of a new connection, on which came what came before the case."""
+        """Return the codec of a new connection that has received the messages before the case."""
         codec = self.make().for_connection()
         if not isinstance(codec, Codec):
-            raise Violation(f"for_connection returned {shown(codec)}, which is no Codec")
+            raise Violation(f"for_connection returned {shown(codec)}, which is not a Codec")
         for direction, data in case.before:
             codec.decode(data, direction)
         return codec
@@ -150,6 +183,25 @@ class Subject:
         """Decode a case's message on a new connection and pair it; None if it is refused."""
         codec = self.connection(case)
         return codec, receive(codec, case)
+
+    def read(self, case: Case) -> tuple[Codec, Metadata]:
+        """Decode a case's message as `receive` does. A message that is refused says nothing about the property.
+
+        Raises:
+            Unsatisfied: The message is refused.
+        """
+        codec, metadata = self.receive(case)
+        return codec, assumed(metadata)
+
+    def tried(self, case: Case) -> Outcome | None:
+        """Return the outcome of a stream in one piece; None if the codec raises something that it must not.
+
+        Properties of their own find that, and it says nothing about the others.
+        """
+        try:
+            return outcome(self.connection(case), [case.data], case.direction)
+        except ANYTHING:  # as it says above
+            return None
 
     def decoder(self, case: Case) -> MessageDecoder:
         """Return a decoder of a new connection."""
@@ -164,7 +216,7 @@ class Subject:
             if direction is Direction.TO_CLIENT:
                 case = self._answering(case, questions)
                 if case.request is not None and self.codec.correlation is not Correlation.ID:
-                    questions.remove(case.request)  # each question has one answer, in order
+                    questions.remove(case.request)  # the next answer is that of the next question
             elif self._is_question(case):
                 questions.append(data)
             cases.append(case)
@@ -172,7 +224,7 @@ class Subject:
 
     def _answering(self, case: Case, questions: Sequence[bytes]) -> Case:
         metadata = self._decoded(case)
-        if metadata is None or metadata.message_type not in _ANSWERS or not questions:
+        if metadata is None or metadata.message_type not in ANSWERS or not questions:
             return case
         for question in questions:
             asked = self._decoded(Case(question, before=case.before))
@@ -187,7 +239,7 @@ class Subject:
     def _decoded(self, case: Case) -> Metadata | None:
         try:
             return decoded(self.connection(case), case.data, case.direction)
-        except ANYTHING:  # the codec cannot be made, or what came before does not decode
+        except ANYTHING:  # the codec cannot be made, or the messages before do not decode
             return None
 
 
@@ -199,52 +251,86 @@ def _drawn(messages: SearchStrategy[Message]) -> list[Message]:
     for message in drawn:
         if not is_message(message):
             raise ValueError(
-                f"the strategy for messages drew {shown(message)}, which is no pair of Direction and bytes"
+                f"the strategy for messages drew {shown(message)}, which is not a pair of Direction and bytes"
             )
     return drawn
 
 
-def receive(codec: Codec, case: Case) -> Metadata | None:
-    """Decode a case's message and pair it with its request, as a proxy does.
-
-    Returns:
-        The metadata; None if the message is refused, and also if decoding it fails otherwise or what is said of it
-        cannot be true: that is for properties of their own to find, and says nothing about the others.
-    """
-    metadata = decoded(codec, case.data, case.direction)
-    if metadata is None or faults(metadata, case.data, codec):
-        return None
-    if case.request is not None and metadata.message_type in _ANSWERS:
-        metadata.request = decoded(codec, case.request, case.direction.opposite)
-        if metadata.request is not None:
-            codec.complete(metadata)
-    return metadata
-
-
-def decoded(codec: Codec, data: bytes, direction: Direction) -> Metadata | None:
-    """Decode a message; None if it cannot be read whole, for whatever reason."""
-    try:
-        metadata = codec.decode(data, direction)
-        return None if metadata.error is not None else metadata
-    except ANYTHING:  # which exceptions it may raise is for a property of its own
-        return None
-
-
-def tried(subject: Subject, case: Case) -> Outcome | None:
-    """Return what comes out of a stream in one piece; None if the codec raises what it must not.
-
-    That is for properties of their own to find, and says nothing about the others.
-    """
-    try:
-        return outcome(subject.connection(case), [case.data], case.direction)
-    except ANYTHING:  # as it says above
-        return None
-
-
 def is_message(value: object) -> bool:
-    """Whether a value is a pair of a direction and some bytes."""
+    """Return True if a value is a pair of a direction and some bytes."""
     match value:
         case (Direction(), bytes()):
             return True
         case _:
             return False
+
+
+def read_vectors(make: Callable[[], Codec], pattern: str | Path) -> list[list[Message]]:
+    """Return the messages of recorded connections.
+
+    Args:
+        make: Makes the codec, whose framing cuts the streams.
+        pattern: A folder, or a pattern of paths such as `vectors/java-*`. The files `NAME.c2s.bin` (to the server) and
+            `NAME.s2c.bin` (to the client) in it are read, those of one NAME as one connection.
+
+    Raises:
+        ValueError: There is no such file, or a stream is broken.
+    """
+    found: dict[str, list[Message]] = {}
+    for path in sorted(_files(pattern)):
+        for suffix, direction in _SUFFIXES.items():
+            if path.name.endswith(suffix):
+                found.setdefault(path.name.removesuffix(suffix), []).extend(_messages(make, path, direction))
+    if not found:
+        raise ValueError(f"there are no recorded streams {pattern} (files that end with .c2s.bin or .s2c.bin)")
+    return list(found.values())
+
+
+def _files(pattern: str | Path) -> Iterable[Path]:
+    path = Path(pattern)
+    return path.iterdir() if path.is_dir() else map(Path, glob.glob(str(pattern)))  # noqa: PTH207 - may be absolute
+
+
+def _messages(make: Callable[[], Codec], path: Path, direction: Direction) -> list[Message]:
+    decoder = MessageDecoder(make().for_connection(), direction)
+    messages = [(direction, metadata.message) for metadata in decoder.feed(path.read_bytes())]
+    if decoder.stream_error is not None or decoder.buffered:
+        raise ValueError(f"the recorded stream {path} is broken: {decoder.stream_error or 'it ends inside a message'}")
+    return messages
+
+
+def provided_messages(name: str, codec: Codec) -> SearchStrategy[tuple[Direction, bytes]] | None:
+    """Return the strategy that is announced for a codec, or None.
+
+    Args:
+        name: The codec's name.
+        codec: The codec, with its options.
+
+    Raises:
+        ValueError: The function that is announced does not load, or does not return a strategy.
+    """
+    for entry in importlib.metadata.entry_points(group=STRATEGY_GROUP, name=name):
+        return strategy_at(entry.value, codec)
+    return None
+
+
+def strategy_at(target: str, codec: Codec) -> SearchStrategy[tuple[Direction, bytes]]:
+    """Return the strategy that a function returns for a codec.
+
+    Args:
+        target: The function, as "package.module:function". It takes the codec or nothing.
+        codec: The codec, with its options.
+
+    Raises:
+        ValueError: It does not load, or does not return a strategy.
+    """
+    module, _, name = target.partition(":")
+    try:
+        function = getattr(importlib.import_module(module), name)
+        takes_codec = bool(inspect.signature(function).parameters)
+        found: Any = function(codec) if takes_codec else function()
+    except Exception as error:
+        raise ValueError(f"the messages {target} do not load: {type(error).__name__}: {error}") from error
+    if not isinstance(found, SearchStrategy):
+        raise ValueError(f"the messages {target} are {found!r}, which is not a strategy")  # noqa: TRY004 - a wrong value
+    return found

@@ -6,14 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from metaprotocol_sdk import Direction, EncodeError, Mutation
-from metaprotocol_sdk.testing._cases.hostile import windows, with_repeated
-from metaprotocol_sdk.testing._sources import Source, source
+from metaprotocol_sdk.testing._properties.hostile import windows, with_repeated
+from metaprotocol_sdk.testing._property import Source, source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from metaprotocol_sdk.testing._case import Case
-    from metaprotocol_sdk.testing._sources import Later
+    from metaprotocol_sdk.testing._property import Later
     from metaprotocol_sdk.testing._subject import Subject
 
 

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from metaprotocol_sdk import EncodeError, MessageDecoder, Mutation
+from metaprotocol_sdk.testing._case import Violation
 from metaprotocol_sdk.testing._cases.growth import (
     few_repeated_parts,
     keys,
@@ -16,9 +17,8 @@ from metaprotocol_sdk.testing._cases.growth import (
     with_keys,
     with_part_repeated,
 )
-from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
-from metaprotocol_sdk.testing._subject import decoded
-from metaprotocol_sdk.testing._violation import Violation
+from metaprotocol_sdk.testing._outcome import decoded
+from metaprotocol_sdk.testing._property import NOTHING, Tier, prove
 from metaprotocol_sdk.testing._work.opcodes import opcodes_of
 from metaprotocol_sdk.testing._work.processor import seconds_of
 

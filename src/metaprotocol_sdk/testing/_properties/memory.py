@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metaprotocol_sdk import Metadata, Mutation, ProtocolError
+from metaprotocol_sdk.testing._case import Violation
 from metaprotocol_sdk.testing._cases.growth import whole_messages
-from metaprotocol_sdk.testing._catalogue import NOTHING, Tier, prove
-from metaprotocol_sdk.testing._violation import Violation
+from metaprotocol_sdk.testing._property import NOTHING, Tier, prove
 from metaprotocol_sdk.testing._work.memory import kept_by, peak_of
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from metaprotocol_sdk import Capability, Codec, Correlation, Direction, Layout, Limits, Scanner
-from metaprotocol_sdk.testing._cases.messages import once
-from metaprotocol_sdk.testing._catalogue import NOTHING, Level, Tier, prove
+from metaprotocol_sdk.testing._case import Violation, assume, escaped, shown
+from metaprotocol_sdk.testing._properties.messages import once
+from metaprotocol_sdk.testing._property import Level, Tier, prove
 from metaprotocol_sdk.testing._subject import MOST_EXAMPLES, is_message
-from metaprotocol_sdk.testing._violation import Violation, escaped, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 def is_made(subject: Subject, case: Case) -> None:
     codec = subject.make()
     if not isinstance(codec, Codec):
-        raise Violation(f"it is {shown(codec)}, which is no Codec")
+        raise Violation(f"it is {shown(codec)}, which is not a Codec")
     for direction in Direction:
         scanner = codec.framing.scanner(direction, codec.limits)
         if not isinstance(scanner, Scanner):
-            raise Violation(f"framing.scanner returned {shown(scanner)}, which is no Scanner")
+            raise Violation(f"framing.scanner returned {shown(scanner)}, which is not a Scanner")
 
 
 @prove(
@@ -80,7 +80,7 @@ def gives_messages(subject: Subject, case: Case) -> None:
         )
     for example in examples:
         if not is_message(example):
-            raise Violation(f"examples() yields {shown(example)}, which is no pair of Direction and bytes")
+            raise Violation(f"examples() yields {shown(example)}, which is not a pair of Direction and bytes")
     if not (examples or subject.vectors or subject.messages):
         raise Violation("examples() yields no message, and there are neither vectors nor a strategy")
 
@@ -127,7 +127,7 @@ def can_be_copied(subject: Subject, case: Case) -> None:
     why="A proxy calls these methods by position, long after start-up.",
     fix="Give the method the parameters that the one of `Codec` has.",
 )
-def takes_the_arguments(subject: Subject, case: Case) -> object:
+def takes_the_arguments(subject: Subject, case: Case) -> None:
     codec = type(subject.make())
     overridden = [name for name in _ARGUMENTS if getattr(codec, name) is not getattr(Codec, name)]
     for name in overridden:
@@ -135,7 +135,7 @@ def takes_the_arguments(subject: Subject, case: Case) -> object:
             inspect.signature(getattr(codec, name)).bind(*(None,) * _ARGUMENTS[name])
         except TypeError as error:
             raise Violation(f"{name}() cannot be called as the contract says: {error}") from error
-    return None if overridden else NOTHING
+    assume(overridden)
 
 
 _ARGUMENTS = {

@@ -1,82 +1,146 @@
-"""What a proxy answers in the upstream's place, the protocol's own client understands."""
+"""The protocol's own client understands the error that a proxy answers in the upstream's place."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from metaprotocol_sdk import Codec, Correlation, EncodeError, Error, ErrorType, MessageType, Metadata, Status
-from metaprotocol_sdk.testing._cases.errors import awkward_errors, codes, errors
-from metaprotocol_sdk.testing._cases.messages import declared
-from metaprotocol_sdk.testing._catalogue import NOTHING, Level, Tier, prove
-from metaprotocol_sdk.testing._outcome import difference, facts, outcome
-from metaprotocol_sdk.testing._subject import receive
-from metaprotocol_sdk.testing._violation import Violation, shown
+from hypothesis import strategies as st
+
+from metaprotocol_sdk import Codec, Correlation, Direction, EncodeError, Error, ErrorType, MessageType, Metadata, Status
+from metaprotocol_sdk.testing._case import Unsatisfied, Violation, assume, assumed, shown
+from metaprotocol_sdk.testing._hypothesis import error_types, texts
+from metaprotocol_sdk.testing._outcome import ANSWERS, difference, facts, outcome, receive
+from metaprotocol_sdk.testing._properties.changed import AWKWARD_TEXTS
+from metaprotocol_sdk.testing._properties.messages import STREAM_TYPES, any_message, declared
+from metaprotocol_sdk.testing._property import Level, Tier, prove, source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from metaprotocol_sdk.testing._case import Case
+    from metaprotocol_sdk.testing._property import Later
     from metaprotocol_sdk.testing._subject import Subject
 
-_ANSWERS = (MessageType.RESPONSE, MessageType.EXCEPTION)
+_TEXT = "no host answers"
+_CODES = (-1, 0, 1, 2, 3, 20, 31, 127, 128, 200, 255, 256, 32_767, 65_535, 65_536, 2**31 - 1, 2**31, 2**32, 2**64)
 _CLOSES = (MessageType.STREAM_CLOSE_ONE_WAY, MessageType.STREAM_CLOSE_TWO_WAY)
-_STREAM = (MessageType.STREAM_INIT, MessageType.STREAM_DATA, *_CLOSES)
 
 
-def asked(subject: Subject, case: Case) -> tuple[Codec, Metadata] | None:
-    """Decode a message that a codec with on_error may have to answer; None if it can't be or isn't decoded."""
-    codec, metadata = subject.receive(case)
-    if metadata is None or type(codec).on_error is Codec.on_error:
-        return None
-    return codec, metadata
+def _any_error(subject: Subject, text: st.SearchStrategy[str]) -> st.SearchStrategy[Case] | None:
+    found = any_message(subject)
+    errors = st.builds(Error, error_types(), text)
+    return None if found is None else st.builds(lambda case, error: case.having(error=error), found, errors)
 
 
-def paired(codec: Codec, request: Metadata, reply: Metadata) -> Metadata:
-    """Say which request a reply answers: of some protocols only both together tell what went wrong."""
-    if reply.message_type in _ANSWERS:
+def _may_be_answered(case: Case, metadata: Metadata) -> bool:
+    """Return True if fuzzing asks for a reply to a message.
+
+    A message to a client is answered only if it is a heartbeat: few protocols have calls in that direction, and the
+    others refuse an answer.
+    """
+    return case.direction is Direction.TO_SERVER or metadata.message_type is MessageType.HEARTBEAT
+
+
+def _fuzzed_errors(subject: Subject, case: Case, metadata: Metadata) -> Iterator[Later]:
+    if _may_be_answered(case, metadata):
+        yield from (partial(case.having, error=Error(reason, _TEXT)) for reason in ErrorType)
+
+
+def _fuzzed_texts(subject: Subject, case: Case, metadata: Metadata) -> Iterator[Later]:
+    if _may_be_answered(case, metadata):
+        yield from (partial(case.having, error=Error(ErrorType.UNSPECIFIED, text)) for text in AWKWARD_TEXTS)
+
+
+@source(lambda subject: _any_error(subject, st.just(_TEXT)), variants=_fuzzed_errors)
+def errors(subject: Subject) -> Iterable[Case]:
+    """Each valid message with each reason."""
+    for case in subject.samples:
+        for reason in ErrorType:
+            yield case.having(error=Error(reason, _TEXT))
+
+
+@source(lambda subject: _any_error(subject, texts()), variants=_fuzzed_texts)
+def awkward_errors(subject: Subject) -> Iterable[Case]:
+    """Each valid message with awkward texts to report."""
+    for case in subject.samples:
+        for text in AWKWARD_TEXTS:
+            yield case.having(error=Error(ErrorType.UNSPECIFIED, text))
+
+
+@source()
+def codes(subject: Subject) -> Iterable[Case]:
+    """Each valid message with numbers that override the protocol's own."""
+    for case in subject.samples:
+        for code in _CODES:
+            yield case.having(error=Error(ErrorType.FAULT_ABORT, "on purpose", code))
+
+
+def _asked(subject: Subject, case: Case) -> tuple[Codec, Metadata, Error]:
+    """Return a codec with on_error, the message that it may have to answer, and the error.
+
+    Raises:
+        Unsatisfied: The message is refused, or the codec has no on_error, or the case no error.
+    """
+    codec, metadata = subject.read(case)
+    assume(type(codec).on_error is not Codec.on_error)
+    return codec, metadata, assumed(case.error)
+
+
+def _given(codec: Codec, request: Metadata, error: Error) -> bytes:
+    """Return the reply to a request.
+
+    Raises:
+        Unsatisfied: None is expected or given, or on_error fails: properties of their own say when it must not.
+    """
+    assume(request.expects_reply)
+    try:
+        reply = codec.on_error(request, error)
+    except Exception:  # noqa: BLE001 - as it says above
+        raise Unsatisfied from None
+    assume(reply)
+    return reply
+
+
+def _paired(codec: Codec, request: Metadata, reply: Metadata) -> Metadata:
+    """Pair a reply with its request: in some protocols only both together say what went wrong."""
+    if reply.message_type in ANSWERS:
         reply.request = request
         codec.complete(reply)
     return reply
 
 
 def read_reply(subject: Subject, case: Case, request: Metadata, reply: bytes) -> Metadata:
-    """Decode a reply as the client does that is told it.
+    """Decode a reply as the client does that gets it.
 
     Raises:
         Violation: It is not one message that decodes.
     """
-    way = case.direction.opposite
     codec = subject.connection(case)
-    found = outcome(codec, [reply], way)
+    found = outcome(codec, [reply], case.direction.opposite)
     if found.pieces != [reply]:
         sizes = [len(piece) for piece in found.pieces]
         raise Violation(f"the reply of {len(reply)} bytes is framed as {sizes}; {found.ending}: {shown(reply)}")
     metadata = found.messages[0]
     if metadata.error is not None:
         raise Violation(f"the reply does not decode: {shown(reply)}; {metadata.error}")
-    return paired(codec, request, metadata)
+    return _paired(codec, request, metadata)
 
 
-def given(codec: Codec, request: Metadata, case: Case) -> bytes:
-    """Return the reply to a request; b"" if none is expected or given.
+def _back(subject: Subject, case: Case, reply: bytes) -> Metadata | None:
+    """Decode a reply, not paired with its request; None if it is refused."""
+    answer = case.having(data=reply, direction=case.direction.opposite, request=None)
+    return receive(subject.connection(case), answer)
 
-    What on_error may raise, and when, is for properties of their own to find, and says nothing about the others.
+
+def _reply_to(subject: Subject, case: Case) -> tuple[Metadata, Metadata]:
+    """Return a request and the reply to it.
+
+    Raises:
+        Unsatisfied: No reply is expected or given, or it does not decode.
     """
-    if case.error is None or not request.expects_reply:
-        return b""
-    try:
-        return codec.on_error(request, case.error)
-    except Exception:  # noqa: BLE001 - as it says above
-        return b""
-
-
-def reply_to(subject: Subject, case: Case) -> tuple[Metadata, Metadata] | None:
-    """Return a request and the reply to it; None if none is expected or given, or it does not decode."""
-    pair = asked(subject, case)
-    reply = None if pair is None else given(*pair, case)
-    if pair is None or not reply:
-        return None
-    back = case.having(data=reply, direction=case.direction.opposite, request=None)
-    metadata = receive(subject.connection(case), back)
-    return None if metadata is None else (pair[1], metadata)
+    codec, request, error = _asked(subject, case)
+    return request, assumed(_back(subject, case, _given(codec, request, error)))
 
 
 @prove(
@@ -88,19 +152,15 @@ def reply_to(subject: Subject, case: Case) -> tuple[Metadata, Metadata] | None:
     "for the rest of the connection.",
     fix='Return `b""` exactly when `request.expects_reply` is false, and have a number for every `ErrorType`.',
 )
-def is_given(subject: Subject, case: Case) -> object:
-    pair = asked(subject, case)
-    if pair is None or case.error is None:
-        return NOTHING
-    codec, metadata = pair
+def is_given(subject: Subject, case: Case) -> None:
+    codec, metadata, asked = _asked(subject, case)
     try:
-        reply = codec.on_error(metadata, case.error)
+        reply = codec.on_error(metadata, asked)
     except EncodeError as error:
-        raise Violation(f"on_error refused {case.error.type.name}: {error}") from error
+        raise Violation(f"on_error refused {asked.type.name}: {error}") from error
     if bool(reply) is not metadata.expects_reply:
         expects = "expects a reply" if metadata.expects_reply else "expects none"
         raise Violation(f"a message of type {metadata.message_type} that {expects} got {shown(reply)}")
-    return None
 
 
 @prove(
@@ -109,27 +169,24 @@ def is_given(subject: Subject, case: Case) -> object:
     errors,
     title="An error reply decodes as one answer that reports a failure",
     why="A client that cannot read the reply closes the connection, with all other requests on it.",
-    fix="Build the reply with the same functions as any other answer, and with a status that is no success.",
+    fix="Build the reply with the same functions as any other answer, and with a status that is not a success.",
 )
-def reads_as_an_error(subject: Subject, case: Case) -> object:
-    pair = asked(subject, case)
-    reply = None if pair is None else given(*pair, case)
-    if pair is None or not reply:
-        return NOTHING
-    check_failure(pair[1], read_reply(subject, case, pair[1], reply))
-    return None
+def reads_as_an_error(subject: Subject, case: Case) -> None:
+    codec, request, error = _asked(subject, case)
+    reply = _given(codec, request, error)
+    _check_failure(request, read_reply(subject, case, request, reply))
 
 
-def check_failure(request: Metadata, reply: Metadata) -> None:
+def _check_failure(request: Metadata, reply: Metadata) -> None:
     """Check that a reply reports a failure.
 
     Raises:
         Violation: It doesn't.
     """
-    # What is no answer can have a status too: a heartbeat that answers one, and what closes a stream.
+    # Two other types can have a status: a heartbeat that answers a heartbeat, and the end of a stream.
     beats = request.message_type is reply.message_type is MessageType.HEARTBEAT
-    closes = request.message_type in _STREAM and reply.message_type in _CLOSES
-    if reply.message_type not in _ANSWERS and not beats and not closes:
+    closes = request.message_type in STREAM_TYPES and reply.message_type in _CLOSES
+    if reply.message_type not in ANSWERS and not beats and not closes:
         raise Violation(f"the reply decodes as a {reply.message_type}")
     if reply.message_type is not MessageType.EXCEPTION and reply.status is not Status.ERROR:
         raise Violation(f"the reply decodes as a success: type {reply.message_type}, status {reply.status}")
@@ -143,14 +200,11 @@ def check_failure(request: Metadata, reply: Metadata) -> None:
     why="With another id the reply ends somebody else's request, and the one that failed waits for ever.",
     fix="Write `request.request_id` into the reply.",
 )
-def carries_the_id(subject: Subject, case: Case) -> object:
-    pair = reply_to(subject, case)
-    if pair is None or subject.codec.correlation is not Correlation.ID:
-        return NOTHING
-    request, reply = pair
+def carries_the_id(subject: Subject, case: Case) -> None:
+    request, reply = _reply_to(subject, case)
+    assume(subject.codec.correlation is Correlation.ID)
     if reply.request_id != request.request_id:
         raise Violation(f"the request has the id {request.request_id}, and the reply {reply.request_id}")
-    return None
 
 
 @prove(
@@ -161,23 +215,17 @@ def carries_the_id(subject: Subject, case: Case) -> object:
     why="A proxy lets go of a request's bytes when it has sent them, and then the upstream's connection breaks.",
     fix="Keep what the reply needs in the metadata's fields, properties or state.",
 )
-def needs_no_message(subject: Subject, case: Case) -> object:
-    pair = asked(subject, case)
-    if pair is None or case.error is None:
-        return NOTHING
-    codec, metadata = pair
+def needs_no_message(subject: Subject, case: Case) -> None:
+    codec, metadata, error = _asked(subject, case)
     before = facts(metadata)
-    reply = given(codec, metadata, case)
-    if not reply:
-        return NOTHING
+    reply = _given(codec, metadata, error)
     if different := difference(before, facts(metadata)):
         raise Violation(f"on_error changed the request: another {different}")
     bare = metadata.clone()
     bare.message = b""
-    without = codec.on_error(bare, case.error)
+    without = codec.on_error(bare, error)
     if without != reply:
         raise Violation(f"without the request's bytes the reply is {shown(without)}, with them {shown(reply)}")
-    return None
 
 
 @prove(
@@ -188,20 +236,16 @@ def needs_no_message(subject: Subject, case: Case) -> object:
     why="The text often quotes what a peer sent. An error while reporting an error takes the worker with it.",
     fix="Encode with `backslashreplace`, and shorten what the field cannot hold.",
 )
-def reports_any_text(subject: Subject, case: Case) -> object:
-    pair = asked(subject, case)
-    if pair is None or case.error is None or not pair[1].expects_reply:
-        return NOTHING
+def reports_any_text(subject: Subject, case: Case) -> None:
+    codec, metadata, asked = _asked(subject, case)
+    assume(metadata.expects_reply)
     try:
-        reply = pair[0].on_error(pair[1], case.error)
+        reply = codec.on_error(metadata, asked)
     except EncodeError as error:
-        raise Violation(f"on_error refused the text {shown(case.error.message, 80)}: {error}") from error
-    if not reply:
-        return NOTHING
-    way = case.direction.opposite
-    if receive(subject.connection(case), case.having(data=reply, direction=way, request=None)) is None:
-        raise Violation(f"with the text {shown(case.error.message, 80)} the reply does not decode: {shown(reply)}")
-    return None
+        raise Violation(f"on_error refused the text {shown(asked.message, 80)}: {error}") from error
+    assume(reply)
+    if _back(subject, case, reply) is None:
+        raise Violation(f"with the text {shown(asked.message, 80)} the reply does not decode: {shown(reply)}")
 
 
 @prove(
@@ -213,17 +257,12 @@ def reports_any_text(subject: Subject, case: Case) -> object:
     "text as a result.",
     fix="Raise `EncodeError` for a code that does not fit its field, and for the one that means success.",
 )
-def carries_the_code(subject: Subject, case: Case) -> object:
-    pair = asked(subject, case)
-    reply = None if pair is None else given(*pair, case)
-    if pair is None or not reply or case.error is None:
-        return NOTHING
-    metadata = read_reply(subject, case, pair[1], reply)
-    check_failure(pair[1], metadata)
-    found = metadata.status_code
-    if found is not None and found != case.error.code:
-        raise Violation(f"the code {case.error.code} was asked for, and the reply has {found}")
-    return None
+def carries_the_code(subject: Subject, case: Case) -> None:
+    codec, request, error = _asked(subject, case)
+    reply = read_reply(subject, case, request, _given(codec, request, error))
+    _check_failure(request, reply)
+    if reply.status_code is not None and reply.status_code != error.code:
+        raise Violation(f"the code {error.code} was asked for, and the reply has {reply.status_code}")
 
 
 @prove(
@@ -235,17 +274,13 @@ def carries_the_code(subject: Subject, case: Case) -> object:
     why="Clients decide by the number whether to try again: yes after a timeout, no when there is no such service.",
     fix="Give the reasons that the protocol has numbers for their own numbers.",
 )
-def tells_reasons_apart(subject: Subject, case: Case) -> object:
+def tells_reasons_apart(subject: Subject, case: Case) -> None:
     seen = set()
     for reason in ErrorType:
-        pair = reply_to(subject, case.having(error=Error(reason, "")))
-        number = None if pair is None else paired(subject.connection(case), *pair).status_code
-        if number is None:
-            return NOTHING
-        seen.add(number)
+        request, reply = _reply_to(subject, case.having(error=Error(reason, "")))
+        seen.add(assumed(_paired(subject.connection(case), request, reply).status_code))
     if len(seen) == 1:
         raise Violation(f"all reasons give the number {seen.pop()}")
-    return None
 
 
 @prove(
@@ -256,19 +291,16 @@ def tells_reasons_apart(subject: Subject, case: Case) -> object:
     why="Clients compare it: a Thrift client drops a reply with another method's name.",
     fix="Write the properties that `echoed_properties` names into the reply.",
 )
-def repeats_what_responses_repeat(subject: Subject, case: Case) -> object:
-    pair = reply_to(subject, case)
+def repeats_what_responses_repeat(subject: Subject, case: Case) -> None:
+    request, reply = _reply_to(subject, case)
     names = sorted(subject.codec.echoed_properties)
-    if pair is None or not names:
-        return NOTHING
-    request, reply = pair
+    assume(names)
     for name in names:
         if reply.properties.get(name) != request.properties.get(name):
             raise Violation(
                 f"the property {name} is {shown(request.properties.get(name), 80)} in the request and "
                 f"{shown(reply.properties.get(name), 80)} in the reply"
             )
-    return None
 
 
 @prove(
@@ -279,10 +311,7 @@ def repeats_what_responses_repeat(subject: Subject, case: Case) -> object:
     why="Two proxies that answer each other's replies do so for ever.",
     fix="Leave `expects_reply` false on answers.",
 )
-def is_not_answered(subject: Subject, case: Case) -> object:
-    pair = reply_to(subject, case)
-    if pair is None or case.error is None:
-        return NOTHING
-    if pair[1].expects_reply:
-        raise Violation(f"the reply decodes as a {pair[1].message_type} that expects a reply")
-    return None
+def is_not_answered(subject: Subject, case: Case) -> None:
+    _, reply = _reply_to(subject, case)
+    if reply.expects_reply:
+        raise Violation(f"the reply decodes as a {reply.message_type} that expects a reply")

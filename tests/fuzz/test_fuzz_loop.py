@@ -1,4 +1,4 @@
-"""The hunt finds faults that no good message shows, and makes what it found small."""
+"""The fuzzing loop finds faults that no good message shows, and makes what it found small."""
 
 from functools import cache
 
@@ -16,18 +16,26 @@ from toys.planted import (
 
 from metaprotocol_sdk import Codec, Direction, LengthField, MessageType, Metadata
 from metaprotocol_sdk.testing import Subject, Violation, replay
-from metaprotocol_sdk.testing._work.watchdog import watchdog
-from metaprotocol_sdk.testing.fuzzing import FUZZ, Finding, Hunt, Mutator, Trial, fuzz_seeds, shrunk, tokens
+from metaprotocol_sdk.testing.fuzzing import (
+    FUZZ,
+    Finding,
+    FuzzLoop,
+    FuzzTarget,
+    Mutator,
+    fuzz_seeds,
+    shrunk,
+    tokens,
+    watchdog,
+)
 
 BRIEF = attrs.evolve(FUZZ, cpu_seconds=0.1)
-# With this seed the byte that the planted faults wait for comes early.
 RUNS, SEED = 1_500, 2
 
 
 @cache
-def hunt(codec: type[Codec], runs: int = RUNS, seed: int = SEED) -> Hunt:
+def fuzzed(codec: type[Codec], runs: int = RUNS, seed: int = SEED) -> FuzzLoop:
     subject = Subject(codec, effort=BRIEF)
-    found = Hunt(Trial(subject), runs=runs)
+    found = FuzzLoop(FuzzTarget(subject), runs=runs)
     with watchdog(BRIEF.cpu_seconds) as limit:
         subject.limit = limit
         found.run(fuzz_seeds(subject), Mutator(subject.codec, tokens(subject)), seed, lambda: None)
@@ -35,26 +43,26 @@ def hunt(codec: type[Codec], runs: int = RUNS, seed: int = SEED) -> Hunt:
 
 
 def only_finding(codec: type[Codec]) -> Finding:
-    (finding,) = hunt(codec).findings
+    (finding,) = fuzzed(codec).findings
     return finding
 
 
 def test_a_sound_codec_gives_no_finding() -> None:
-    found = hunt(Sound)
+    found = fuzzed(Sound)
     assert (found.findings, found.executions) == ([], RUNS)
 
 
 def test_an_exception_that_leaks_is_found_and_its_message_made_small() -> None:
     finding = only_finding(LeaksAnIndexError)
-    assert (finding.violated.id, finding.data) == ("MP-HOSTILE-001", b"P\0\1~")
+    assert (finding.violated.id, finding.data) == ("MP-HOSTILE-001", b"P\0\1P")
     assert "look raised IndexError: index out of range (planted.py:" in finding.diagnosis
 
 
-def test_what_never_ends_is_found_and_ends_the_hunt() -> None:
-    found = hunt(NeverEnds)
+def test_what_never_ends_is_found_and_ends_the_loop() -> None:
+    found = fuzzed(NeverEnds)
     (finding,) = found.findings
     assert finding.endless
-    assert b"~" in finding.data
+    assert b"P" in finding.data[3:]
     assert len(finding.data) < 100
     assert found.over
     assert found.executions < RUNS
@@ -73,12 +81,12 @@ def test_many_small_messages_may_take_the_memory_that_messages_take() -> None:
         def decode(self, message: bytes, direction: Direction) -> Metadata:
             return Metadata(message, MessageType.REQUEST, properties={"size": "1"}, expects_reply=False)
 
-    assert Trial(Subject(Tiny, effort=BRIEF)).memory(bytes(4096)) == []
+    assert FuzzTarget(Subject(Tiny, effort=BRIEF)).memory(bytes(4096)) == []
 
 
 def test_an_exception_while_encoding_is_found() -> None:
     finding = only_finding(LeaksAKeyError)
-    assert finding.data == b"P\0\1~"
+    assert finding.data == b"P\0\1P"
     assert "encode raised KeyError" in finding.diagnosis
 
 
@@ -88,7 +96,7 @@ def test_what_depends_on_the_cuts_is_found_with_the_cut() -> None:
 
 
 def test_the_same_seed_finds_the_same() -> None:
-    one, two, other = (hunt(RefusesEverything, 300, seed) for seed in (1, 1, 2))
+    one, two, other = (fuzzed(RefusesEverything, 300, seed) for seed in (1, 1, 2))
     assert one.corpus == two.corpus
     assert one.executions == two.executions == other.executions == 300
 
@@ -96,20 +104,20 @@ def test_the_same_seed_finds_the_same() -> None:
 @pytest.mark.parametrize("codec", [LeaksAnIndexError, LeaksAKeyError, AllocatesACount, DependsOnTheCuts])
 def test_a_finding_replays_from_its_bytes_and_from_its_regression_test(codec: type[Codec]) -> None:
     finding = only_finding(codec)
-    again = Trial(Subject(codec, effort=BRIEF)).thorough(finding.data)
+    again = FuzzTarget(Subject(codec, effort=BRIEF)).thorough(finding.data)
     assert finding.key in {other.key for other in again}
     with pytest.raises(Violation):
         replay(finding.violated.id, codec, finding.case)
 
 
 def test_a_finding_is_named_by_its_bytes() -> None:
-    assert only_finding(LeaksAnIndexError).name == only_finding(LeaksAKeyError).name == "4dc8b203ae34085d.bin"
+    assert only_finding(LeaksAnIndexError).name == only_finding(LeaksAKeyError).name == "4642061c61472ec3.bin"
 
 
 def test_the_same_fault_is_told_once() -> None:
-    found = Hunt(Trial(Subject(LeaksAnIndexError, effort=BRIEF)))
-    for data in (b"P\0\1~", b"P\0\2a~", b"P\0\3~~~"):
-        assert found.trial.quick(data)[0]
+    found = FuzzLoop(FuzzTarget(Subject(LeaksAnIndexError, effort=BRIEF)))
+    for data in (b"P\0\1P", b"P\0\2aP", b"P\0\3PPP"):
+        assert found.target.quick(data)[0]
         found.try_input(data)
     assert len(found.findings) == 1
 

@@ -1,24 +1,62 @@
-"""Lays out a call over lines as `ruff format` leaves it: on one line where it fits, else an argument a line."""
+"""A test to paste that fails now and will fail when the fault comes back, laid out as `ruff format` leaves it."""
 
 from __future__ import annotations
 
 import ast
+import inspect
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from metaprotocol_sdk.testing._case import Case
+    from metaprotocol_sdk.testing._result import Result
+    from metaprotocol_sdk.testing._subject import Subject
+
+_OURS = ("Direction", "Error", "ErrorType")
 _WIDTH = 120
 _STEP = "    "
 _CHUNK = 90  # columns of a part of a long text
 
 
+def regression_test(subject: Subject, result: Result) -> str:
+    """Return the source of a test for a failing case; "" if there is no case."""
+    if result.case is None:
+        return ""
+    found = result.property
+    module, name = _where(subject)
+    call = f'replay("{found.id}", {name}, {result.case!r})'
+    lines = [f"from {module} import {name}" if module else f"# import {name}, the codec"]
+    if used := [ours for ours in _OURS if re.search(rf"\b{ours}\b", call)]:
+        lines.append(f"from metaprotocol_sdk import {', '.join(used)}")
+    lines += ["from metaprotocol_sdk.testing import Case, replay", "", ""]
+    lines += [f"def {found.test_name}_{_fingerprint(result.case)}() -> None:"]
+    lines += [f'    """{found.title}."""', *laid_out(call)]
+    return "\n".join(lines)
+
+
+def _where(subject: Subject) -> tuple[str, str]:
+    """Return the module and the name to import for making the codec; "" for the module if it cannot be imported."""
+    made = subject.make if inspect.isclass(subject.make) else type(subject.codec)
+    if "<" in made.__qualname__ or made.__module__ == "__main__":
+        return "", made.__name__
+    return made.__module__, made.__qualname__.partition(".")[0] if "." in made.__qualname__ else made.__name__
+
+
+def _fingerprint(case: Case) -> str:
+    """Return a few letters that differ from case to case."""
+    import hashlib
+
+    return hashlib.sha256(repr(case).encode("utf-8", "backslashreplace")).hexdigest()[:6]
+
+
 def laid_out(source: str, indent: str = _STEP) -> list[str]:
-    """Return the lines of an expression.
+    """Return the lines of an expression: one line if it fits, else an argument a line.
 
     Args:
         source: The expression, of calls, sequences, mappings, names and constants.
-        indent: What each line begins with.
+        indent: The beginning of each line.
     """
     return list(_lines(ast.parse(source, mode="eval").body, indent, "", ""))
 
@@ -46,7 +84,7 @@ def _lines(node: ast.expr, indent: str, before: str, after: str) -> Iterator[str
             if key is not None:
                 yield from _lines(value, indent + _STEP, f"{_flat(key)}: ", ",")
         yield f"{indent}}}{after}"
-    elif isinstance(node, ast.BinOp):  # bytes, so many times
+    elif isinstance(node, ast.BinOp):  # repeated bytes
         yield from _lines(node.left, indent, before, f" * {_flat(node.right)}{after}")
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield from _long_text(node.value, indent, before, after)
@@ -55,7 +93,7 @@ def _lines(node: ast.expr, indent: str, before: str, after: str) -> Iterator[str
 
 
 def _long_text(text: str, indent: str, before: str, after: str) -> Iterator[str]:
-    """Yield a text in pieces: as an argument beside each other, which means the same, else joined."""
+    """Yield a text in pieces: adjacent literals, which Python joins, or after a name a call of join."""
     pieces = list(_pieces(text))
     if before:
         yield f'{indent}{before}"".join('

@@ -1,24 +1,24 @@
-"""What a codec claims it can do, it has done at least once."""
+"""A codec does at least once each thing that it claims, and answers heartbeats so that the client knows the answer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metaprotocol_sdk import Capability, Codec, EncodeError, MessageType, Metadata, Mutation
-from metaprotocol_sdk.testing._cases.changes import NEW_KEY
-from metaprotocol_sdk.testing._cases.messages import once
-from metaprotocol_sdk.testing._catalogue import NOTHING, Level, Tier, prove
-from metaprotocol_sdk.testing._subject import receive
-from metaprotocol_sdk.testing._violation import Violation
+from metaprotocol_sdk import Capability, Codec, Correlation, EncodeError, MessageType, Metadata, Mutation
+from metaprotocol_sdk.testing._case import Violation, assume, assumed, shown
+from metaprotocol_sdk.testing._outcome import ANSWERS, receive
+from metaprotocol_sdk.testing._properties.messages import messages, once
+from metaprotocol_sdk.testing._properties.mutation import NEW_KEY
+from metaprotocol_sdk.testing._properties.replies import read_reply
+from metaprotocol_sdk.testing._property import Level, Tier, prove
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from metaprotocol_sdk.testing._case import Case
     from metaprotocol_sdk.testing._subject import Subject
 
-_REQUESTS = {MessageType.REQUEST, MessageType.ONEWAY}
-_RESPONSES = {MessageType.RESPONSE, MessageType.EXCEPTION}
+_REQUESTS = (MessageType.REQUEST, MessageType.ONEWAY)
 
 
 @prove(
@@ -30,8 +30,8 @@ _RESPONSES = {MessageType.RESPONSE, MessageType.EXCEPTION}
     why="Rules that change headers are accepted for this codec, and do nothing.",
     fix="Implement encode for requests, or do not claim `REQUEST_MUTATION`.",
 )
-def changes_requests(subject: Subject, case: Case) -> object:
-    return _changes(subject, _REQUESTS)
+def changes_requests(subject: Subject, case: Case) -> None:
+    _check_changes(subject, _REQUESTS)
 
 
 @prove(
@@ -43,11 +43,16 @@ def changes_requests(subject: Subject, case: Case) -> object:
     why="Rules that change headers are accepted for this codec, and do nothing.",
     fix="Implement encode for responses, or do not claim `RESPONSE_MUTATION`.",
 )
-def changes_responses(subject: Subject, case: Case) -> object:
-    return _changes(subject, _RESPONSES)
+def changes_responses(subject: Subject, case: Case) -> None:
+    _check_changes(subject, ANSWERS)
 
 
-def _changes(subject: Subject, kinds: set[MessageType]) -> object:
+def _check_changes(subject: Subject, kinds: Collection[MessageType]) -> None:
+    """Check that a message of one of the kinds takes a new key, or another value of a key that it has.
+
+    Raises:
+        Violation: None does.
+    """
     tried, reason = 0, ""
     for sample, codec, metadata in _decoded(subject):
         if metadata.message_type not in kinds:
@@ -55,12 +60,12 @@ def _changes(subject: Subject, kinds: set[MessageType]) -> object:
         tried += 1
         try:
             if _sets_and_removes(subject, sample, codec, metadata):
-                return None
+                return
         except EncodeError as error:
             reason = f": {error}"
-        # A protocol without headers has fields to change, which are there and stay there.
+        # A protocol without headers has fields to change, which cannot be added or removed.
         if any(_sets(subject, sample, codec, metadata, key) for key in metadata.properties):
-            return None
+            return
     if not tried:
         raise Violation(f"there is no good message among {', '.join(sorted(kinds))} to change")
     raise Violation(
@@ -69,7 +74,7 @@ def _changes(subject: Subject, kinds: set[MessageType]) -> object:
 
 
 def _sets_and_removes(subject: Subject, sample: Case, codec: Codec, metadata: Metadata) -> bool:
-    """Whether a key that no message has is read back once it is set, and is gone once it is removed.
+    """Return True if a key that no message has is read back once it is set, and is gone once it is removed.
 
     Raises:
         EncodeError: It is refused.
@@ -85,7 +90,7 @@ def _sets_and_removes(subject: Subject, sample: Case, codec: Codec, metadata: Me
 
 
 def _sets(subject: Subject, sample: Case, codec: Codec, metadata: Metadata, key: str) -> bool:
-    """Whether a key that a message has takes another value."""
+    """Return True if a key that a message has takes another value."""
     value = metadata.properties[key] + "x"
     try:
         encoded = codec.encode(metadata, Mutation({key: value}))
@@ -121,13 +126,13 @@ def answers_heartbeats(subject: Subject, case: Case) -> None:
     why="A capability that is not claimed is not offered: rules that would work are refused.",
     fix="Add the capability that the diagnosis names to `capabilities`.",
 )
-def claims_what_it_can(subject: Subject, case: Case) -> object:
+def claims_what_it_can(subject: Subject, case: Case) -> None:
     claimed, able = set(subject.codec.capabilities), set()
     for sample, codec, metadata in _decoded(subject):
         kind = metadata.message_type
         if kind in _REQUESTS and _can_set(subject, sample, codec, metadata):
             able.add(Capability.REQUEST_MUTATION)
-        if kind in _RESPONSES and _can_set(subject, sample, codec, metadata):
+        if kind in ANSWERS and _can_set(subject, sample, codec, metadata):
             able.add(Capability.RESPONSE_MUTATION)
         if kind is MessageType.ONEWAY:
             able.add(Capability.ONEWAY)
@@ -135,7 +140,7 @@ def claims_what_it_can(subject: Subject, case: Case) -> object:
             able.add(Capability.HEARTBEAT)
     if able - claimed:
         raise Violation(f"it can do {', '.join(sorted(able - claimed))}, and does not claim it")
-    return None if able else NOTHING
+    assume(able)
 
 
 @prove(
@@ -147,12 +152,10 @@ def claims_what_it_can(subject: Subject, case: Case) -> object:
     why="Without `on_error` a client waits for its timeout when no route matches or no host is healthy.",
     fix="Implement `on_error`.",
 )
-def answers_requests(subject: Subject, case: Case) -> object:
-    if not any(metadata.expects_reply for _, _, metadata in _decoded(subject)):
-        return NOTHING
+def answers_requests(subject: Subject, case: Case) -> None:
+    assume(any(metadata.expects_reply for _, _, metadata in _decoded(subject)))
     if type(subject.codec).on_error is Codec.on_error:
         raise Violation("the codec has no on_error")
-    return None
 
 
 def _can_set(subject: Subject, sample: Case, codec: Codec, metadata: Metadata) -> bool:
@@ -169,3 +172,52 @@ def _decoded(subject: Subject) -> Iterator[tuple[Case, Codec, Metadata]]:
         codec, metadata = subject.receive(sample)
         if metadata is not None:
             yield sample, codec, metadata
+
+
+def _answered(subject: Subject, case: Case) -> tuple[Metadata, bytes]:
+    """Return a heartbeat and its answer.
+
+    Raises:
+        Unsatisfied: The message is not a heartbeat that expects a reply, or the codec does not answer it.
+    """
+    codec, metadata = subject.read(case)
+    assume(metadata.message_type is MessageType.HEARTBEAT and metadata.expects_reply)
+    return metadata, assumed(codec.heartbeat_reply(metadata))
+
+
+@prove(
+    "MP-HEARTBEAT-001",
+    Tier.CHANGE,
+    messages,
+    claim=Capability.HEARTBEAT,
+    title="The answer to a heartbeat is a heartbeat with its id that expects no answer",
+    why="A client that does not recognise the answer closes a healthy connection; one that answers it is never quiet.",
+    fix="Return the protocol's own answer, with `request.request_id`.",
+)
+def is_answered(subject: Subject, case: Case) -> None:
+    metadata, data = _answered(subject, case)
+    reply = read_reply(subject, case, metadata, data)
+    if reply.message_type is not MessageType.HEARTBEAT:
+        raise Violation(f"the answer decodes as a {reply.message_type}")
+    if reply.expects_reply:
+        raise Violation("the answer expects an answer")
+    if subject.codec.correlation is Correlation.ID and reply.request_id != metadata.request_id:
+        raise Violation(f"the heartbeat has the id {metadata.request_id}, and the answer {reply.request_id}")
+
+
+@prove(
+    "MP-HEARTBEAT-002",
+    Tier.CHANGE,
+    messages,
+    claim=Capability.HEARTBEAT,
+    title="The answer to a heartbeat is made of its fields and state, not of its bytes",
+    why="A proxy need not keep a heartbeat's bytes to answer it.",
+    fix="Keep what the answer needs in the metadata's fields or state.",
+)
+def is_answered_without_its_bytes(subject: Subject, case: Case) -> None:
+    metadata, reply = _answered(subject, case)
+    bare = metadata.clone()
+    bare.message = b""
+    without = subject.connection(case).heartbeat_reply(bare)
+    if without != reply:
+        raise Violation(f"without the heartbeat's bytes the answer is {shown(without)}, with them {shown(reply)}")
