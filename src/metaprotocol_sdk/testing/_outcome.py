@@ -29,6 +29,8 @@ _SOUND: dict[str, Callable[[Any], bool]] = {
     "status_code": lambda value: value is None or isinstance(value, int),
     "expects_reply": lambda value: isinstance(value, bool),
     "stream_id": lambda value: value is None or isinstance(value, int),
+    "trailer_size": lambda value: isinstance(value, int) and value >= 0,
+    "incomplete": lambda value: isinstance(value, str),
 }
 
 
@@ -51,6 +53,11 @@ def faults(metadata: Metadata, message: bytes, codec: Codec) -> str:
         return f"request_id is {metadata.request_id}, over the codec's max_request_id of {codec.max_request_id}"
     if metadata.header_size > len(message):
         return f"header_size is {metadata.header_size}, and the message has {len(message)} bytes"
+    if metadata.body_size < 0:
+        return (
+            f"header_size is {metadata.header_size} and trailer_size {metadata.trailer_size}, and the message has "
+            f"{len(message)} bytes"
+        )
     return ""
 
 
@@ -68,7 +75,14 @@ def facts(metadata: Metadata) -> dict[str, object]:
         "expects_reply": metadata.expects_reply,
         "stream_id": metadata.stream_id,
         "error": None if metadata.error is None else repr(metadata.error),
+        "trailer_size": metadata.trailer_size,
+        "incomplete": metadata.incomplete,
     }
+
+
+def body_of(metadata: Metadata) -> bytes:
+    """Return the bytes between header and trailer."""
+    return metadata.message[metadata.header_size : metadata.body_end]
 
 
 def difference(one: Mapping[str, object], other: Mapping[str, object]) -> str:
@@ -107,14 +121,23 @@ def receive(codec: Codec, case: Case) -> Metadata | None:
         return None
     if case.request is not None and metadata.message_type in ANSWERS:
         metadata.request = decoded(codec, case.request, case.direction.opposite)
-        if metadata.request is not None:
-            codec.complete(metadata)
+        if metadata.request is not None and not completes(codec, metadata):
+            return None
     return metadata
 
 
 def without_hint(error: ProtocolError) -> str:
     """Return the text of an error without its hint, which depends on how much has come."""
     return str(ProtocolError(error.message, offset=error.offset, field=error.field))
+
+
+def completes(codec: Codec, response: Metadata) -> bool:
+    """Let a codec complete a response, as a proxy does. False if it cannot be an answer to its request."""
+    try:
+        codec.complete(response)
+    except ProtocolError:
+        return False
+    return True
 
 
 @frozen

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 from hypothesis.strategies import SearchStrategy
 
-from metaprotocol_sdk import Codec, Correlation, Direction, MessageDecoder, MessageType, Metadata
+from metaprotocol_sdk import Codec, Correlation, Direction, Layout, MessageDecoder, MessageType, Metadata
 from metaprotocol_sdk.testing._case import ANYTHING, Case, Violation, assumed, shown
 from metaprotocol_sdk.testing._frames import Frames
 from metaprotocol_sdk.testing._hypothesis import some
@@ -113,17 +113,28 @@ class Subject:
             ValueError: The strategy for messages draws something else.
         """
         found: dict[tuple[Direction, bytes], Case] = {}
-        try:
-            examples = [example for example in islice(self.codec.examples(), MOST_EXAMPLES) if is_message(example)]
-        except ANYTHING:  # a property of its own reports it
-            examples = []
-        for conversation in (examples, *self.vectors):
+        for conversation in self.conversations:
             for case in self._cases_of(conversation):
                 found.setdefault((case.direction, case.data), case)
         if self.messages is not None:
             for direction, data in _drawn(self.messages):
                 found.setdefault((direction, data), self.case(direction, data, list(found.values())))
         return tuple(sorted(found.values(), key=lambda case: len(case.data)))
+
+    @cached_property
+    def conversations(self) -> tuple[tuple[Message, ...], ...]:
+        """The messages of each connection that is known, in their order: the examples, then each recording."""
+        try:
+            examples = [example for example in islice(self.codec.examples(), MOST_EXAMPLES) if is_message(example)]
+        except ANYTHING:  # a property of its own reports it
+            examples = []
+        return tuple(conversation for conversation in (tuple(examples), *self.vectors) if conversation)
+
+    @cached_property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The layouts of the codec's headers: the one of its class, and those of its valid messages."""
+        found = [self.codec.layout, *(self.codec.layout_of(case.data) for case in self.samples)]
+        return tuple({id(layout): layout for layout in found if layout is not None}.values())
 
     @cached_property
     def brief(self) -> tuple[Case, ...]:
@@ -177,6 +188,13 @@ class Subject:
             raise Violation(f"for_connection returned {shown(codec)}, which is not a Codec")
         for direction, data in case.before:
             codec.decode(data, direction)
+        return codec
+
+    def answered_connection(self, case: Case) -> Codec:
+        """Return the codec of a new connection on which the case's request was sent, for reading the answer to it."""
+        codec = self.connection(case)
+        if self.keeps_state:
+            decoded(codec, case.data, case.direction)
         return codec
 
     def receive(self, case: Case) -> tuple[Codec, Metadata | None]:

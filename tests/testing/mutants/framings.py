@@ -117,6 +117,7 @@ class LengthInTheWrongByteOrder(AwesomeRpcCodec):
     "MP-REPLY-002",
     "MP-REPLY-006",
     "MP-HEARTBEAT-001",
+    "MP-CONNECTION-002",
 )
 class LengthThatCountsTheHeaderTwice(AwesomeRpcCodec):
     framing = LengthField(offset=8, length=4, magic=b"AR")
@@ -180,7 +181,7 @@ class StopsOneByteEarly(AwesomeRpcCodec):
     framing = By(Broken)
 
 
-@fails("MP-FRAMING-002", "MP-MUTATION-010", "MP-TEXT-001")
+@fails("MP-FRAMING-002", "MP-MUTATION-010", "MP-TEXT-001", "MP-CONNECTION-002")
 class KeepsTheHeaderOfTheMessageBefore(AwesomeRpcCodec):
     class Broken(Sound):
         def begin(self) -> None:
@@ -203,7 +204,7 @@ class WantsTheHeaderInOnePiece(AwesomeRpcCodec):
     framing = By(Broken)
 
 
-@fails("MP-STREAM-001", "MP-STREAM-002", "MP-CONNECTION-001")
+@fails("MP-STREAM-001", "MP-STREAM-002", "MP-CONNECTION-001", "MP-CONNECTION-002")
 class ForgetsWhatItHasSeen(AwesomeRpcCodec):
     class Broken(Sound):
         def scan(self, data: bytes, start: int) -> int:

@@ -145,8 +145,8 @@ mutant("dubbo", "mutation.py", "if mark and not added:", "if False:", "MP-MUTATI
 mutant(
     "dubbo",
     "replies.py",
-    "return _write_header(0xDABB, header.HESSIAN2, status, request_id, len(body)) + body",
-    "return _write_header(0xDABB, header.HESSIAN2, status, 0, len(body)) + body",
+    "return _write_header(0xDABB, header.HESSIAN2, ERRORS.code(error), request_id, len(body)) + body",
+    "return _write_header(0xDABB, header.HESSIAN2, ERRORS.code(error), 0, len(body)) + body",
     "MP-REPLY-003",
     "MP-AFTERMATH-004",
 )
@@ -154,15 +154,15 @@ mutant(
 mutant(
     "dubbo",
     "replies.py",
-    "if not 0 <= status <= 0xFF or status == header.OK:",
-    "if not 0 <= status <= 0xFF:",
+    "success=(header.OK,),",
+    "success=(),",
     "MP-REPLY-006",
 )
 # An id that is not written.
 mutant(
     "thrift",
     "mutation.py",
-    "edits.append((places.id_start, places.id_end, protocol.write_id(request_id)))",
+    "edits.append(Edit(places.id_start, places.id_end, protocol.write_id(request_id)))",
     "pass",
     "MP-ID-001",
     "MP-AFTERMATH-005",
@@ -195,8 +195,6 @@ mutant(
     "MP-MUTATION-009",
     "MP-MUTATION-010",
     "MP-TEXT-001",
-    "MP-CLAIM-001",
-    "MP-CLAIM-002",
     options=IN_HEADER,
 )
 # A reply that a generated client drops.

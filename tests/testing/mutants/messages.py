@@ -86,7 +86,7 @@ class ForgetsTheStream(BraidCodec):
         return metadata
 
 
-@fails("MP-MESSAGE-001", "MP-AFTERMATH-005")
+@fails("MP-MESSAGE-001", "MP-AFTERMATH-005", "MP-CONVERSATION-001")
 class RefusesAMessageOfItsOwnProtocol(AwesomeRpcCodec):
     def decode(self, message: bytes, direction: Direction) -> Metadata:
         if message.endswith(b"hello"):

@@ -119,9 +119,9 @@ class AnswersHeartbeatsWithHeartbeats(AwesomeRpcCodec):
 
 
 @fails("MP-HEARTBEAT-001")
-class AnswersHeartbeatsWithAResponse(AwesomeRpcCodec):
+class AnswersHeartbeatsWithAFailure(AwesomeRpcCodec):
     def heartbeat_reply(self, request):
-        return self.build(RESPONSE, request.request_id, 0)
+        return self.build(RESPONSE, request.request_id, 0, 4)
 
 
 @fails("MP-HEARTBEAT-002")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from mutants.changes import CHANGES
+from mutants.contract import CONTRACT
 from mutants.framings import FRAMINGS
 from mutants.hostile import HOSTILE
 from mutants.lines import LINES
@@ -13,7 +14,7 @@ from mutants.replies import REPLIES
 from metaprotocol_sdk.testing import Effort, Report, Subject, check
 
 # A new list is entered here and nowhere else.
-MUTANTS = [*FRAMINGS, *MESSAGES, *CHANGES, *REPLIES, *HOSTILE, *LINES]
+MUTANTS = [*FRAMINGS, *MESSAGES, *CHANGES, *REPLIES, *CONTRACT, *HOSTILE, *LINES]
 
 # Few cases, so that what is found is found by every run.
 FEW = Effort("few", examples=5, sweep=3_000, cpu_seconds=1.0)

@@ -62,6 +62,11 @@ class LedgerCodec(Codec):
             raise EncodeError("0 is success")
         return RESPONSE.build(length=6, id=request.request_id, code=code)
 
+    def error_type(self, response: Metadata) -> ErrorType | None:
+        if response.status is Status.OK:
+            return None
+        return next((reason for reason, code in CODES.items() if code == response.status_code), ErrorType.UNSPECIFIED)
+
     def complete(self, response: Metadata) -> None:
         response.operation = response.request.operation
         response.properties["api"] = response.request.properties["api"]

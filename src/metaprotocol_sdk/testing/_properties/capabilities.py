@@ -1,15 +1,26 @@
-"""A codec does at least once each thing that it claims, and answers heartbeats so that the client knows the answer."""
+"""A codec does at least once each thing that it claims, answers heartbeats, and says why a response failed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metaprotocol_sdk import Capability, Codec, Correlation, EncodeError, MessageType, Metadata, Mutation
+from metaprotocol_sdk import (
+    Capability,
+    Codec,
+    Correlation,
+    EncodeError,
+    Error,
+    ErrorType,
+    MessageType,
+    Metadata,
+    Mutation,
+    Status,
+)
 from metaprotocol_sdk.testing._case import Violation, assume, assumed, shown
 from metaprotocol_sdk.testing._outcome import ANSWERS, receive
-from metaprotocol_sdk.testing._properties.messages import messages, once
+from metaprotocol_sdk.testing._properties.messages import declared, messages, once
 from metaprotocol_sdk.testing._properties.mutation import NEW_KEY
-from metaprotocol_sdk.testing._properties.replies import read_reply
+from metaprotocol_sdk.testing._properties.replies import errors, read_reply, reply_to
 from metaprotocol_sdk.testing._property import Level, Tier, prove
 
 if TYPE_CHECKING:
@@ -18,6 +29,9 @@ if TYPE_CHECKING:
     from metaprotocol_sdk.testing._case import Case
     from metaprotocol_sdk.testing._subject import Subject
 
+# Each digit, and each letter, becomes another one: the value keeps its form.
+_NEXT_DIGIT = str.maketrans("0123456789", "1234567890")
+_NEXT_LETTER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "bcdefghijklmnopqrstuvwxyza")
 _REQUESTS = (MessageType.REQUEST, MessageType.ONEWAY)
 
 
@@ -91,13 +105,26 @@ def _sets_and_removes(subject: Subject, sample: Case, codec: Codec, metadata: Me
 
 def _sets(subject: Subject, sample: Case, codec: Codec, metadata: Metadata, key: str) -> bool:
     """Return True if a key that a message has takes another value."""
-    value = metadata.properties[key] + "x"
-    try:
-        encoded = codec.encode(metadata, Mutation({key: value}))
-    except EncodeError:
-        return False
-    again = receive(subject.connection(sample), sample.having(data=encoded))
-    return again is not None and again.properties.get(key) == value
+    for value in _plausible(metadata.properties[key]):
+        if value == metadata.properties[key]:
+            continue
+        try:
+            encoded = codec.encode(metadata, Mutation({key: value}))
+        except EncodeError:
+            continue
+        again = receive(subject.connection(sample), sample.having(data=encoded))
+        if again is not None and again.properties.get(key) == value:
+            return True
+    return False
+
+
+def _plausible(value: str) -> Iterator[str]:
+    """Yield other values for a property: one that is longer, and ones of the same form, for numbers and addresses."""
+    yield value + "x"
+    yield value.translate(_NEXT_DIGIT)
+    yield value.translate(_NEXT_LETTER)
+    yield from ("0", "1", "7")
+    yield from {"true": ("false",), "false": ("true",)}.get(value.lower(), ())
 
 
 @prove(
@@ -190,15 +217,17 @@ def _answered(subject: Subject, case: Case) -> tuple[Metadata, bytes]:
     Tier.CHANGE,
     messages,
     claim=Capability.HEARTBEAT,
-    title="The answer to a heartbeat is a heartbeat with its id that expects no answer",
+    title="The answer to a heartbeat is a heartbeat or a response, with its id, and expects no answer",
     why="A client that does not recognise the answer closes a healthy connection; one that answers it is never quiet.",
     fix="Return the protocol's own answer, with `request.request_id`.",
 )
 def is_answered(subject: Subject, case: Case) -> None:
     metadata, data = _answered(subject, case)
     reply = read_reply(subject, case, metadata, data)
-    if reply.message_type is not MessageType.HEARTBEAT:
+    if reply.message_type not in (MessageType.HEARTBEAT, MessageType.RESPONSE):
         raise Violation(f"the answer decodes as a {reply.message_type}")
+    if reply.status is not Status.OK:
+        raise Violation(f"the answer reports a failure: status {reply.status}")
     if reply.expects_reply:
         raise Violation("the answer expects an answer")
     if subject.codec.correlation is Correlation.ID and reply.request_id != metadata.request_id:
@@ -221,3 +250,47 @@ def is_answered_without_its_bytes(subject: Subject, case: Case) -> None:
     without = subject.connection(case).heartbeat_reply(bare)
     if without != reply:
         raise Violation(f"without the heartbeat's bytes the answer is {shown(without)}, with them {shown(reply)}")
+
+
+@prove(
+    "MP-FAILURE-001",
+    Tier.CHANGE,
+    declared,
+    title="Exactly the responses with `Status.ERROR` have an error type",
+    why="A mesh counts a response with an error type as a failure of the server: it tries again, and ejects the host. "
+    "A business exception must not do that, and a failure of the protocol must.",
+    fix="Let `error_type` return None if `response.status` is OK, and an `ErrorType` if it is ERROR.",
+)
+def failures_have_a_type(subject: Subject, case: Case) -> None:
+    codec, metadata = subject.read(case)
+    assume(metadata.message_type in ANSWERS)
+    found = codec.error_type(metadata)
+    if metadata.status is Status.OK and found is not None:
+        raise Violation(f"a response with status ok has the error type {shown(found)}")
+    if metadata.status is Status.ERROR and not isinstance(found, ErrorType):
+        raise Violation(f"a response with status error has the error type {shown(found)}")
+
+
+@prove(
+    "MP-FAILURE-002",
+    Tier.CHANGE,
+    errors,
+    level=Level.RECOMMENDED,
+    title="The error type of an error reply is one that `on_error` answers with the same number",
+    why="A proxy that answers with a timeout must not look like a server that has no such method: the next proxy "
+    "decides by the type whether to try again.",
+    fix="Use one table in both directions, such as `metaprotocol_sdk.error_codes`.",
+)
+def is_the_inverse(subject: Subject, case: Case) -> None:
+    error = assumed(case.error)
+    _, reply = reply_to(subject, case)
+    assume(reply.message_type in ANSWERS)
+    found = subject.connection(case).error_type(reply)
+    if not isinstance(found, ErrorType):
+        raise Violation(f"the reply to {error.type.name} has the error type {shown(found)}")
+    _, twin = reply_to(subject, case.having(error=Error(found, "")))
+    if twin.status_code != reply.status_code:
+        raise Violation(
+            f"the reply to {error.type.name} has the number {reply.status_code} and the type {found.name}, which is "
+            f"answered with {twin.status_code}"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,13 @@ from metaprotocol_sdk.testing._properties.mutation import (
 from metaprotocol_sdk.testing._property import Source, Tier, prove, source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from metaprotocol_sdk.testing._case import Case
     from metaprotocol_sdk.testing._property import Later
     from metaprotocol_sdk.testing._subject import Subject
+
+    Checksum = Callable[[bytes], int]
 
 # Texts that have been lost, cut or mistaken by some codec.
 AWKWARD_TEXTS = (
@@ -57,6 +60,26 @@ AWKWARD_TEXTS = (
     "a" * 65_535,
     "a" * 65_536,
 )
+_ENOUGH = 3  # different messages that must agree: a chance of 1 in 2**24 for a checksum of one byte
+
+
+def _sum(data: bytes, *, bits: int) -> int:
+    return sum(data) & ((1 << bits) - 1)
+
+
+def _xor(data: bytes) -> int:
+    found = 0
+    for byte in data:
+        found ^= byte
+    return found
+
+
+# What protocols put at the end of a message: SOFA-Bolt a CRC-32, RocketMQ and RESP modules Adler-32, meters a sum.
+_CHECKSUMS: dict[int, tuple[Checksum, ...]] = {
+    4: (zlib.crc32, zlib.adler32, partial(_sum, bits=32)),
+    2: (partial(_sum, bits=16),),
+    1: (partial(_sum, bits=8), _xor),
+}
 
 
 @source()
@@ -189,3 +212,50 @@ def is_carried_or_refused(subject: Subject, case: Case) -> None:
     _, encoded = read_changed(subject, case)
     check_properties(case, again(subject, case, encoded))
     check_one_message(subject, case, encoded)
+
+
+def _recognised(subject: Subject) -> tuple[int, Checksum, bool] | None:
+    """Return the size, the function and whether it is little-endian of the checksum that all good messages end with."""
+    messages = {sample.data for sample in subject.samples}
+    if len(messages) < _ENOUGH:
+        return None
+    return next(
+        (
+            (size, checksum, little)
+            for size, little, checksum in _candidates()
+            if all(_holds(message, size, checksum, little=little) for message in messages)
+        ),
+        None,
+    )
+
+
+def _candidates() -> Iterator[tuple[int, bool, Checksum]]:
+    for size, checksums in _CHECKSUMS.items():
+        for checksum in checksums:
+            yield size, False, checksum
+            yield size, True, checksum
+
+
+def _holds(message: bytes, size: int, checksum: Checksum, *, little: bool) -> bool:
+    if len(message) <= size:
+        return False
+    found = int.from_bytes(message[-size:], "little" if little else "big")
+    return found == checksum(message[:-size])
+
+
+@prove(
+    "MP-MUTATION-012",
+    Tier.CHANGE,
+    changes_and_ids,
+    title="A checksum at the end of a message is that of the changed message",
+    why="The peer drops a message whose checksum is wrong, and the client waits for its timeout.",
+    fix="Compute the checksum in encode, from the bytes that are written.",
+)
+def is_computed_again(subject: Subject, case: Case) -> None:
+    size, checksum, little = assumed(_recognised(subject))
+    _, encoded = read_changed(subject, case)
+    assume(encoded != case.data)
+    if not _holds(encoded, size, checksum, little=little):
+        raise Violation(
+            f"the good messages end with a checksum of {size} bytes, and the changed one does not: {shown(encoded)}"
+        )

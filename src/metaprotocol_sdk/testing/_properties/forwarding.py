@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from metaprotocol_sdk import Correlation, EncodeError, Mutation, ProtocolError
 from metaprotocol_sdk.testing._case import Unsatisfied, Violation, assume, assumed, shown
-from metaprotocol_sdk.testing._outcome import difference, facts, receive
+from metaprotocol_sdk.testing._outcome import body_of, completes, difference, facts, receive
 from metaprotocol_sdk.testing._properties.messages import any_unpaired, declared, messages, once
 from metaprotocol_sdk.testing._property import Tier, prove, source
 
@@ -157,8 +157,7 @@ def is_renumbered(subject: Subject, case: Case) -> None:
         del before["stream_id"], after["stream_id"]  # one number on the wire is both
     if different := difference(before, after):
         raise Violation(f"with another id the message has another {different}")
-    same_body = metadata.message[metadata.header_size :] == again.message[again.header_size :]
-    if not same_body and not _comes_back(subject, case, codec, metadata, again):
+    if body_of(metadata) != body_of(again) and not _comes_back(subject, case, codec, metadata, again):
         raise Violation("with another id the message has another body")
 
 
@@ -246,7 +245,7 @@ def is_completed(subject: Subject, case: Case) -> None:
     assume(response.error is None and request.error is None)
     before, asked = facts(response), facts(request)
     response.request = request
-    codec.complete(response)
+    assume(completes(codec, response))
     after = facts(response)
     for name in _COMPLETED:
         del before[name], after[name]

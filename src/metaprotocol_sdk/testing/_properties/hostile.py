@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -41,6 +43,7 @@ BOUNDARIES = {
     8: (0, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1),
 }
 # Counts for which a reckless reader allocates memory.
+_DECIMALS = (b"444444444", b"2147483647", b"9" * 19, b"-1", b"00000000000000000001")
 _COUNTS = {2: (0xFFFF,), 4: (1 << 20, 1 << 24, (1 << 31) - 1), 8: (1 << 20, (1 << 31) - 1)}
 
 
@@ -70,10 +73,18 @@ def boundaries(subject: Subject) -> Iterable[Block]:
 
 
 @source(weight=4)
-def large_counts(subject: Subject) -> Iterable[Block]:
-    """Numbers that a reckless reader would allocate, at every place of every message."""
+def large_counts(subject: Subject) -> Iterable[Case | Block]:
+    """Numbers that a reckless reader would allocate: in place of each decimal one, and at every place of a message."""
     for case in subject.brief:
+        yield from _decimal(case)
         yield from _blocks(case, _COUNTS)
+
+
+def _decimal(case: Case) -> Iterator[Case]:
+    """Yield the message with each run of decimal digits replaced by large numbers, as text protocols write lengths."""
+    for digits in islice(re.finditer(rb"[0-9]+", case.data), _MOST_OFFSETS):
+        for number in _DECIMALS:
+            yield case.having(data=case.data[: digits.start()] + number + case.data[digits.end() :], request=None)
 
 
 @source()
@@ -127,7 +138,9 @@ def _with_body(subject: Subject, case: Case, body: bytes) -> Case:
 
 @source(_any_bytes)
 def noise(subject: Subject) -> Iterable[Case]:
-    """Bytes of no protocol, or of another one."""
+    """Bytes of no protocol, or of another one, and valid messages that end in bytes that are not text."""
+    for case in subject.brief:
+        yield case.having(data=case.data[:-4] + b"\xff" * min(len(case.data), 4), request=None)
     for direction in Direction:
         for data in (b"\0", b"\xff", b"GET / HTTP/1.1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", bytes(300)):
             yield Case(data, direction)

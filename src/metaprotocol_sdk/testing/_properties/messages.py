@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from metaprotocol_sdk import Capability, MessageType, Metadata, ProtocolError, Span, Status
+from metaprotocol_sdk import Capability, Layout, MessageType, Metadata, ProtocolError, Span, Status
 from metaprotocol_sdk.testing._case import Case, Violation, assume, assumed, shown
 from metaprotocol_sdk.testing._hypothesis import damaged, directions, from_layout
 from metaprotocol_sdk.testing._outcome import decoded, difference, facts, faults
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 STREAM_TYPES = {
     MessageType.STREAM_INIT,
     MessageType.STREAM_DATA,
+    MessageType.STREAM_FLOW_CONTROL,
     MessageType.STREAM_CLOSE_ONE_WAY,
     MessageType.STREAM_CLOSE_TWO_WAY,
 }
@@ -56,12 +57,21 @@ def any_message(subject: Subject) -> st.SearchStrategy[Case] | None:
         ways.append(st.sampled_from(subject.samples))
     if subject.messages is not None:
         ways.append(subject.messages.map(lambda message: subject.case(*message)))
-    if subject.codec.layout is not None and not subject.keeps_state:
-        frames = from_layout(subject.codec.layout, subject.codec.framing)
-        ways.append(st.builds(subject.case, directions(), frames))
+    if not subject.keeps_state:
+        ways += [_drawn_header(subject, layout) for layout in subject.layouts]
     if subject.samples:
         ways.append(_edited(subject))
     return st.one_of(ways) if ways else None
+
+
+@st.composite
+def _drawn_header(draw: st.DrawFn, subject: Subject, layout: Layout) -> Case:
+    """Generate a message by its layout, with a length that the framing agrees with; else a valid message."""
+    direction, data = draw(directions()), draw(from_layout(layout, subject.codec.framing))
+    framed = subject.frames.resized(data, data, direction)
+    if framed is None:
+        return draw(st.sampled_from(subject.samples)) if subject.samples else Case(data, direction)
+    return subject.case(direction, framed)
 
 
 @st.composite

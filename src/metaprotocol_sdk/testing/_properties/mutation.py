@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from metaprotocol_sdk import Codec, EncodeError, Metadata
 from metaprotocol_sdk.testing._case import Violation, assume, assumed, shown
 from metaprotocol_sdk.testing._hypothesis import mutations
-from metaprotocol_sdk.testing._outcome import difference, facts, receive
+from metaprotocol_sdk.testing._outcome import body_of, difference, facts, receive
 from metaprotocol_sdk.testing._properties.messages import any_message
 from metaprotocol_sdk.testing._property import Level, Source, Tier, prove, source
 
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 NEW_KEY = "x-kit"
 _USUAL_KEYS = ("a", "method", "service", "interface", "status", "type", "Path", "REQUEST_ID")
-_FOLLOWS = ("message", "properties", "operation", "header_size")
 _NEW_VALUES = ("", "1", "x" * 300)
+_FOLLOWS = ("message", "properties", "operation", "header_size", "incomplete")
+_MANY_KEYS = 200  # more than a count of 7 bits holds
+_LONG_VALUE = 70_000  # characters, more than a length of 16 bits holds
 _FUZZED = 20  # properties of a message that fuzzing changes
 
 
@@ -48,6 +50,8 @@ def simple(properties: dict[str, str]) -> Iterator[dict[str, str | None]]:
         yield {key: "1"}
     for first, second in zip(properties, list(properties)[1:], strict=False):
         yield {first: "1", second: None, NEW_KEY: "2"}
+    yield {f"{NEW_KEY}-{number}": "1" for number in range(_MANY_KEYS)}
+    yield {NEW_KEY: "x" * _LONG_VALUE}
 
 
 def _fuzzed_changes(subject: Subject, case: Case, metadata: Metadata) -> Iterator[Later]:
@@ -211,13 +215,13 @@ def keeps_other_properties(subject: Subject, case: Case) -> None:
     new_keys_anywhere,
     title="A mutation that changes the header leaves the body",
     why="The body is the caller's business data.",
-    fix="Append `metadata.message[metadata.header_size :]` to the new header.",
+    fix="Append `metadata.message[metadata.header_size : metadata.body_end]` to the new header.",
 )
 def keeps_the_body(subject: Subject, case: Case) -> None:
     metadata, encoded = read_changed(subject, case)
     after = again(subject, case, encoded)
     assume(after.header_size != metadata.header_size)  # else the codec's properties are in its body
-    if after.message[after.header_size :] != metadata.message[metadata.header_size :]:
+    if body_of(after) != body_of(metadata):
         raise Violation(f"the body has {after.body_size} bytes afterwards, and had {metadata.body_size}, or other ones")
 
 

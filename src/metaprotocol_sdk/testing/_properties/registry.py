@@ -7,7 +7,7 @@ import inspect
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from metaprotocol_sdk import Capability, Codec, Correlation, Direction, Layout, Limits, Scanner
+from metaprotocol_sdk import Capability, Codec, Correlation, Direction, Layout, Limits, Scanner, UpstreamConnection
 from metaprotocol_sdk.testing._case import Violation, assume, escaped, shown
 from metaprotocol_sdk.testing._properties.messages import once
 from metaprotocol_sdk.testing._property import Level, Tier, prove
@@ -58,6 +58,9 @@ _SOUND: dict[str, Callable[[Any], bool]] = {
     "correlation": lambda value: isinstance(value, Correlation),
     "max_request_id": lambda value: isinstance(value, int) and value >= 0,
     "server_first": lambda value: isinstance(value, bool),
+    "ordered_replies": lambda value: isinstance(value, bool),
+    "upstream_connection": lambda value: isinstance(value, UpstreamConnection),
+    "reserved_ids": lambda value: isinstance(value, frozenset) and all(isinstance(one, int) for one in value),
     "layout": lambda value: value is None or isinstance(value, Layout),
     "limits": lambda value: isinstance(value, Limits),
     "echoed_properties": lambda value: isinstance(value, frozenset) and all(isinstance(one, str) for one in value),
@@ -147,4 +150,7 @@ _ARGUMENTS = {
     "examples": 1,
     "for_connection": 1,
     "complete": 2,
+    "error_type": 2,
+    "refuse": 2,
+    "layout_of": 2,
 }

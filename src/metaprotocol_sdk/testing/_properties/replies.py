@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from metaprotocol_sdk import Codec, Correlation, Direction, EncodeError, Error, ErrorType, MessageType, Metadata, Status
+from metaprotocol_sdk import (
+    ClosingReply,
+    Codec,
+    Correlation,
+    Direction,
+    EncodeError,
+    Error,
+    ErrorType,
+    MessageType,
+    Metadata,
+    Status,
+)
 from metaprotocol_sdk.testing._case import Unsatisfied, Violation, assume, assumed, shown
 from metaprotocol_sdk.testing._hypothesis import error_types, texts
-from metaprotocol_sdk.testing._outcome import ANSWERS, difference, facts, outcome, receive
+from metaprotocol_sdk.testing._outcome import ANSWERS, completes, difference, facts, outcome, receive
 from metaprotocol_sdk.testing._properties.changed import AWKWARD_TEXTS
 from metaprotocol_sdk.testing._properties.messages import STREAM_TYPES, any_message, declared
 from metaprotocol_sdk.testing._property import Level, Tier, prove, source
@@ -98,7 +109,7 @@ def _given(codec: Codec, request: Metadata, error: Error) -> bytes:
         reply = codec.on_error(request, error)
     except Exception:  # noqa: BLE001 - as it says above
         raise Unsatisfied from None
-    assume(reply)
+    assume(reply)  # a ClosingReply may be empty: then there is nothing to read
     return reply
 
 
@@ -106,7 +117,8 @@ def _paired(codec: Codec, request: Metadata, reply: Metadata) -> Metadata:
     """Pair a reply with its request: in some protocols only both together say what went wrong."""
     if reply.message_type in ANSWERS:
         reply.request = request
-        codec.complete(reply)
+        if not completes(codec, reply):
+            raise Violation("`complete` refuses the reply as an answer to its request")
     return reply
 
 
@@ -116,7 +128,7 @@ def read_reply(subject: Subject, case: Case, request: Metadata, reply: bytes) ->
     Raises:
         Violation: It is not one message that decodes.
     """
-    codec = subject.connection(case)
+    codec = subject.answered_connection(case)
     found = outcome(codec, [reply], case.direction.opposite)
     if found.pieces != [reply]:
         sizes = [len(piece) for piece in found.pieces]
@@ -130,10 +142,10 @@ def read_reply(subject: Subject, case: Case, request: Metadata, reply: bytes) ->
 def _back(subject: Subject, case: Case, reply: bytes) -> Metadata | None:
     """Decode a reply, not paired with its request; None if it is refused."""
     answer = case.having(data=reply, direction=case.direction.opposite, request=None)
-    return receive(subject.connection(case), answer)
+    return receive(subject.answered_connection(case), answer)
 
 
-def _reply_to(subject: Subject, case: Case) -> tuple[Metadata, Metadata]:
+def reply_to(subject: Subject, case: Case) -> tuple[Metadata, Metadata]:
     """Return a request and the reply to it.
 
     Raises:
@@ -158,7 +170,8 @@ def is_given(subject: Subject, case: Case) -> None:
         reply = codec.on_error(metadata, asked)
     except EncodeError as error:
         raise Violation(f"on_error refused {asked.type.name}: {error}") from error
-    if bool(reply) is not metadata.expects_reply:
+    given = bool(reply) or isinstance(reply, ClosingReply)
+    if given is not metadata.expects_reply:
         expects = "expects a reply" if metadata.expects_reply else "expects none"
         raise Violation(f"a message of type {metadata.message_type} that {expects} got {shown(reply)}")
 
@@ -201,7 +214,7 @@ def _check_failure(request: Metadata, reply: Metadata) -> None:
     fix="Write `request.request_id` into the reply.",
 )
 def carries_the_id(subject: Subject, case: Case) -> None:
-    request, reply = _reply_to(subject, case)
+    request, reply = reply_to(subject, case)
     assume(subject.codec.correlation is Correlation.ID)
     if reply.request_id != request.request_id:
         raise Violation(f"the request has the id {request.request_id}, and the reply {reply.request_id}")
@@ -277,7 +290,7 @@ def carries_the_code(subject: Subject, case: Case) -> None:
 def tells_reasons_apart(subject: Subject, case: Case) -> None:
     seen = set()
     for reason in ErrorType:
-        request, reply = _reply_to(subject, case.having(error=Error(reason, "")))
+        request, reply = reply_to(subject, case.having(error=Error(reason, "")))
         seen.add(assumed(_paired(subject.connection(case), request, reply).status_code))
     if len(seen) == 1:
         raise Violation(f"all reasons give the number {seen.pop()}")
@@ -292,7 +305,7 @@ def tells_reasons_apart(subject: Subject, case: Case) -> None:
     fix="Write the properties that `echoed_properties` names into the reply.",
 )
 def repeats_what_responses_repeat(subject: Subject, case: Case) -> None:
-    request, reply = _reply_to(subject, case)
+    request, reply = reply_to(subject, case)
     names = sorted(subject.codec.echoed_properties)
     assume(names)
     for name in names:
@@ -312,6 +325,6 @@ def repeats_what_responses_repeat(subject: Subject, case: Case) -> None:
     fix="Leave `expects_reply` false on answers.",
 )
 def is_not_answered(subject: Subject, case: Case) -> None:
-    _, reply = _reply_to(subject, case)
+    _, reply = reply_to(subject, case)
     if reply.expects_reply:
         raise Violation(f"the reply decodes as a {reply.message_type} that expects a reply")
