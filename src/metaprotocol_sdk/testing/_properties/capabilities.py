@@ -17,7 +17,7 @@ from metaprotocol_sdk import (
     Status,
 )
 from metaprotocol_sdk.testing._case import Violation, assume, assumed, shown
-from metaprotocol_sdk.testing._outcome import ANSWERS, receive
+from metaprotocol_sdk.testing._outcome import ANSWERS, completes, receive
 from metaprotocol_sdk.testing._properties.messages import declared, messages, once
 from metaprotocol_sdk.testing._properties.mutation import NEW_KEY
 from metaprotocol_sdk.testing._properties.replies import errors, read_reply, reply_to
@@ -283,14 +283,26 @@ def failures_have_a_type(subject: Subject, case: Case) -> None:
 )
 def is_the_inverse(subject: Subject, case: Case) -> None:
     error = assumed(case.error)
-    _, reply = reply_to(subject, case)
-    assume(reply.message_type in ANSWERS)
+    reply = _completed_reply(subject, case)
     found = subject.connection(case).error_type(reply)
     if not isinstance(found, ErrorType):
         raise Violation(f"the reply to {error.type.name} has the error type {shown(found)}")
-    _, twin = reply_to(subject, case.having(error=Error(found, "")))
+    twin = _completed_reply(subject, case.having(error=Error(found, "")))
     if twin.status_code != reply.status_code:
         raise Violation(
             f"the reply to {error.type.name} has the number {reply.status_code} and the type {found.name}, which is "
             f"answered with {twin.status_code}"
         )
+
+
+def _completed_reply(subject: Subject, case: Case) -> Metadata:
+    """Return the reply to a request as rules see it: paired with the request, and completed.
+
+    Raises:
+        Unsatisfied: There is none.
+    """
+    request, reply = reply_to(subject, case)
+    assume(reply.message_type in ANSWERS)
+    reply.request = request
+    assume(completes(subject.connection(case), reply))
+    return reply

@@ -215,6 +215,8 @@ def can_be_renumbered(subject: Subject, case: Case) -> None:
         codec, metadata = subject.receive(sample)
         if metadata is None or not (metadata.expects_reply or sample.request):
             continue
+        if metadata.stream_id is not None:  # pairs the messages of a stream, also those that open it and answer that
+            continue
         tried = True
         number = 0 if metadata.request_id else 1
         try:

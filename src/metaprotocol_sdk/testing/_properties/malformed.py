@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metaprotocol_sdk import Codec, Correlation, EncodeError, Error, ErrorType, Metadata, Mutation
+from metaprotocol_sdk import ClosingReply, Codec, Correlation, EncodeError, Error, ErrorType, Metadata, Mutation
 from metaprotocol_sdk.testing._case import Violation, assume, assumed, shown
 from metaprotocol_sdk.testing._outcome import faults, receive
 from metaprotocol_sdk.testing._properties.hostile import flips
@@ -139,7 +139,8 @@ def can_be_answered(subject: Subject, case: Case) -> None:
     answered = False
     for metadata in found.messages:
         reply = codec.on_error(metadata, Error(ErrorType.BAD_REQUEST, "it cannot be read"))
-        if bool(reply) is not metadata.expects_reply:
+        given = bool(reply) or isinstance(reply, ClosingReply)
+        if given is not metadata.expects_reply:
             raise Violation(f"a message of type {metadata.message_type} that {_expects(metadata)} got {shown(reply)}")
         if reply:
             answered = True

@@ -196,10 +196,11 @@ def _check_failure(request: Metadata, reply: Metadata) -> None:
     Raises:
         Violation: It doesn't.
     """
-    # Two other types can have a status: a heartbeat that answers a heartbeat, and the end of a stream.
+    # Three other types can have a status: a heartbeat that answers a heartbeat, the end of a stream, and a refusal.
     beats = request.message_type is reply.message_type is MessageType.HEARTBEAT
     closes = request.message_type in STREAM_TYPES and reply.message_type in _CLOSES
-    if reply.message_type not in ANSWERS and not beats and not closes:
+    refuses = request.message_type is reply.message_type is MessageType.STREAM_INIT
+    if reply.message_type not in ANSWERS and not beats and not closes and not refuses:
         raise Violation(f"the reply decodes as a {reply.message_type}")
     if reply.message_type is not MessageType.EXCEPTION and reply.status is not Status.ERROR:
         raise Violation(f"the reply decodes as a success: type {reply.message_type}, status {reply.status}")
