@@ -29,7 +29,7 @@ demo: $(RUNTIME)  ## Show a recorded Dubbo message, field by field
 test: $(TEST)  ## Run the tests; ARGS="tests/sdk -k framing" chooses some
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-deep: $(TEST)  ## Run the tests that draw examples, with four times the examples
+deep: $(TEST)  ## Run the tests that draw examples, and the kit on our codecs, with several times the examples
 	$(BIN)/python -m pytest $(PARALLEL) -m "hypothesis and not interop" --hypothesis-profile=deep $(ARGS)
 
 coverage: $(TEST)  ## Run the tests, twice as long, and report the lines that no test runs

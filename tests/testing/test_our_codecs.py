@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+from hypothesis import settings
+
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_codecs.dubbo import DubboCodec
 from metaprotocol_codecs.dubbo.strategies import messages as dubbo_messages
@@ -10,17 +13,22 @@ from metaprotocol_codecs.thrift.strategies import messages as thrift_messages
 from metaprotocol_sdk.testing import CodecConformance
 
 VECTORS = Path(__file__).parents[1] / "vectors"
+# `make deep` chooses these tests, and its profile: then they try as much as `metaprotocol check` does.
+pytestmark = pytest.mark.hypothesis
+EFFORT = "default" if settings.default.max_examples >= 100 else "quick"
 
 
 class TestAwesomeRpc(CodecConformance):
     codec = AwesomeRpcCodec
     strict = True
+    effort = EFFORT
 
 
 class TestDubbo(CodecConformance):
     codec = DubboCodec
     vectors = VECTORS / "dubbo" / "java27-*"
     strict = True
+    effort = EFFORT
 
     @classmethod
     def messages(cls):
@@ -30,6 +38,7 @@ class TestDubbo(CodecConformance):
 class TestThrift(CodecConformance):
     codec = ThriftCodec
     strict = True
+    effort = EFFORT
 
     @classmethod
     def messages(cls):

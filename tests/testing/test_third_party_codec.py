@@ -112,9 +112,9 @@ def plugged_in(site: Path, folder: Path, group: str = "") -> subprocess.Complete
     return pytest_in(site, folder, *options, "-k", f"MP-{group}", str(folder))
 
 
-@pytest.mark.parametrize("door", [inherited, checked, plugged_in])
-def test_the_good_codec_passes(door, installed: Path, tmp_path: Path) -> None:
-    result = door(installed, tmp_path)
+@pytest.mark.parametrize(("door", "group"), [(inherited, ""), (checked, "mutation"), (plugged_in, "mutation")])
+def test_the_good_codec_passes(door, group: str, installed: Path, tmp_path: Path) -> None:
+    result = door(installed, tmp_path, group)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
