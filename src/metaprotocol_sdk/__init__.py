@@ -92,4 +92,4 @@ __all__ = [
 for _name in __all__:
     if hasattr(globals()[_name], "__module__"):
         globals()[_name].__module__ = __name__
-del _name
+del _name  # pyright: ignore[reportPossiblyUnbound] - `__all__` is not empty
