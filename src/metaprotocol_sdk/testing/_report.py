@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from metaprotocol_sdk.testing._subject import Subject
 
 _WIDTH = 100
+_SHOWN_BEFORE = 4  # messages of a history
+_MOST_SHOWN = 60  # lines of the bytes of a case
+_MOST_LINES = 40  # of a regression test, which a screen holds
 _SECONDS = 1.0  # of processor time for making the picture of a case that may be endless
 _ARROWS = {Direction.TO_SERVER: "to the server", Direction.TO_CLIENT: "to the client"}
 # XML 1.0 has no place for these, not even escaped.
@@ -46,9 +49,16 @@ def explain(subject: Subject, result: Result, before: Iterable[Result] = ()) -> 
     lines += ["", *_paragraph("why it matters", found.why), *_paragraph("how to fix it", found.fix)]
     if result.case is not None:
         shown = [f"  {line}" for line in _picture(subject, result.case)]
+        if len(shown) > _MOST_SHOWN:
+            shown = [*shown[:_MOST_SHOWN], f"  ... {len(shown) - _MOST_SHOWN:,} more lines"]
         lines += ["", *shown] if shown else []
+        test = regression_test(subject, result).splitlines()
         lines += ["", "  a regression test to paste:", ""]
-        lines += [f"    {line}".rstrip() for line in regression_test(subject, result).splitlines()]
+        lines += [f"    {line}".rstrip() for line in test[:_MOST_LINES]]
+        if len(test) > _MOST_LINES:
+            lines += [
+                f"    ... {len(test) - _MOST_LINES:,} more lines; `metaprotocol check --json` prints the whole test"
+            ]
     return "\n".join(lines)
 
 
@@ -58,7 +68,9 @@ def _paragraph(title: str, text: str) -> list[str]:
 
 def _picture(subject: Subject, case: Case) -> Iterator[str]:
     """Yield the lines that show a case to a person."""
-    for direction, data in case.before:
+    if len(case.before) > _SHOWN_BEFORE:
+        yield f"{len(case.before) - _SHOWN_BEFORE:,} messages were sent before those that are shown"
+    for direction, data in case.before[-_SHOWN_BEFORE:]:
         name = "may be sent" if case.steps else "was sent before"
         yield from _bytes(subject, case, data, direction, name)
     if case.steps:

@@ -6,6 +6,7 @@ import glob
 import importlib
 import importlib.metadata
 import inspect
+from collections import deque
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from itertools import islice
@@ -22,7 +23,7 @@ from metaprotocol_sdk.testing._hypothesis import some
 from metaprotocol_sdk.testing._outcome import ANSWERS, Outcome, decoded, outcome, receive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     Message = tuple[Direction, bytes]
 
@@ -34,6 +35,7 @@ messages are valid, or nothing."""
 MOST_EXAMPLES = 1_000
 _DRAWN = 20  # messages of the author's strategy that the sweeps use too
 _BRIEF = 8 * 1024  # bytes of the messages that sweeps go through byte by byte
+_MOST_REPLAYED = 256 * 1024  # bytes before the cases of one conversation; after them, one case of each kind follows
 _SUFFIXES = {".c2s.bin": Direction.TO_SERVER, ".s2c.bin": Direction.TO_CLIENT}
 
 
@@ -226,19 +228,48 @@ class Subject:
         return MessageDecoder(self.connection(case), case.direction)
 
     def _cases_of(self, conversation: Sequence[Message]) -> list[Case]:
+        """Return the cases of a conversation. It is decoded once, on one connection, however long it is."""
         cases: list[Case] = []
-        questions: list[bytes] = []
-        for number, (direction, data) in enumerate(conversation):
-            before = tuple(conversation[:number]) if self.keeps_state else ()
-            case = Case(data, direction, before=before)
-            if direction is Direction.TO_CLIENT:
-                case = self._answering(case, questions)
-                if case.request is not None and self.codec.correlation is not Correlation.ID:
-                    questions.remove(case.request)  # the next answer is that of the next question
-            elif self._is_question(case):
-                questions.append(data)
-            cases.append(case)
+        kinds: set[tuple[Direction, str]] = set()
+        replayed = 0  # bytes
+        for number, (direction, data, kind, request) in enumerate(self._paired(conversation)):
+            before: tuple[Message, ...] = ()
+            if self.keeps_state:
+                # A case of a codec that keeps state replays all that came before it, so not every message can be one.
+                size = sum(len(earlier) for _, earlier in conversation[:number]) if replayed < _MOST_REPLAYED else 0
+                replayed += size
+                if replayed >= _MOST_REPLAYED and (direction, kind) in kinds:
+                    continue
+                before = tuple(conversation[:number])
+            kinds.add((direction, kind))
+            cases.append(Case(data, direction, before=before, request=request))
         return cases
+
+    def _paired(self, conversation: Sequence[Message]) -> Iterator[tuple[Direction, bytes, str, bytes | None]]:
+        """Yield each message with its type, and of an answer the request that it belongs to."""
+        questions: deque[bytes] = deque()
+        by_id: dict[int, bytes] = {}
+        connection = self._new_connection()
+        for direction, data in conversation:
+            metadata = None if connection is None else decoded(connection, data, direction)
+            kind = "" if metadata is None else str(metadata.message_type)
+            request = None
+            if metadata is not None and direction is Direction.TO_SERVER:
+                if metadata.message_type is MessageType.REQUEST:
+                    questions.append(data)
+                    by_id.setdefault(metadata.request_id, data)
+            elif metadata is not None and metadata.message_type in ANSWERS and questions:
+                if self.codec.correlation is Correlation.ID:
+                    request = by_id.get(metadata.request_id, questions[0])
+                else:
+                    request = questions.popleft()  # the next answer is that of the next question
+            yield direction, data, kind, request
+
+    def _new_connection(self) -> Codec | None:
+        try:
+            return self.connection(Case())
+        except ANYTHING:  # the codec cannot be made, which properties of their own report
+            return None
 
     def _answering(self, case: Case, questions: Sequence[bytes]) -> Case:
         metadata = self._decoded(case)
