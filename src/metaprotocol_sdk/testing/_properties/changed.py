@@ -19,7 +19,7 @@ from metaprotocol_sdk.testing._properties.mutation import (
     read_changed,
     simple,
 )
-from metaprotocol_sdk.testing._property import Source, Tier, prove, source
+from metaprotocol_sdk.testing._property import Tier, prove, source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -154,7 +154,7 @@ def is_one_message(subject: Subject, case: Case) -> None:
 @prove(
     "MP-MUTATION-011",
     Tier.CHANGE,
-    Source(changes.sweep, changes.strategy),  # not fuzzed: any bytes can make a message too large for its limits
+    changes,
     title="A change that a message cannot carry is refused with `UnsupportedMutation`",
     why="A proxy tells by the type of the error whether a rule asks for too much or the id does not fit.",
     fix="Raise `UnsupportedMutation`, not its base `EncodeError`, for what the mutation asks.",
