@@ -89,7 +89,5 @@ __all__ = [
 ]
 
 # Tracebacks, reprs and pickles name the place that people import from, not the module of the definition.
-for _name in __all__:
-    if hasattr(globals()[_name], "__module__"):
-        globals()[_name].__module__ = __name__
-del _name  # pyright: ignore[reportPossiblyUnbound] - `__all__` is not empty
+for _public in [globals()[name] for name in __all__ if not name.isupper()]:
+    _public.__module__ = __name__
