@@ -9,8 +9,7 @@ import pytest
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_sdk import Direction
 from metaprotocol_sdk.testing import Case, Result, Subject, Verdict, explain, properties
-from metaprotocol_sdk.testing._work.opcodes import opcodes_of
-from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
+from metaprotocol_sdk.testing._watchdog import Endless, watchdog
 
 BRIEF = 0.2  # seconds
 GOOD = next(data for way, data in AwesomeRpcCodec().examples() if way is Direction.TO_SERVER)
@@ -67,36 +66,3 @@ def test_what_is_endless_can_be_explained() -> None:
     (found,) = properties(["MP-HOSTILE-001"])
     result = Result(found, Verdict.FAILS, 1, 0, "it had not ended", Case(GOOD))
     assert "the input, " in explain(Subject(Loops), result)
-
-
-def test_what_another_thread_does_is_no_work_of_the_action() -> None:
-    ended = threading.Event()
-
-    def other() -> None:
-        while not ended.is_set():
-            sum(range(100))
-
-    def action() -> None:
-        for _ in range(20_000):
-            pass
-
-    alone = opcodes_of(action)
-    thread = threading.Thread(target=other)
-    thread.start()
-    try:
-        assert opcodes_of(action) == alone
-    finally:
-        ended.set()
-        thread.join()
-
-
-@pytest.mark.parametrize("most", range(990, 1010))
-def test_a_count_stops_a_loop_and_nothing_after_it(most: int) -> None:
-    def loop() -> None:
-        while True:
-            pass
-
-    assert opcodes_of(loop, most) == most
-    # One that ends near the limit, inside it or not:
-    assert opcodes_of(lambda: sum(number for number in range(100)), most) <= most
-    assert sum(number for number in range(1_000)) == 499_500

@@ -33,7 +33,7 @@ def test_everything_about_size_is_tried_on_a_codec_with_a_length_of_16_bits() ->
     ("codec", "property_id"),
     [
         (LooksBackAtEveryLine, "MP-COST-002"),
-        (CopiesTheRestForEachByte, "MP-COST-004"),
+        (CopiesTheRestForEachByte, "MP-COST-002"),
         (KeepsEveryByteApart, "MP-COST-006"),
         (RecursesOverLines, "MP-HOSTILE-006"),
     ],

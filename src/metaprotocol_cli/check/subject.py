@@ -34,7 +34,7 @@ def subject_from(
         click.UsageError: Options, messages or vectors cannot be used.
     """
     from metaprotocol_sdk.testing import EFFORTS, Subject, provided_messages, read_vectors, strategy_at
-    from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
+    from metaprotocol_sdk.testing._watchdog import Endless, watchdog
 
     # A codec that is being written is in the current folder, and not installed.
     sys.path.insert(0, str(Path.cwd()))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metaprotocol_cli.fuzz.session import event_of
-from metaprotocol_sdk.testing._work.memory import limited_memory
-from metaprotocol_sdk.testing._work.watchdog import watchdog
+from metaprotocol_sdk.testing._watchdog import watchdog
+from metaprotocol_sdk.testing._work import limited_memory
 from metaprotocol_sdk.testing.fuzzing import FuzzTarget, minimised
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from metaprotocol_sdk.testing._work.memory import limited_memory
-from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
+from metaprotocol_sdk.testing._watchdog import Endless, watchdog
+from metaprotocol_sdk.testing._work import limited_memory
 from metaprotocol_sdk.testing.fuzzing import Finding, FuzzLoop, FuzzTarget, Mutator, fuzz_seeds, tokens
 
 if TYPE_CHECKING:

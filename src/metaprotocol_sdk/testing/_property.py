@@ -34,10 +34,10 @@ class Tier(IntEnum):
     """Messages on connections."""
     CHANGE = 3
     """Mutations and replies."""
-    HOSTILE = 4
+    COST = 4
+    """Time and memory. It comes before hostile bytes, which are many long messages."""
+    HOSTILE = 5
     """Bytes that no friend sent."""
-    COST = 5
-    """Time and memory."""
 
 
 class Level(StrEnum):
@@ -145,9 +145,6 @@ class Property:
 
 PROVED: dict[str, Property] = {}
 """The properties by id, in the order in which their modules were imported."""
-
-# Returned by the checks of cost for a case that says nothing about its property. All others end by `assume`.
-NOTHING = object()
 
 
 def prove(

@@ -11,7 +11,7 @@ from metaprotocol_sdk.dump import dump, printable
 from metaprotocol_sdk.testing._case import ANYTHING
 from metaprotocol_sdk.testing._regression import regression_test
 from metaprotocol_sdk.testing._result import Verdict
-from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
+from metaprotocol_sdk.testing._watchdog import Endless, watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

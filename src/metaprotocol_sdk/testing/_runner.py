@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from metaprotocol_sdk.testing._case import ANYTHING, Unsatisfied, Violation, escaped
 from metaprotocol_sdk.testing._hypothesis import search
 from metaprotocol_sdk.testing._properties import catalogue, properties
-from metaprotocol_sdk.testing._property import NOTHING, Tier, chosen
+from metaprotocol_sdk.testing._property import Tier, chosen
 from metaprotocol_sdk.testing._result import Report, Result, Verdict
 from metaprotocol_sdk.testing._subject import DEFAULT, Subject
-from metaprotocol_sdk.testing._work.memory import limited_memory
-from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
+from metaprotocol_sdk.testing._watchdog import Endless, watchdog
+from metaprotocol_sdk.testing._work import limited_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -209,7 +209,7 @@ class _Trial:
         self.cases += 1
         try:
             with self._subject.limit():
-                said = self._found.check(self._subject, case)
+                self._found.check(self._subject, case)
         except Unsatisfied:
             return
         except Violation as violation:
@@ -219,7 +219,7 @@ class _Trial:
             raise _Stuck(Violation(self._said(endless), case)) from None
         except ANYTHING as error:
             raise escaped(error, case=case) from error
-        self.telling += said is not NOTHING
+        self.telling += 1
 
 
 class _Stuck(BaseException):

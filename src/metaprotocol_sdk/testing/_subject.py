@@ -213,13 +213,17 @@ class Subject:
         codec, metadata = self.receive(case)
         return codec, assumed(metadata)
 
-    def tried(self, case: Case) -> Outcome | None:
+    def tried(self, case: Case, codec: Codec | None = None) -> Outcome | None:
         """Return the outcome of a stream in one piece; None if the codec raises something that it must not.
 
         Properties of their own find that, and it says nothing about the others.
+
+        Args:
+            case: The case; its data are the stream.
+            codec: The codec of the connection; None makes a new one.
         """
         try:
-            return outcome(self.connection(case), [case.data], case.direction)
+            return outcome(codec or self.connection(case), [case.data], case.direction)
         except ANYTHING:  # as it says above
             return None
 

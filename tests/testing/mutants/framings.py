@@ -271,7 +271,7 @@ class SearchesFromTheBeginning(AwesomeRpcCodec):
         def scan(self, data: bytes, start: int) -> int:
             before = self.all
             self.all += data[start:]
-            for at in range(0, len(self.all), 8):
+            for at in range(0, len(self.all), 2):
                 if self.all.startswith(b"no such thing", at):
                     raise FramingError("nobody sends this", offset=at)
             end = super().scan(data, start)
@@ -283,7 +283,7 @@ class SearchesFromTheBeginning(AwesomeRpcCodec):
     framing = By(Broken)
 
 
-@fails("MP-COST-005")
+@fails("MP-COST-001", "MP-COST-005")
 class CopiesWhatItHasWithEveryPiece(AwesomeRpcCodec):
     class Broken(Sound):
         def begin(self) -> None:
@@ -291,7 +291,7 @@ class CopiesWhatItHasWithEveryPiece(AwesomeRpcCodec):
             self.all = b""
 
         def scan(self, data: bytes, start: int) -> int:
-            self.all = b"".join([self.all, data[start:]])
+            self.all = bytes(bytearray(b"".join([self.all, data[start:]])))
             return super().scan(data, start)
 
     framing = By(Broken)

@@ -18,6 +18,7 @@ class Mutant:
         first: The first property that is reported where later tiers are left out: it must name the fault.
         fails: The ids of all properties that fail where none is left out.
         messages: Returns a strategy for messages that show the fault, or None where the examples do.
+        ends: False if the codec never ends, so that the kit has to wait until it ends it.
     """
 
     name: str
@@ -25,14 +26,15 @@ class Mutant:
     first: str
     fails: frozenset[str]
     messages: Callable[[], SearchStrategy] | None = None
+    ends: bool = True
 
 
 def collect(mutants: list[Mutant]) -> Callable[..., Callable[[type[Codec]], type[Codec]]]:
     """Return a decorator that puts a class into a list, with the ids that it must fail, the first one first."""
 
-    def fails(first: str, *others: str) -> Callable[[type[Codec]], type[Codec]]:
+    def fails(first: str, *others: str, ends: bool = True) -> Callable[[type[Codec]], type[Codec]]:
         def add(codec: type[Codec]) -> type[Codec]:
-            mutants.append(Mutant(codec.__name__, codec, first, frozenset((first, *others))))
+            mutants.append(Mutant(codec.__name__, codec, first, frozenset((first, *others)), ends=ends))
             return codec
 
         return add

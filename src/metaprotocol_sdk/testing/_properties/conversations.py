@@ -25,7 +25,7 @@ from metaprotocol_sdk.testing._case import Case, Unsatisfied, Violation, assume,
 from metaprotocol_sdk.testing._outcome import decoded, difference, facts, outcome, receive
 from metaprotocol_sdk.testing._properties.messages import STREAM_TYPES, declared, messages
 from metaprotocol_sdk.testing._property import Tier, prove, source
-from metaprotocol_sdk.testing._work.memory import kept_by
+from metaprotocol_sdk.testing._work import kept_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -15,7 +15,7 @@ from metaprotocol_sdk.testing._hypothesis import damaged, directions
 from metaprotocol_sdk.testing._outcome import outcome
 from metaprotocol_sdk.testing._properties.messages import any_message
 from metaprotocol_sdk.testing._property import Block, Level, Source, Tier, prove, source
-from metaprotocol_sdk.testing._work.memory import peak_of
+from metaprotocol_sdk.testing._work import peak_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -236,8 +236,9 @@ def survives_missing_bytes(subject: Subject, case: Case) -> None:
     fix="Append what was read, as it is read; check a count against the bytes that are left before using it.",
 )
 def allocates_what_is_there(subject: Subject, case: Case) -> None:
+    codec = subject.connection(case)  # what was allocated for the messages before is not this message's doing
     found: list[Outcome | None] = []
-    peak = peak_of(lambda: found.append(subject.tried(case)))
+    peak = peak_of(lambda: found.append(subject.tried(case, codec)))
     # The message itself, some copies of it, and the metadata of each: a codec is not blamed for them.
     messages = sum(len(outcome.messages) for outcome in found if outcome is not None)
     most = 256 * _KIB + 200 * len(case.data) + 2 * _KIB * messages

@@ -5,7 +5,7 @@ saved input can be inspected. It is tried in both directions, in one piece and c
 and answered.
 """
 
-from metaprotocol_sdk.testing._work.watchdog import Endless, watchdog
+from metaprotocol_sdk.testing._watchdog import Endless, watchdog
 from metaprotocol_sdk.testing.fuzzing._loop import FuzzLoop, minimised, shrunk
 from metaprotocol_sdk.testing.fuzzing._mutator import CHANGES, MOST, Material, Mutator, fuzz_seeds, tokens
 from metaprotocol_sdk.testing.fuzzing._target import FUZZ, Finding, FuzzTarget

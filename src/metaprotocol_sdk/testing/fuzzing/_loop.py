@@ -8,7 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from metaprotocol_sdk.testing._frames import Frames, is_one_message, messages_in
-from metaprotocol_sdk.testing._work.watchdog import Endless
+from metaprotocol_sdk.testing._watchdog import Endless
 from metaprotocol_sdk.testing.fuzzing._target import cuts
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from metaprotocol_sdk.testing._properties.streams import fails_the_same_however_
 from metaprotocol_sdk.testing._report import explain
 from metaprotocol_sdk.testing._result import Result, Verdict
 from metaprotocol_sdk.testing._subject import Effort
-from metaprotocol_sdk.testing._work.watchdog import Endless
+from metaprotocol_sdk.testing._watchdog import Endless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,1 +1,0 @@
-"""The sources of cases: which inputs the properties are tried on."""
