@@ -6,20 +6,13 @@ It needs hypothesis, which the extra `testing` installs. One engine can be used 
 
 from metaprotocol_sdk.testing._case import Case, Violation
 from metaprotocol_sdk.testing._conformance import CodecConformance
+from metaprotocol_sdk.testing._hypothesis import EFFORTS, Effort
 from metaprotocol_sdk.testing._properties import catalogue, properties
-from metaprotocol_sdk.testing._property import Level, Property, Tier
+from metaprotocol_sdk.testing._property import Level, Property, Report, Result, Tier, Verdict
 from metaprotocol_sdk.testing._report import as_json, as_junit, explain
-from metaprotocol_sdk.testing._result import Report, Result, Verdict
 from metaprotocol_sdk.testing._runner import check, check_property, checked_deviations, replay, try_property
-from metaprotocol_sdk.testing._subject import (
-    EFFORTS,
-    STRATEGY_GROUP,
-    Effort,
-    Subject,
-    provided_messages,
-    read_vectors,
-    strategy_at,
-)
+from metaprotocol_sdk.testing._subject import Subject, read_vectors
+from metaprotocol_sdk.testing.strategies import STRATEGY_GROUP, provided_messages, strategy_at
 
 __all__ = [
     "EFFORTS",

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from metaprotocol_sdk.testing._case import Violation
+from metaprotocol_sdk.testing._hypothesis import EFFORTS
 from metaprotocol_sdk.testing._properties import catalogue
+from metaprotocol_sdk.testing._property import Result, Verdict
 from metaprotocol_sdk.testing._report import explain
-from metaprotocol_sdk.testing._result import Result, Verdict
 from metaprotocol_sdk.testing._runner import checked_deviations, try_property
-from metaprotocol_sdk.testing._subject import EFFORTS, Subject, read_vectors
+from metaprotocol_sdk.testing._subject import Subject, read_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

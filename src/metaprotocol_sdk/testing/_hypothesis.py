@@ -1,4 +1,4 @@
-"""Hypothesis as the kit uses it: strategies for messages, and a search that tries the same cases in every run."""
+"""Hypothesis as the kit uses it: its effort, strategies for messages, and a search with the same cases in every run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import io
 from typing import TYPE_CHECKING, TypeVar
 
+from attrs import frozen
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky, Unsatisfiable
@@ -36,6 +37,31 @@ _CHECKS = [
     HealthCheck.large_base_example,
     HealthCheck.too_slow,
 ]
+
+
+@frozen
+class Effort:
+    """The number of cases that each property is tried on. Effort is counted in cases, never in seconds.
+
+    Args:
+        name: Its name on a command line.
+        examples: The number of random cases of a property.
+        sweep: The most systematic cases of a property. If there are more, this number of them is chosen, spread over
+            all. None takes all.
+        cpu_seconds: The seconds of processor time after which a case counts as endless.
+    """
+
+    name: str
+    examples: int
+    sweep: int | None
+    cpu_seconds: float = 10.0
+
+
+QUICK = Effort("quick", 20, 3_000)
+DEFAULT = Effort("default", 60, 8_000)
+THOROUGH = Effort("thorough", 1_500, None)
+
+EFFORTS = {effort.name: effort for effort in (QUICK, DEFAULT, THOROUGH)}
 
 
 def from_layout(layout: Layout, framing: Framing | None = None, *, max_body: int = 40) -> st.SearchStrategy[bytes]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from metaprotocol_sdk.testing._case import Case
-    from metaprotocol_sdk.testing._result import Result
+    from metaprotocol_sdk.testing._property import Result
     from metaprotocol_sdk.testing._subject import Subject
 
 _OURS = ("Direction", "Error", "ErrorType")

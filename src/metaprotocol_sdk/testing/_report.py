@@ -9,15 +9,15 @@ from xml.etree import ElementTree as ET
 from metaprotocol_sdk import Direction, MessageDecoder, Span
 from metaprotocol_sdk.dump import dump, printable
 from metaprotocol_sdk.testing._case import ANYTHING
+from metaprotocol_sdk.testing._property import Verdict
 from metaprotocol_sdk.testing._regression import regression_test
-from metaprotocol_sdk.testing._result import Verdict
 from metaprotocol_sdk.testing._watchdog import Endless, watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from metaprotocol_sdk.testing._case import Case
-    from metaprotocol_sdk.testing._result import Report, Result
+    from metaprotocol_sdk.testing._property import Report, Result
     from metaprotocol_sdk.testing._subject import Subject
 
 _WIDTH = 100

@@ -6,11 +6,10 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from metaprotocol_sdk.testing._case import ANYTHING, Unsatisfied, Violation, escaped
-from metaprotocol_sdk.testing._hypothesis import search
+from metaprotocol_sdk.testing._hypothesis import DEFAULT, search
 from metaprotocol_sdk.testing._properties import catalogue, properties
-from metaprotocol_sdk.testing._property import Tier, chosen
-from metaprotocol_sdk.testing._result import Report, Result, Verdict
-from metaprotocol_sdk.testing._subject import DEFAULT, Subject
+from metaprotocol_sdk.testing._property import Report, Result, Tier, Verdict, chosen
+from metaprotocol_sdk.testing._subject import Subject
 from metaprotocol_sdk.testing._watchdog import Endless, watchdog
 from metaprotocol_sdk.testing._work import limited_memory
 

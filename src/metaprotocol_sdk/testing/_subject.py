@@ -1,67 +1,33 @@
-"""The codec under test, and its valid messages: from examples, recorded streams and strategies."""
+"""The codec under test, and its valid messages: from examples, recorded streams and a strategy."""
 
 from __future__ import annotations
 
 import glob
-import importlib
-import importlib.metadata
-import inspect
 from collections import deque
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from attrs import frozen
-from hypothesis.strategies import SearchStrategy
+from typing import TYPE_CHECKING
 
 from metaprotocol_sdk import Codec, Correlation, Direction, Layout, MessageDecoder, MessageType, Metadata
 from metaprotocol_sdk.testing._case import ANYTHING, Case, Violation, assumed, shown
 from metaprotocol_sdk.testing._frames import Frames
-from metaprotocol_sdk.testing._hypothesis import some
+from metaprotocol_sdk.testing._hypothesis import DEFAULT, Effort, some
 from metaprotocol_sdk.testing._outcome import ANSWERS, Outcome, decoded, outcome, receive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    Message = tuple[Direction, bytes]
+    from hypothesis.strategies import SearchStrategy
 
-STRATEGY_GROUP = "metaprotocol.strategies"
-"""The entry-point group in which a distribution announces, under its codec's name, a function that returns a strategy
-for valid messages: pairs of a `Direction` and the bytes of one message. It takes the codec, whose options may say which
-messages are valid, or nothing."""
+    Message = tuple[Direction, bytes]
 
 MOST_EXAMPLES = 1_000
 _DRAWN = 20  # messages of the author's strategy that the sweeps use too
 _BRIEF = 8 * 1024  # bytes of the messages that sweeps go through byte by byte
 _MOST_REPLAYED = 256 * 1024  # bytes before the cases of one conversation; after them, one case of each kind follows
 _SUFFIXES = {".c2s.bin": Direction.TO_SERVER, ".s2c.bin": Direction.TO_CLIENT}
-
-
-@frozen
-class Effort:
-    """The number of cases that each property is tried on. Effort is counted in cases, never in seconds.
-
-    Args:
-        name: Its name on a command line.
-        examples: The number of random cases of a property.
-        sweep: The most systematic cases of a property. If there are more, this number of them is chosen, spread over
-            all. None takes all.
-        cpu_seconds: The seconds of processor time after which a case counts as endless.
-    """
-
-    name: str
-    examples: int
-    sweep: int | None
-    cpu_seconds: float = 10.0
-
-
-QUICK = Effort("quick", 20, 3_000)
-DEFAULT = Effort("default", 60, 8_000)
-THOROUGH = Effort("thorough", 1_500, None)
-
-EFFORTS = {effort.name: effort for effort in (QUICK, DEFAULT, THOROUGH)}
 
 
 class Subject:
@@ -350,40 +316,3 @@ def _messages(make: Callable[[], Codec], path: Path, direction: Direction) -> li
     if decoder.stream_error is not None or decoder.buffered:
         raise ValueError(f"the recorded stream {path} is broken: {decoder.stream_error or 'it ends inside a message'}")
     return messages
-
-
-def provided_messages(name: str, codec: Codec) -> SearchStrategy[tuple[Direction, bytes]] | None:
-    """Return the strategy that is announced for a codec, or None.
-
-    Args:
-        name: The codec's name.
-        codec: The codec, with its options.
-
-    Raises:
-        ValueError: The function that is announced does not load, or does not return a strategy.
-    """
-    for entry in importlib.metadata.entry_points(group=STRATEGY_GROUP, name=name):
-        return strategy_at(entry.value, codec)
-    return None
-
-
-def strategy_at(target: str, codec: Codec) -> SearchStrategy[tuple[Direction, bytes]]:
-    """Return the strategy that a function returns for a codec.
-
-    Args:
-        target: The function, as "package.module:function". It takes the codec or nothing.
-        codec: The codec, with its options.
-
-    Raises:
-        ValueError: It does not load, or does not return a strategy.
-    """
-    module, _, name = target.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), name)
-        takes_codec = bool(inspect.signature(function).parameters)
-        found: Any = function(codec) if takes_codec else function()
-    except Exception as error:
-        raise ValueError(f"the messages {target} do not load: {type(error).__name__}: {error}") from error
-    if not isinstance(found, SearchStrategy):
-        raise ValueError(f"the messages {target} are {found!r}, which is not a strategy")  # noqa: TRY004 - a wrong value
-    return found

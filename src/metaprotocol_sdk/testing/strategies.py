@@ -5,7 +5,12 @@ The kit itself draws from them. All of them shrink to something simple: a short 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+import importlib.metadata
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from hypothesis.strategies import SearchStrategy
 
 from metaprotocol_sdk.testing._hypothesis import (
     cut_points,
@@ -23,8 +28,6 @@ from metaprotocol_sdk.testing._subject import Subject
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from hypothesis.strategies import SearchStrategy
-
     from metaprotocol_sdk import Codec, Direction
 
     Message = tuple[Direction, bytes]
@@ -40,6 +43,12 @@ __all__ = [
     "streams",
     "texts",
 ]
+
+
+STRATEGY_GROUP = "metaprotocol.strategies"
+"""The entry-point group in which a distribution announces, under its codec's name, a function that returns a strategy
+for valid messages: pairs of a `Direction` and the bytes of one message. It takes the codec, whose options may say which
+messages are valid, or nothing."""
 
 
 def from_codec(
@@ -64,6 +73,43 @@ def from_codec(
     if cases is None:
         raise ValueError("the codec has neither examples nor a layout, and no messages are given")
     return cases.map(lambda case: (case.direction, case.data))
+
+
+def provided_messages(name: str, codec: Codec) -> SearchStrategy[tuple[Direction, bytes]] | None:
+    """Return the strategy that is announced for a codec, or None.
+
+    Args:
+        name: The codec's name.
+        codec: The codec, with its options.
+
+    Raises:
+        ValueError: The function that is announced does not load, or does not return a strategy.
+    """
+    for entry in importlib.metadata.entry_points(group=STRATEGY_GROUP, name=name):
+        return strategy_at(entry.value, codec)
+    return None
+
+
+def strategy_at(target: str, codec: Codec) -> SearchStrategy[tuple[Direction, bytes]]:
+    """Return the strategy that a function returns for a codec.
+
+    Args:
+        target: The function, as "package.module:function". It takes the codec or nothing.
+        codec: The codec, with its options.
+
+    Raises:
+        ValueError: It does not load, or does not return a strategy.
+    """
+    module, _, name = target.partition(":")
+    try:
+        function = getattr(importlib.import_module(module), name)
+        takes_codec = bool(inspect.signature(function).parameters)
+        found: Any = function(codec) if takes_codec else function()
+    except Exception as error:
+        raise ValueError(f"the messages {target} do not load: {type(error).__name__}: {error}") from error
+    if not isinstance(found, SearchStrategy):
+        raise ValueError(f"the messages {target} are {found!r}, which is not a strategy")  # noqa: TRY004 - a wrong value
+    return found
 
 
 for _name in __all__:

@@ -14,14 +14,14 @@ from attrs import field, frozen
 
 from metaprotocol_sdk import Direction
 from metaprotocol_sdk.testing._case import Case, Unsatisfied, Violation, escaped
+from metaprotocol_sdk.testing._hypothesis import Effort
 from metaprotocol_sdk.testing._outcome import outcome, without_hint
 from metaprotocol_sdk.testing._properties import catalogue
 from metaprotocol_sdk.testing._properties.hostile import allocates_what_is_there, survives_noise
 from metaprotocol_sdk.testing._properties.malformed import suspicious, suspicious_requests
 from metaprotocol_sdk.testing._properties.streams import fails_the_same_however_it_is_cut
+from metaprotocol_sdk.testing._property import Result, Verdict
 from metaprotocol_sdk.testing._report import explain
-from metaprotocol_sdk.testing._result import Result, Verdict
-from metaprotocol_sdk.testing._subject import Effort
 from metaprotocol_sdk.testing._watchdog import Endless
 
 if TYPE_CHECKING:
