@@ -11,7 +11,7 @@ from metaprotocol_cli import main
 
 BROKEN = "toys.planted:LeaksAnIndexError"
 SOUND = "toys.planted:Sound"
-BRIEF = ["--engine", "python", "--runs", "1500", "--seed", "2"]
+BRIEF = ["--engine", "python", "--runs", "1000", "--seed", "2"]
 needs_atheris = pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed")
 
 
@@ -22,7 +22,7 @@ def fuzz(*arguments: str | Path) -> Result:
 def test_nothing_found_gives_status_0_and_leaves_no_folder(tmp_path: Path) -> None:
     result = fuzz(SOUND, *BRIEF, "--crashes", tmp_path / "crashes")
     assert result.exit_code == 0, result.output
-    assert "0 findings in 1,500 executions" in result.stdout
+    assert "0 findings in 1,000 executions" in result.stdout
     assert list(tmp_path.iterdir()) == []
 
 
@@ -34,7 +34,7 @@ def test_a_finding_gives_status_1_and_is_explained_and_saved(tmp_path: Path) -> 
     assert f"saved in {saved}" in result.stdout
     assert "  000000  50 00 01 50" in result.stdout
     assert 'replay("MP-HOSTILE-001", LeaksAnIndexError, Case(bytes.fromhex("50000150"))' in result.stdout
-    assert "1 finding in 1,500 executions" in result.stdout
+    assert "1 finding in 1,000 executions" in result.stdout
 
 
 def test_a_saved_input_is_replayed_alone_or_with_its_folder(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_saved_input_is_replayed_alone_or_with_its_folder(tmp_path: Path) -> N
 def test_json_is_one_object_and_nothing_else(tmp_path: Path) -> None:
     result = fuzz(BROKEN, *BRIEF, "--json", "--crashes", tmp_path)
     report = json.loads(result.stdout)
-    assert (report["codec"], report["engine"], report["seed"], report["executions"]) == (BROKEN, "python", 2, 1_500)
+    assert (report["codec"], report["engine"], report["seed"], report["executions"]) == (BROKEN, "python", 2, 1_000)
     (finding,) = report["findings"]
     assert (finding["id"], finding["size"], finding["direction"]) == ("MP-HOSTILE-001", 4, "to_server")
     assert Path(finding["file"]).read_bytes() == b"P\0\1P"

@@ -29,7 +29,7 @@ from metaprotocol_sdk.testing.fuzzing import (
 )
 
 BRIEF = attrs.evolve(FUZZ, cpu_seconds=0.1)
-RUNS, SEED = 1_500, 2
+RUNS, SEED = 1_000, 2
 
 
 @cache

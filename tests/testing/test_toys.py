@@ -7,12 +7,16 @@ from toys.session import ParleyCodec
 from toys.streams import BraidCodec
 
 from metaprotocol_sdk import Direction
-from metaprotocol_sdk.testing import EFFORTS, Report, Subject, Verdict, check
+from metaprotocol_sdk.testing import EFFORTS, Report, Subject, Tier, Verdict, catalogue, check
+
+GOOD = [RespCodec, LedgerCodec, ParleyCodec, BraidCodec]
+COST = [found.id for found in catalogue() if found.tier is Tier.COST]
+OTHERS = [found.id for found in catalogue() if found.tier is not Tier.COST]
 
 
-@pytest.fixture(scope="module", params=[RespCodec, LedgerCodec, ParleyCodec, BraidCodec])
+@pytest.fixture(scope="module", params=GOOD)
 def report(request) -> Report:
-    return check(Subject(request.param, effort=EFFORTS["quick"]), stop=False)
+    return check(Subject(request.param, effort=EFFORTS["quick"]), OTHERS, stop=False)
 
 
 def verdicts(report: Report) -> dict[str, Verdict]:
@@ -20,6 +24,13 @@ def verdicts(report: Report) -> dict[str, Verdict]:
 
 
 def test_a_good_codec_of_any_kind_fails_nothing(report: Report) -> None:
+    assert {result.property.id: result.diagnosis for result in report.bad(strict=True)} == {}
+
+
+@pytest.mark.mutants  # it takes seconds, and is the other side of the mutants of cost
+@pytest.mark.parametrize("codec", GOOD)
+def test_a_good_codec_of_any_kind_costs_what_it_should(codec) -> None:
+    report = check(Subject(codec, effort=EFFORTS["quick"]), COST, stop=False)
     assert {result.property.id: result.diagnosis for result in report.bad(strict=True)} == {}
 
 
