@@ -34,7 +34,7 @@ _BELOW = 12  # doublings that are tried below the size that is enough
 
 # For counts:
 _COUNTED = 2_048  # parts: a size that is enough
-_ENOUGH_LINES, _MOST_LINES = 30_000, 5_000_000
+_ENOUGH_LINES, _MOST_LINES = 20_000, 5_000_000
 _MANY = 10  # times as many as are enough, if they are rising
 _STILL = 3  # doublings, after which a count that has not changed will not change
 _LEAST = {"lines": 10_000, "copied": 1 << 20}  # below which nobody cares

@@ -54,6 +54,8 @@ class Subject:
         self.effort = effort
         self.limit: Callable[[], AbstractContextManager[None]] = nullcontext
         """Entered around each call that must end; whoever checks puts a watchdog here."""
+        self.locks = False
+        """True if one thread was seen to keep another from using the codec at the same time."""
 
     @cached_property
     def codec(self) -> Codec:

@@ -236,14 +236,21 @@ def survives_missing_bytes(subject: Subject, case: Case) -> None:
     fix="Append what was read, as it is read; check a count against the bytes that are left before using it.",
 )
 def allocates_what_is_there(subject: Subject, case: Case) -> None:
-    codec = subject.connection(case)  # what was allocated for the messages before is not this message's doing
+    peak, most = _allocated(subject, case)
+    if peak > most:
+        peak, most = _allocated(subject, case)  # the first time a module may be imported, or a table built
+    if peak > most:
+        raise Violation(f"{len(case.data)} bytes made the codec allocate {peak:,}; {most:,} would be a lot")
+
+
+def _allocated(subject: Subject, case: Case) -> tuple[int, int]:
+    """Return the bytes that are allocated for a message, without what those before it take, and how many may be."""
+    codec = subject.connection(case)
     found: list[Outcome | None] = []
     peak = peak_of(lambda: found.append(subject.tried(case, codec)))
     # The message itself, some copies of it, and the metadata of each: a codec is not blamed for them.
     messages = sum(len(outcome.messages) for outcome in found if outcome is not None)
-    most = 256 * _KIB + 200 * len(case.data) + 2 * _KIB * messages
-    if peak > most:
-        raise Violation(f"{len(case.data)} bytes made the codec allocate {peak:,}; {most:,} would be a lot")
+    return peak, 256 * _KIB + 200 * len(case.data) + 2 * _KIB * messages
 
 
 @prove(
