@@ -52,7 +52,7 @@ lint: $(LINT)  ## Check style, types and the arrows between packages
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pyright
-	$(BIN)/lint-imports
+	PYTHONPATH=engine/src $(BIN)/lint-imports
 
 docs: $(DOCS)  ## Build the documentation; every warning is an error
 	$(BIN)/sphinx-build -n -W --keep-going -b html docs docs/_build/html

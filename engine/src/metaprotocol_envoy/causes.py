@@ -1,0 +1,66 @@
+"""Tells the causes of Envoy's own replies apart.
+
+Over HTTP/2 a missing host, a full breaker and a reset all look like 503, and the response flags do not tell them apart
+either. `response.code_details` does, and no server can write it: a reply that came from a server reads `via_upstream`.
+"""
+
+from __future__ import annotations
+
+from metaprotocol_sdk import ErrorType
+
+VIA_UPSTREAM = "via_upstream"
+
+# The first that the details begin with, as Envoy 1.39 and 1.40 write them.
+_BY_DETAILS: tuple[tuple[str, ErrorType], ...] = (
+    ("route_not_found", ErrorType.ROUTE_NOT_FOUND),
+    ("cluster_not_found", ErrorType.CLUSTER_NOT_FOUND),
+    ("no_healthy_upstream", ErrorType.NO_HEALTHY_UPSTREAM),
+    ("fault_filter_abort", ErrorType.FAULT_ABORT),
+    ("local_rate_limited", ErrorType.OVER_LIMIT),
+    ("request_rate_limited", ErrorType.OVER_LIMIT),
+    ("rbac_access_denied", ErrorType.UNAUTHORIZED),
+    ("ext_authz_denied", ErrorType.UNAUTHORIZED),
+    ("jwt_authn", ErrorType.UNAUTHORIZED),
+    ("response_timeout", ErrorType.TIMEOUT),
+    ("upstream_per_try_timeout", ErrorType.TIMEOUT),
+    ("upstream_response_timeout", ErrorType.TIMEOUT),
+    ("max_duration_timeout", ErrorType.TIMEOUT),
+    ("stream_idle_timeout", ErrorType.TIMEOUT),
+    ("request_overall_timeout", ErrorType.TIMEOUT),
+    (VIA_UPSTREAM, ErrorType.BAD_RESPONSE),  # the bridge's own word: the server's bytes were no answer
+)
+_BY_RESET: tuple[tuple[str, ErrorType], ...] = (
+    ("{overflow", ErrorType.OVERFLOW),
+    ("{connection_timeout", ErrorType.NO_HEALTHY_UPSTREAM),
+    ("{remote_connection_failure", ErrorType.NO_HEALTHY_UPSTREAM),
+    ("{local_connection_failure", ErrorType.NO_HEALTHY_UPSTREAM),
+    ("{protocol_error", ErrorType.BAD_RESPONSE),
+    ("{", ErrorType.UPSTREAM_RESET),
+)
+_BY_STATUS = {
+    401: ErrorType.UNAUTHORIZED,
+    403: ErrorType.UNAUTHORIZED,
+    404: ErrorType.ROUTE_NOT_FOUND,
+    429: ErrorType.OVER_LIMIT,
+    502: ErrorType.BAD_RESPONSE,
+    504: ErrorType.TIMEOUT,
+}
+
+
+def error_type(status: int, details: str) -> ErrorType:
+    """Return the cause of a reply that is Envoy's own.
+
+    Args:
+        status: The HTTP status; 0 if the stream was reset without one.
+        details: `response.code_details`, or "" if unknown.
+    """
+    for text, cause in _BY_DETAILS:
+        if details.startswith(text):
+            return cause
+    if details.startswith(("upstream_reset", "early_upstream_reset")):
+        for text, cause in _BY_RESET:
+            if text in details:
+                return cause
+    if not status:
+        return ErrorType.UPSTREAM_RESET
+    return _BY_STATUS.get(status, ErrorType.UNSPECIFIED)

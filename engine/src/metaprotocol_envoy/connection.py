@@ -1,0 +1,288 @@
+"""The codec's side of one client connection. Sans-IO: bytes in, plain tuples for the C half out.
+
+The C half knows HTTP/2 and Envoy and nothing of the protocol; this half knows the protocol and nothing of Envoy. No
+method lets an exception out: a codec that raises ends its connection, is reported and counted.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from metaprotocol_envoy.attempt import Attempt
+from metaprotocol_envoy.causes import error_type
+from metaprotocol_envoy.headers import HeaderRules, difference, path_of, to_headers
+from metaprotocol_envoy.log import report, report_bug
+from metaprotocol_envoy.settings import SettingsError
+from metaprotocol_envoy.statistics import Counter, reply_counter, request_counter
+from metaprotocol_sdk import (
+    Capability,
+    ClosingReply,
+    Correlation,
+    Direction,
+    EncodeError,
+    Error,
+    ErrorType,
+    MessageDecoder,
+    MessageType,
+    Metadata,
+    Mutation,
+    StreamCodec,
+    UnsupportedMutation,
+    UpstreamConnection,
+    load_codec,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from metaprotocol_envoy.headers import Fields
+    from metaprotocol_envoy.settings import Settings
+    from metaprotocol_sdk import Codec
+
+FORWARD, REPLY, CLOSE = range(3)
+
+Step: TypeAlias = tuple[Any, ...]
+"""What the C half does next, in order:
+
+* `(FORWARD, counter, path, authority, own headers, property headers, message, request, oneway)`
+* `(REPLY, counter, bytes, close)`: answer the client; the bytes may be empty
+* `(CLOSE, counter)`: read no more, and close when all earlier requests are answered
+"""
+
+Answer: TypeAlias = "tuple[int, bytes, bool]"
+"""A counter, -1 for none; bytes for the client; True if the connection must end after them."""
+
+_FORWARDED = frozenset({MessageType.REQUEST, MessageType.ONEWAY, MessageType.HEARTBEAT, MessageType.EVENT})
+_OWN: dict[MessageType, tuple[str, ...]] = {kind: ("x-metaprotocol-type", kind.value) for kind in MessageType}
+_INCOMPLETE = ("x-metaprotocol-incomplete", "true")
+
+
+class Service:
+    """All that the connections of one codec filter share.
+
+    Args:
+        settings: The settings of the filter.
+
+    Raises:
+        SettingsError: The codec needs what is not built yet.
+        RegistryError: The codec cannot be loaded.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        codec = load_codec(settings.codec)
+        missing = _not_built(codec)
+        if missing:
+            raise SettingsError(f"the codec {codec.name!r} cannot run in Envoy yet: {missing}")
+        self.codec = codec
+        self.settings = settings
+        mutable = Capability.REQUEST_MUTATION in codec.capabilities
+        self.request_rules = HeaderRules.of(settings.propagate, mutable=mutable)
+        self.response_rules = HeaderRules.of((), mutable=False)
+        self.in_order = codec.ordered_replies or codec.correlation is not Correlation.ID
+
+    def connect(self) -> Connection:
+        """Return the codec's side of a new connection of a client."""
+        return Connection(self)
+
+
+class Connection:
+    """One client's connection.
+
+    Args:
+        service: The filter that it came to.
+    """
+
+    __slots__ = ("_decoder", "codec", "service")
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.codec = service.codec.for_connection()
+        self._decoder = MessageDecoder(self.codec, Direction.TO_SERVER)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes kept of a message that is not whole yet."""
+        return self._decoder.buffered
+
+    def feed(self, data: bytes) -> list[Step]:
+        """Take the client's next bytes and return what to do with the messages that they complete.
+
+        Args:
+            data: Bytes as they came.
+        """
+        steps: list[Step] = []
+        try:
+            for message in self._decoder.feed(data):
+                step = self._step(message)
+                steps.append(step)
+                if step[0] == CLOSE or (step[0] == REPLY and step[3]):
+                    return steps
+        except Exception as bug:  # noqa: BLE001 - whatever a codec raises
+            report_bug(self.codec, bug)
+            steps.append((CLOSE, Counter.CODEC_EXCEPTIONS))
+            return steps
+        if self._decoder.stream_error is not None:
+            report(f"the codec {self.codec.name} closes a connection: {self._decoder.stream_error}")
+            steps.append((CLOSE, Counter.DECODE_ERRORS))
+        elif self._decoder.opaque:
+            report(f"the codec {self.codec.name} closes a connection: bytes that are no messages are not handed on")
+            steps.append((CLOSE, Counter.DECODE_ERRORS))
+        return steps
+
+    def _step(self, message: Metadata) -> Step:
+        kind = message.message_type
+        if message.error is not None:
+            return self._refuse(message, ErrorType.BAD_REQUEST, str(message.error), Counter.DECODE_ERRORS)
+        if kind not in _FORWARDED:
+            return (REPLY, Counter.IGNORED, b"", False)
+        if kind is MessageType.HEARTBEAT:
+            if not message.expects_reply:
+                return (REPLY, Counter.IGNORED, b"", False)
+            reply = self.codec.heartbeat_reply(message)
+            if reply is not None:
+                return (REPLY, request_counter(kind), bytes(reply), isinstance(reply, ClosingReply))
+        return self._forward(message, kind)
+
+    def _forward(self, message: Metadata, kind: MessageType) -> Step:
+        settings = self.service.settings
+        fields = to_headers(message.properties)
+        own = _OWN[kind]
+        incomplete = message.incomplete
+        if fields.collision:
+            incomplete = incomplete or f"the names {fields.collision} differ only in case"
+        if incomplete:
+            if settings.incomplete == "refuse":
+                return self._refuse(message, ErrorType.BAD_REQUEST, incomplete, Counter.INCOMPLETE_REFUSED)
+            own += _INCOMPLETE
+        authority = self._authority(message)
+        path = path_of(message.operation)
+        size = fields.size + len(path) + len(authority)
+        if len(fields.names) > settings.max_headers or size > settings.max_headers_size:
+            text = (
+                f"{len(fields.names):,} properties of {size:,} bytes are over the limit of "
+                f"{settings.max_headers:,} and {settings.max_headers_size:,}"
+            )
+            return self._refuse(message, ErrorType.BAD_REQUEST, text, Counter.HEADERS_OVER_LIMIT)
+        request = Request(self, message, fields)
+        oneway = not message.expects_reply
+        return (FORWARD, request_counter(kind), path, authority, own, fields.flat, message.message, request, oneway)
+
+    def _authority(self, message: Metadata) -> str:
+        settings = self.service.settings
+        if settings.authority_property:
+            value = message.properties.get(settings.authority_property, "")
+            if value and value.isascii() and all(char.isalnum() or char in "-._" for char in value):
+                return value + settings.authority_suffix
+        return settings.authority
+
+    def _refuse(self, message: Metadata, cause: ErrorType, text: str, counter: Counter) -> Step:
+        reply = self.codec.on_error(message, Error(cause, text))
+        return (REPLY, counter, bytes(reply), isinstance(reply, ClosingReply))
+
+
+class Request:
+    """A request that is on its way through Envoy.
+
+    Args:
+        connection: The client's connection.
+        metadata: The request.
+        fields: Its headers.
+    """
+
+    __slots__ = ("_fields", "_mutation", "_refusal", "connection", "metadata")
+
+    def __init__(self, connection: Connection, metadata: Metadata, fields: Fields) -> None:
+        self.connection = connection
+        self.metadata = metadata
+        self._fields = fields
+        self._mutation = Mutation()
+        self._refusal: Error | None = None
+
+    def outgoing(self, after: Iterable[tuple[bytes, bytes]]) -> bytes | int:
+        """Return the bytes for the server: the message, changed as its headers were.
+
+        A request without an answer gets an id that nobody can guess, so that a server that answers it all the same
+        answers nobody: the connection is used again by others.
+
+        Args:
+            after: The headers that came out of Envoy's filters.
+
+        Returns:
+            The bytes; or the number of a counter, if the message cannot carry the change.
+        """
+        connection, metadata = self.connection, self.metadata
+        try:
+            rules, fields = connection.service.request_rules, self._fields
+            mutation = Mutation(difference(rules, fields.flat, fields.names, after))
+            self._mutation = mutation
+            new_id = None if metadata.expects_reply else _secret_id(connection.codec)
+            return connection.codec.encode(metadata, mutation, new_id)
+        except UnsupportedMutation as error:
+            self._refusal = Error(ErrorType.BAD_REQUEST, f"the request cannot be changed as Envoy asks: {error}")
+            return int(Counter.MUTATIONS_REFUSED)
+        except EncodeError as error:
+            self._refusal = Error(ErrorType.BAD_REQUEST, f"the request cannot be sent: {error}")
+            return int(Counter.MUTATIONS_REFUSED)
+        except Exception as bug:  # noqa: BLE001 - whatever a codec raises
+            report_bug(connection.codec, bug)
+            return int(Counter.CODEC_EXCEPTIONS)
+
+    def attempt(self) -> Attempt:
+        """Return the decoder of one attempt to get an answer."""
+        echoed: dict[str, str | None] = {}
+        for name in self.connection.codec.echoed_properties & self._mutation.keys():
+            echoed[name] = self.metadata.properties.get(name)
+        return Attempt(self.connection.codec, self.metadata, self.connection.service.response_rules, echoed)
+
+    def local_reply(self, status: int, details: str) -> Answer:
+        """Return the answer to a request that got none from a server.
+
+        Args:
+            status: The HTTP status of Envoy's own reply; 0 if the stream was reset.
+            details: Envoy's `response.code_details`, or "".
+        """
+        cause = error_type(status, details)
+        error = self._refusal or Error(cause, details or f"HTTP status {status}")
+        return self._answer(error)
+
+    def overflow(self) -> Answer:
+        """Return the answer to a request that was not sent, since too many wait."""
+        return self._answer(Error(ErrorType.OVERFLOW, "too many requests of this connection wait for an answer"))
+
+    def changed_body(self) -> Answer:
+        """Return the answer to a request whose answer was changed as an HTTP body."""
+        return self._answer(Error(ErrorType.BAD_RESPONSE, "the answer was changed as an HTTP body"))
+
+    def _answer(self, error: Error) -> Answer:
+        codec = self.connection.codec
+        try:
+            reply = codec.on_error(self.metadata, error)
+        except EncodeError as failure:
+            report(f"the codec {codec.name} cannot answer a request: {failure}")
+            return (reply_counter(error.type), b"", True)
+        except Exception as bug:  # noqa: BLE001 - whatever a codec raises
+            report_bug(codec, bug)
+            return (int(Counter.CODEC_EXCEPTIONS), b"", True)
+        return (reply_counter(error.type), bytes(reply), isinstance(reply, ClosingReply))
+
+
+def _secret_id(codec: Codec) -> int | None:
+    """Return a random id that the protocol can hold; None if the protocol has no ids."""
+    if codec.correlation is not Correlation.ID:
+        return None
+    while True:
+        number = secrets.randbelow(codec.max_request_id) + 1
+        if number not in codec.reserved_ids:
+            return number
+
+
+def _not_built(codec: Codec) -> str:
+    """Return what the codec needs and the module does not have yet, or ""."""
+    if isinstance(codec, StreamCodec):
+        return "streams"
+    if codec.server_first:
+        return "servers that speak first"
+    if codec.upstream_connection is not UpstreamConnection.SHARED:
+        return f"upstream_connection {codec.upstream_connection.value}"
+    return ""

@@ -1,0 +1,100 @@
+"""What a codec filter is told in its `filter_config`: text, one `key = value` a line.
+
+It is the operator's text and no network's. The C half reads three keys of it, to start the interpreter; the rest is
+read here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import Attribute, field, fields, frozen
+
+from metaprotocol_envoy.headers import TRACING
+
+INTERPRETER_KEYS = frozenset({"libpython", "home", "path"})
+"""Read by the C half: the shared library of CPython, its PYTHONHOME, and folders for sys.path, separated by `:`."""
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the text names the key."""
+
+
+def _at_least_one(instance: object, attribute: Attribute[int], value: Any) -> None:
+    if value < 1:
+        raise SettingsError(f"{attribute.name} must be at least 1, not {value}")
+
+
+def _refuse_or_pass(instance: object, attribute: Attribute[str], value: Any) -> None:
+    if value not in {"refuse", "pass"}:
+        raise SettingsError(f'incomplete must be "refuse" or "pass", not {value!r}')
+
+
+@frozen(kw_only=True)
+class Settings:
+    """The settings of one codec filter.
+
+    Args:
+        codec: The codec's name, or "package.module:Class".
+        authority: The `:authority` of requests that name no service.
+        authority_property: The property that names the service of a request; "" if the authority is fixed.
+        authority_suffix: Written after the property's value.
+        incomplete: "refuse" answers requests whose properties may lack some with BAD_REQUEST; "pass" lets rules see
+            `x-metaprotocol-incomplete: true`.
+        propagate: Tracing headers that are written into requests.
+        max_headers: Headers of one request, the HCM's `max_headers_count`; more are refused.
+        max_headers_size: Bytes of them all, the HCM's `max_request_headers_kb`; more are refused.
+        max_in_flight: Requests of one connection that wait for an answer; more are answered OVERFLOW.
+        max_held: Bytes of one connection that wait, in either direction, before reading stops.
+    """
+
+    codec: str
+    authority: str = "metaprotocol"
+    authority_property: str = ""
+    authority_suffix: str = ""
+    incomplete: str = field(default="refuse", validator=_refuse_or_pass)
+    propagate: tuple[str, ...] = TRACING
+    # Envoy's own bounds are 100 headers and 60 KiB. Pseudo headers, those of this module and those that filters add
+    # need room.
+    max_headers: int = field(default=80, validator=_at_least_one)
+    max_headers_size: int = field(default=48 * 1024, validator=_at_least_one)
+    # Envoy's HCM lets a connection have 1,024 streams unless it is told otherwise.
+    max_in_flight: int = field(default=1024, validator=_at_least_one)
+    max_held: int = field(default=64 * 1024 * 1024, validator=_at_least_one)
+
+    @classmethod
+    def parse(cls, text: str) -> Settings:
+        """Read settings.
+
+        Args:
+            text: Lines of `key = value`; empty lines and lines that begin with `#` say nothing.
+
+        Raises:
+            SettingsError: A line is no setting, or names a key that there is not, or twice.
+        """
+        known = {attribute.name: attribute for attribute in fields(cls)}
+        found: dict[str, Any] = {}
+        for number, line in enumerate(text.splitlines(), 1):
+            if not line.strip() or line.lstrip().startswith("#"):
+                continue
+            key, equals, value = (part.strip() for part in line.partition("="))
+            if not equals:
+                raise SettingsError(f"line {number} is not `key = value`: {line!r}")
+            if key in INTERPRETER_KEYS:
+                continue
+            if key not in known:
+                raise SettingsError(f"line {number}: there is no setting {key!r}; there are {', '.join(sorted(known))}")
+            if key in found:
+                raise SettingsError(f"line {number}: {key} is set twice")
+            default = known[key].default
+            if isinstance(default, tuple):
+                found[key] = tuple(value.replace(",", " ").split())
+            elif isinstance(default, int):
+                if not (value.isascii() and value.isdigit()):
+                    raise SettingsError(f"line {number}: {key} must be a whole number, not {value!r}")
+                found[key] = int(value)
+            else:
+                found[key] = value
+        if not found.get("codec"):
+            raise SettingsError("no codec is named: a line such as `codec = dubbo` is missing")
+        return cls(**found)

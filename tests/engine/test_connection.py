@@ -1,0 +1,331 @@
+"""The codec's side of a connection: what becomes of a client's bytes, and of a server's."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
+from metaprotocol_envoy import Settings, SettingsError
+from metaprotocol_envoy.connection import CLOSE, FORWARD, REPLY, Connection, Request, Service
+from metaprotocol_envoy.statistics import NAMES, Counter, reply_counter, request_counter
+from metaprotocol_sdk import (
+    Capability,
+    Correlation,
+    Direction,
+    ErrorType,
+    MessageType,
+    Metadata,
+    Status,
+    StreamCodec,
+    UpstreamConnection,
+    register_codec,
+    unregister_codec,
+)
+
+awesome = AwesomeRpcCodec()
+CALL, RESPONSE, ONEWAY, HEARTBEAT, HEARTBEAT_RESPONSE = range(5)
+
+
+def connect(**settings: Any) -> Connection:
+    return Service(Settings(codec="awesomerpc", **settings)).connect()
+
+
+def request(properties: dict[str, str] | None = None, **settings: Any) -> Request:
+    (step,) = connect(**settings).feed(awesome.build(CALL, 1, 7, headers=properties or {}, payload=b"hi"))
+    assert step[0] == FORWARD
+    return step[7]
+
+
+def read(message: bytes, direction: Direction = Direction.TO_CLIENT) -> Metadata:
+    return awesome.decode(message, direction)
+
+
+def pairs(flat: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in zip(flat[::2], flat[1::2], strict=True)]
+
+
+def test_a_request_becomes_path_authority_headers_and_body() -> None:
+    message = awesome.build(CALL, 1, 7, headers={"service": "Greeter", "User": "Zoë", "host": "x"}, payload=b"hi")
+    (step,) = connect(authority="reviews").feed(message)
+    kind, counter, path, authority, own, flat, body, _, oneway = step
+    assert (kind, NAMES[counter]) == (FORWARD, "metaprotocol.requests.request")
+    assert (path, authority) == ("/Greeter/7", "reviews")
+    assert own == ("x-metaprotocol-type", "request")
+    assert flat == ("cmd", "7", "service", "Greeter", "user", "Zoë", "x-property-host", "x")
+    assert body == message
+    assert oneway is False
+
+
+def test_the_authority_comes_from_a_property_if_that_is_a_host_name() -> None:
+    settings = {"authority": "none", "authority_property": "service", "authority_suffix": ".svc"}
+    for service, authority in [("Greeter", "Greeter.svc"), ("a b", "none"), ("x/../y", "none"), ("", "none")]:
+        (step,) = connect(**settings).feed(awesome.build(CALL, 1, 7, headers={"service": service}))
+        assert step[3] == authority
+
+
+def test_a_heartbeat_is_answered_here() -> None:
+    (step,) = connect().feed(awesome.build(HEARTBEAT, 5, 0))
+    assert step == (REPLY, request_counter(MessageType.HEARTBEAT), awesome.build(HEARTBEAT_RESPONSE, 5, 0), False)
+
+
+def test_what_a_client_sends_as_an_answer_goes_nowhere() -> None:
+    steps = connect().feed(awesome.build(HEARTBEAT_RESPONSE, 5, 0) + awesome.build(RESPONSE, 6, 0))
+    assert steps == [(REPLY, Counter.IGNORED, b"", False)] * 2
+
+
+def test_an_unreadable_request_is_answered_and_the_next_one_forwarded() -> None:
+    bad = bytes.fromhex("41520100 00000001 00000015 0007 0000 0003 09 61 00")
+    first, second = connect().feed(bad + awesome.build(CALL, 2, 7))
+    assert first[:2] == (REPLY, Counter.DECODE_ERRORS)
+    assert read(first[2]).properties["cmd"] == "7"
+    assert awesome.error_type(read(first[2])) is ErrorType.BAD_REQUEST
+    assert second[0] == FORWARD
+
+
+def test_bytes_of_another_protocol_end_the_connection_after_what_was_good() -> None:
+    steps = connect().feed(awesome.build(CALL, 1, 7) + b"GET / HTTP/1.1\r\n")
+    assert [step[0] for step in steps] == [FORWARD, CLOSE]
+    assert steps[1][1] == Counter.DECODE_ERRORS
+
+
+def test_names_that_differ_in_case_are_refused_or_marked() -> None:
+    message = awesome.build(CALL, 1, 7, headers={"user": "jason", "User": "root"})
+    (step,) = connect().feed(message)
+    assert step[:2] == (REPLY, Counter.INCOMPLETE_REFUSED)
+    (step,) = connect(incomplete="pass").feed(message)
+    assert step[4] == ("x-metaprotocol-type", "request", "x-metaprotocol-incomplete", "true")
+
+
+def test_more_properties_than_the_hcm_takes_are_refused_and_none_is_lost_in_silence() -> None:
+    many = {f"k{number}": "" for number in range(1000)}
+    for headers in (many, {"k": "v" * 60_000}):
+        (step,) = connect().feed(awesome.build(CALL, 1, 7, headers=headers))
+        assert step[:2] == (REPLY, Counter.HEADERS_OVER_LIMIT)
+        assert awesome.error_type(read(step[2])) is ErrorType.BAD_REQUEST
+
+
+@given(st.lists(st.integers(1, 60), max_size=8))
+def test_the_steps_do_not_depend_on_how_the_bytes_came(cuts: list[int]) -> None:
+    stream = b"".join(awesome.build(CALL, number, 7, headers={"user": "u"}) for number in range(4))
+    connection = connect()
+    steps = []
+    at = 0
+    for cut in cuts:
+        steps += connection.feed(stream[at : at + cut])
+        at += cut
+    steps += connection.feed(stream[at:])
+    assert b"".join(step[6] for step in steps) == stream
+
+
+def test_an_unchanged_request_is_sent_as_it_came() -> None:
+    sent = request({"user": "a"})
+    assert sent.outgoing([(b"user", b"a"), (b"cmd", b"7"), (b"x-envoy-attempt-count", b"2")]) == sent.metadata.message
+
+
+def test_a_changed_header_changes_the_message() -> None:
+    bytes_out = request({"User": "a", "x": "1"}).outgoing([(b"user", b"b"), (b"cmd", b"7"), (b"tag", b"t")])
+    assert isinstance(bytes_out, bytes)
+    assert read(bytes_out, Direction.TO_SERVER).properties == {"User": "b", "tag": "t", "cmd": "7"}
+
+
+def test_a_change_that_the_message_cannot_carry_is_refused_and_the_client_told() -> None:
+    refused = request()
+    assert refused.outgoing([(b"cmd", b"9")]) == Counter.MUTATIONS_REFUSED
+    counter, reply, close = refused.local_reply(500, "via_upstream")
+    assert (counter, close) == (reply_counter(ErrorType.BAD_REQUEST), False)
+    assert b"cannot be changed" in reply
+
+
+def test_a_oneway_leaves_with_an_id_that_nobody_knows() -> None:
+    message = awesome.build(ONEWAY, 1, 7)
+    ids = set()
+    for _ in range(3):
+        (step,) = connect().feed(message)
+        assert step[8] is True
+        ids.add(read(step[7].outgoing([(b"cmd", b"7")]), Direction.TO_SERVER).request_id)
+    assert 1 not in ids
+    assert len(ids) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "details", "cause"),
+    [
+        (404, "route_not_found", "no_route"),
+        (503, "cluster_not_found", "no_route"),
+        (503, "no_healthy_upstream", "no_healthy_upstream"),
+        (503, "upstream_reset_before_response_started{remote_connection_failure|delayed}", "no_healthy_upstream"),
+        (503, "upstream_reset_before_response_started{overflow}", "over_limit"),
+        (504, "response_timeout", "timeout"),
+        (403, "rbac_access_denied_matched_policy[none]", "unauthorized"),
+        (429, "local_rate_limited", "over_limit"),
+        (503, "fault_filter_abort", "other"),
+        (502, "via_upstream", "bad_response"),
+        (503, "", "other"),
+        (0, "", "other"),
+    ],
+)
+def test_a_local_reply_is_the_protocols_own_error_by_its_cause(status: int, details: str, cause: str) -> None:
+    from metaprotocol_codecs.awesomerpc.codec import STATUSES
+
+    _, reply, _ = request().local_reply(status, details)
+    assert read(reply).request_id == 1
+    assert read(reply).status_code == STATUSES[cause]
+
+
+def test_an_answer_has_a_status_headers_and_the_servers_bytes() -> None:
+    attempt = request().attempt()
+    answer = awesome.build(RESPONSE, 1, 7, headers={"host": "a"}, payload=b"yes")
+    assert attempt.feed(answer[:5]) is None
+    status, own, flat, message, _, unclean = attempt.feed(answer[5:])
+    assert status == 200
+    assert own == ("x-metaprotocol-type", "response", "x-metaprotocol-status-code", "0")
+    assert flat == ("cmd", "7", "x-property-host", "a")
+    assert (message, unclean) == (answer, False)
+
+
+@pytest.mark.parametrize(("code", "status"), [(1, 404), (4, 504), (7, 403), (255, 500)])
+def test_a_failure_of_the_protocol_is_an_http_status(code: int, status: int) -> None:
+    assert request().attempt().feed(awesome.build(RESPONSE, 1, 7, code))[0] == status
+
+
+def test_an_answer_with_another_id_reaches_nobody() -> None:
+    assert request().attempt().feed(awesome.build(RESPONSE, 2, 7)) == Counter.UPSTREAM_CLOSED
+
+
+@pytest.mark.parametrize("surplus", [b"A", awesome.build(RESPONSE, 1, 7), awesome.build(RESPONSE, 2, 7), b"GET /"])
+def test_surplus_bytes_after_an_answer_end_the_connection_to_the_server(surplus: bytes) -> None:
+    result = request().attempt().feed(awesome.build(RESPONSE, 1, 7) + surplus)
+    assert result[3] == awesome.build(RESPONSE, 1, 7)
+    assert result[5] is True
+
+
+def test_what_a_server_asks_on_the_way_is_not_an_answer() -> None:
+    attempt = request().attempt()
+    assert attempt.feed(awesome.build(HEARTBEAT, 1, 7)) is None
+    assert attempt.feed(awesome.build(RESPONSE, 1, 7))[5] is True
+
+
+def test_garbage_from_a_server_is_no_answer() -> None:
+    assert request().attempt().feed(b"HTTP/1.1 400 Bad Request\r\n\r\n") == Counter.UPSTREAM_CLOSED
+
+
+def test_a_changed_response_header_changes_the_answer() -> None:
+    *_, flat, message, reply, _ = request().attempt().feed(awesome.build(RESPONSE, 1, 7, headers={"host": "a"}))
+    ignored = [(b"server", b"envoy"), (b"date", b"now"), (b"x-envoy-upstream-service-time", b"1")]
+    assert reply.outgoing([*pairs(flat), *ignored]) == message
+    changed = reply.outgoing([*pairs(flat), (b"tag", b"t")])
+    assert read(changed).properties == {"host": "a", "tag": "t", "cmd": "7"}
+    assert reply.outgoing([(b"cmd", b"8")]) == Counter.MUTATIONS_REFUSED
+
+
+class Bug(Exception):
+    pass
+
+
+class BuggyCodec(AwesomeRpcCodec):
+    name = "buggy"
+    where: ClassVar[str] = ""
+
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        self.fail(f"decode {direction}")
+        return super().decode(message, direction)
+
+    def encode(self, *args: Any) -> bytes:
+        self.fail("encode")
+        return super().encode(*args)
+
+    def on_error(self, *args: Any) -> bytes:
+        self.fail("on_error")
+        return super().on_error(*args)
+
+    def fail(self, where: str) -> None:
+        if where == BuggyCodec.where:
+            raise Bug(where)
+
+
+@pytest.fixture
+def buggy(monkeypatch: pytest.MonkeyPatch) -> Any:
+    register_codec(BuggyCodec)
+    yield lambda where: monkeypatch.setattr(BuggyCodec, "where", where)
+    unregister_codec("buggy")
+
+
+def test_no_exception_of_a_codec_gets_out(buggy: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    connection = Service(Settings(codec="buggy")).connect()
+    call, answer = awesome.build(CALL, 1, 7), awesome.build(RESPONSE, 1, 7)
+    (step,) = connection.feed(call)
+    sent = step[7]
+    buggy("encode")
+    assert sent.outgoing([]) == Counter.CODEC_EXCEPTIONS
+    buggy("on_error")
+    assert sent.local_reply(404, "route_not_found") == (Counter.CODEC_EXCEPTIONS, b"", True)
+    buggy("decode to_client")
+    assert sent.attempt().feed(answer) == Counter.CODEC_EXCEPTIONS
+    buggy("decode to_server")
+    assert connection.feed(call) == [(CLOSE, Counter.CODEC_EXCEPTIONS)]
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 4
+    assert all("raised Bug" in line and "test_connection.py" in line for line in lines)
+
+
+class EchoCodec(AwesomeRpcCodec):
+    name = "echoing"
+    echoed_properties = frozenset({"user"})
+
+
+def test_a_property_that_the_answer_repeats_is_put_back_as_the_client_sent_it() -> None:
+    register_codec(EchoCodec)
+    try:
+        connection = Service(Settings(codec="echoing")).connect()
+        (step,) = connection.feed(awesome.build(CALL, 1, 7, headers={"user": "a"}))
+        sent = step[7]
+        assert b"b" in sent.outgoing([(b"user", b"b"), (b"cmd", b"7")])
+        *_, message, _, _ = sent.attempt().feed(awesome.build(RESPONSE, 1, 7, headers={"user": "b"}))
+    finally:
+        unregister_codec("echoing")
+    assert read(message).properties["user"] == "a"
+
+
+class SessionCodec(AwesomeRpcCodec):
+    name = "sessions"
+    upstream_connection = UpstreamConnection.SESSION
+
+
+class OrderedCodec(AwesomeRpcCodec):
+    name = "in-order"
+    correlation = Correlation.FIFO
+
+
+class Streams(StreamCodec):
+    name = "streaming"
+    framing = AwesomeRpcCodec.framing
+    capabilities = frozenset({Capability.STREAMS})
+
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        return Metadata(message, MessageType.STREAM_DATA, status=Status.OK)
+
+    def end_stream(self, *args: Any) -> bytes:
+        return b""
+
+
+@pytest.mark.parametrize(("codec", "need"), [(SessionCodec, "session"), (Streams, "streams")])
+def test_a_codec_that_needs_what_is_not_built_is_refused_with_the_reason(codec: Any, need: str) -> None:
+    register_codec(codec)
+    try:
+        with pytest.raises(SettingsError, match=f"cannot run in Envoy yet: .*{need}"):
+            Service(Settings(codec=codec.name))
+    finally:
+        unregister_codec(codec.name)
+
+
+def test_replies_keep_the_order_of_requests_where_the_protocol_has_no_ids() -> None:
+    register_codec(OrderedCodec)
+    try:
+        assert Service(Settings(codec="in-order")).in_order is True
+    finally:
+        unregister_codec("in-order")
+    assert Service(Settings(codec="awesomerpc")).in_order is False

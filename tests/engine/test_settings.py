@@ -1,0 +1,67 @@
+"""The text that configures a codec filter."""
+
+import pytest
+
+from metaprotocol_envoy import ModuleNotBuilt, Settings, SettingsError, filter_config, find_libpython, module_path
+from metaprotocol_envoy.embed import start
+from metaprotocol_envoy.libpython import LibpythonNotFound
+from metaprotocol_envoy.statistics import NAMES
+
+
+def test_lines_set_fields() -> None:
+    text = "# ours\nlibpython = /lib/x.so\ncodec = dubbo\n\nmax_in_flight=7\npropagate = b3, traceparent\n"
+    assert Settings.parse(text) == Settings(codec="dubbo", max_in_flight=7, propagate=("b3", "traceparent"))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "no codec is named"),
+        ("codec", "line 1 is not `key = value`"),
+        ("codec = a\ncodec = b", "line 2: codec is set twice"),
+        ("codec = a\nmaxinflight = 1", "line 2: there is no setting 'maxinflight'; there are authority,"),
+        ("codec = a\nmax_in_flight = many", "line 2: max_in_flight must be a whole number, not 'many'"),
+        ("codec = a\nmax_in_flight = 0", "max_in_flight must be at least 1, not 0"),
+        ("codec = a\nincomplete = maybe", 'incomplete must be "refuse" or "pass"'),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(text: str, problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        Settings.parse(text)
+
+
+def test_the_c_half_gets_what_it_needs_as_plain_values() -> None:
+    _, in_order, in_flight, held, names, prefixes, _, _, counters, gauge = start("codec = awesomerpc\nmax_held = 9")
+    assert (in_order, in_flight, held) == (False, 1024, 9)
+    assert "x-request-id" in names
+    assert "x-envoy-" in prefixes
+    assert counters == NAMES
+    assert gauge == "metaprotocol.in_flight"
+
+
+def test_names_of_counters_are_unique() -> None:
+    assert len(set(NAMES)) == len(NAMES)
+
+
+def test_the_configuration_of_this_python_can_be_read_again() -> None:
+    try:
+        library = find_libpython()
+    except LibpythonNotFound as error:
+        pytest.skip(str(error))
+    assert library.is_file()
+    text = filter_config(codec="awesomerpc", propagate=("b3",))
+    assert text.startswith(f"libpython = {library}\nhome = ")
+    assert Settings.parse(text).propagate == ("b3",)
+
+
+def test_a_python_without_a_shared_library_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("metaprotocol_envoy.libpython._candidates", list)
+    monkeypatch.setattr("find_libpython.find_libpython", lambda: None)
+    with pytest.raises(LibpythonNotFound, match=r"has no shared library, which Envoy must load\. [A-Z]"):
+        find_libpython()
+
+
+def test_a_module_that_is_not_built_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("metaprotocol_envoy._LIBRARY", "libnone.so")
+    with pytest.raises(ModuleNotBuilt, match="make engine"):
+        module_path()
