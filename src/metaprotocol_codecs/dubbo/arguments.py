@@ -36,7 +36,7 @@ _BEYOND_JAVA = bytes(range(0xF0, 0x100))
 
 
 class Parameters(NamedTuple):
-    """What a parameter types string announces."""
+    """The arguments that a parameter types string announces."""
 
     scalars: tuple[bool, ...]
     """For each argument, True if its type is text, a number, a boolean or bytes."""

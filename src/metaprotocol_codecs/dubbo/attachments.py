@@ -30,27 +30,27 @@ _REFERENCE, _MAP, _TYPED_MAP, _OBJECT = 0x51, 0x48, 0x4D, 0x4F
 
 @define(weakref_slot=False)
 class Place:
-    """Where a message keeps its attachments."""
+    """The place of the attachments in a message."""
 
     values_start: int
-    """Where the hessian2 values before the map begin: the map may be a reference to one of them."""
+    """The offset of the hessian2 values before the map: the map may be a reference to one of them."""
     values: int
-    """How many values there are."""
+    """The number of those values."""
     start: int
-    """Where the map begins, or would."""
+    """The offset of the map, or where one would begin."""
     plain_end: int = 0
-    """Where the map ends if it is plain (see `read_plain_map`), otherwise 0."""
+    """The end of the map if it is plain (see `read_plain_map`), otherwise 0."""
 
 
 class AttachmentMap(NamedTuple):
     """The attachments in the bytes of a message."""
 
     start: int
-    """Where the map begins, or the null in its place; before its place in the message if that is a reference."""
+    """The offset of the map, or of the null in its place; before its place in the message if that is a reference."""
     entries_start: int
-    """Where its first entry begins, or its end mark."""
+    """The offset of its first entry, or of its end mark."""
     end: int
-    """Where it ends."""
+    """The offset after it."""
     entries: list[Entry]
     """The attachments in their order."""
 

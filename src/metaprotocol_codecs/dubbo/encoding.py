@@ -1,4 +1,4 @@
-"""Which mutation a Dubbo message can carry, and the message with it."""
+"""Applies a mutation to a Dubbo message, or says why it cannot carry it."""
 
 from __future__ import annotations
 

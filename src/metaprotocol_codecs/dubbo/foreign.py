@@ -87,7 +87,7 @@ def _json_string(line: bytes) -> str | None:
 
 
 def _read_protobuf(message: bytes, position: int, limits: Limits) -> ForeignInvocation | None:
-    """Messages, each behind its length: five of type StringValue, the arguments, a map of strings."""
+    """Messages, each after its length: five of type StringValue, the arguments, a map of strings."""
     strings: list[str | None] = []
     for _ in range(5):
         value, position = _delimited(message, position)
@@ -121,7 +121,7 @@ def _single_field(raw: bytes, tag: int) -> str:
 
 
 def _delimited(raw: bytes, position: int) -> tuple[bytes, int]:
-    """Return the bytes behind a varint that says their number, and the position behind them."""
+    """Return the bytes after a varint that says their number, and the position after them."""
     size = 0
     for shift in range(0, 35, 7):
         byte = raw[position]

@@ -1,4 +1,4 @@
-"""How a message remembers what its attachments were before the first one was set.
+"""Remembers in a message what its attachments were before the first one was set.
 
 A message may have no map of attachments: a null in its place, a reference to an earlier value, or a kind of response
 without one. Setting a key then makes a map, and removing the key has to give the original bytes again, possibly in

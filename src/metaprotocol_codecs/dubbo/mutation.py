@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Edit = tuple[int, int, bytes]
-"""Where bytes are replaced: from, to, and by what. Edits are in order and do not overlap."""
+"""A replacement of bytes: from, to, and the new bytes. Edits are in order and do not overlap."""
 
 
 def edit_attachments(message: bytes, place: Place, mutation: Mutation, limits: Limits) -> list[Edit]:

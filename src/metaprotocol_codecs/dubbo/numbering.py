@@ -32,7 +32,7 @@ def keep_numbering(message: bytes, place: Place, found: AttachmentMap, edits: li
         edits: Replacements of whole attachments or of their values, in order.
 
     Raises:
-        UnsupportedMutation: A later attachment refers back to a value or a type that would go, or behind it.
+        UnsupportedMutation: A later attachment refers back to a value or a type that would go, or after it.
     """
     gone = {start: (end, text) for start, end, text in edits}
     if not any(_numbers(message, entry, gone) for entry in found.entries):
@@ -62,7 +62,7 @@ def keep_numbering(message: bytes, place: Place, found: AttachmentMap, edits: li
             if (first_reference is not None and tables.highest_reference >= first_reference) or (
                 first_type is not None and tables.highest_type >= first_type
             ):
-                raise UnsupportedMutation("a later attachment refers back to one that would be removed, or behind it")
+                raise UnsupportedMutation("a later attachment refers back to one that would be removed, or after it")
             continue
         if only_value is not None:
             skip_values(message, start, 1, tables)

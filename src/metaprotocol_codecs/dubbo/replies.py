@@ -1,4 +1,4 @@
-"""What a mesh answers in a provider's place.
+"""The answers that a mesh gives in a provider's place.
 
 Source: Response and HeaderExchangeHandler of Apache Dubbo 2.7. Java picks the reader of a reply by the reply's own
 serialization id, so an error is always in hessian2, whatever the client speaks.

@@ -24,14 +24,14 @@ _JAVA_BLANKS = "".join(map(chr, range(0x21)))
 
 
 class Invocation(NamedTuple):
-    """Where the parts of a request's body are."""
+    """The offsets of the parts of a request's body."""
 
     strings: list[str | None]
     """Dubbo version, path, service version, method, parameter types."""
     place: Place
-    """Where the attachments are, and the arguments before them."""
+    """The attachments, and the arguments before them."""
     tables: Tables
-    """What the arguments have numbered."""
+    """The values that the arguments have numbered."""
 
 
 def read_invocation(message: bytes, position: int) -> Invocation:

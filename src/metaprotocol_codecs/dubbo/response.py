@@ -30,22 +30,22 @@ FIELDS = frozenset({"exception", "error"})
 
 
 class Result(NamedTuple):
-    """Where the parts of a response's body are."""
+    """The offsets of the parts of a response's body."""
 
     kind: int
     place: Place
-    """Where the attachments are or would be, and the value before them, if there is one."""
+    """The attachments or their place, and the value before them, if there is one."""
     tables: Tables
-    """What the value has numbered."""
+    """The values that the value has numbered."""
 
     @property
     def is_exception(self) -> bool:
-        """Whether the value is an exception."""
+        """True if the value is an exception."""
         return self.kind in (EXCEPTION, EXCEPTION_WITH_ATTACHMENTS)
 
     @property
     def has_attachments(self) -> bool:
-        """Whether attachments follow the value."""
+        """True if attachments follow the value."""
         return self.kind >= EXCEPTION_WITH_ATTACHMENTS
 
 

@@ -1,4 +1,4 @@
-"""Which bytes of a Dubbo message are which field, for a person who reads them."""
+"""Names the bytes of a Dubbo message, for a person who reads them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def message_spans(metadata: Metadata, limits: Limits) -> list[Span]:
         spans.extend(_body(message, flags, status, limits))
     except ProtocolError as error:
         if spans[-1].end == len(message):
-            return spans  # the bytes ran out behind a field
+            return spans  # the bytes ran out after a field
         spans.append(Span(spans[-1].end, len(message), "unreadable", "", error.message))
     if spans[-1].end < len(message):
         spans.append(Span(spans[-1].end, len(message), "trailing", "", "no reader looks at these bytes"))

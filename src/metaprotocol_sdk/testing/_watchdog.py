@@ -18,11 +18,11 @@ _IDLE = 0.001  # processor seconds in an interval, below which a thread does not
 
 
 class Endless(BaseException):
-    """What was run does not end; no codec catches this. The text says what it did."""
+    """A call that does not end; no codec catches this. The text says what it did."""
 
 
 class _Watch:
-    """What one thread is allowed. To ask for its time costs more than a case, so only the watchdog asks."""
+    """The time that one thread is allowed. To ask for its time costs more than a case, so only the watchdog asks."""
 
     def __init__(self, seconds: float) -> None:
         self.thread = threading.get_ident()

@@ -28,7 +28,7 @@ def read_value(data: bytes, position: int, limits: Limits) -> tuple[Any, int]:
         limits: Bounds of what is built.
 
     Returns:
-        The value, and the position behind it.
+        The value, and the position after it.
 
     Raises:
         ProtocolError: As `Reader.read`.
@@ -55,7 +55,7 @@ class Reader:
 
     def __init__(self, data: bytes, position: int, limits: Limits) -> None:
         self.position = position
-        """Where the next value begins."""
+        """The offset of the next value."""
         self._data = data
         self._limits = limits
         self._classes: list[tuple[str, list[str]]] = []
@@ -212,7 +212,7 @@ class _ListFrame:
     def __init__(self, items: list[Any], missing: int) -> None:
         self.add = items.append
         self.missing = missing
-        """How many values are still to come, or `_UNTIL_END`."""
+        """The number of values still to come, or `_UNTIL_END`."""
 
 
 class _MapFrame:

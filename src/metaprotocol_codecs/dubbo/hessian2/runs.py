@@ -12,13 +12,13 @@ from collections.abc import Callable
 from functools import cache
 
 Run = Callable[[bytes, int], re.Match[bytes] | None]
-"""Given data and where the values begin, returns a match that ends behind them, or None if they are not all simple."""
+"""Given data and where the values begin, returns a match that ends after them, or None if they are not all simple."""
 
 LONGEST_RUN = 64
 """The most values that one pattern skips; there is a pattern for each number up to it, and no more of them."""
 
 LIST_RUN = 16
-"""How many elements of a list are skipped together."""
+"""The number of elements of a list that are skipped together."""
 
 
 # A pattern for each size: the engine passes by those that begin with another byte faster than it looks ahead.
@@ -58,6 +58,6 @@ def short_strings(count: int) -> Run:
 
 
 def skip_simple_values(data: bytes, position: int, count: int) -> int:
-    """Return the position behind so many values; -1 if they are not all simple, or more than `LONGEST_RUN`."""
+    """Return the position after so many values; -1 if they are not all simple, or more than `LONGEST_RUN`."""
     match = simple_values(count)(data, position) if count <= LONGEST_RUN else None
     return -1 if match is None else match.end()

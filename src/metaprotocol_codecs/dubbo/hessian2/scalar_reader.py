@@ -22,7 +22,7 @@ def read_scalar(data: bytes, position: int, most: int) -> tuple[Any, int]:
         most: Bytes that a string or a binary may take.
 
     Returns:
-        The value, and the position behind it.
+        The value, and the position after it.
 
     Raises:
         DecodeError: No scalar begins here, or the data ends inside a string.

@@ -30,7 +30,7 @@ CLASS_DEFINITION = 0x43
 
 
 class Tables:
-    """What a reader has numbered so far in one message, so that later values can refer to it.
+    """The values and types that a message has numbered so far, to which later values can refer.
 
     References count every list, map and object, in the order in which they begin.
     """
@@ -49,7 +49,7 @@ class Tables:
         self.highest_reference = -1
         """The highest number of a value that was referred to."""
         self.definitions: list[tuple[int, int]] | None = None
-        """Where each class definition begins and ends, if a list is put here."""
+        """The beginning and end of each class definition, if a list is put here."""
 
 
 def _widths() -> bytes:
@@ -87,7 +87,7 @@ _skip_full_chunks = re.compile(rb"(?:\x41\x1f\xfd.{8189})++", re.DOTALL).match
 
 
 def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at: int = -1) -> int:
-    """Return the position behind `count` values.
+    """Return the position after `count` values.
 
     Args:
         data: A message.
@@ -239,7 +239,7 @@ def _fields(field_counts: list[int], index: int, start: int) -> int:
 
 
 def skip_class_definition(data: bytes, position: int, field_counts: list[int]) -> int:
-    """Return the position behind the class definition that begins here, and add its number of fields to the table."""
+    """Return the position after the class definition that begins here, and add its number of fields to the table."""
     start = position
     position = skip_string(data, position + 1)
     count, position = read_integer(data, position)

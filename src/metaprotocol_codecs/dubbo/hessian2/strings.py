@@ -59,7 +59,7 @@ def read_raw_string(data: bytes, position: int) -> tuple[bytes, int]:
 
 
 def skip_string(data: bytes, position: int) -> int:
-    """Return the position behind a string. Raises IndexError where the data ends."""
+    """Return the position after a string. Raises IndexError where the data ends."""
     final = False
     while not final:
         body, count, final = string_chunk(data, position)
@@ -91,7 +91,7 @@ def string_size(data: bytes, position: int) -> int:
 
 
 def skip_characters(data: bytes, position: int, count: int) -> int:
-    """Return the position behind `count` characters. Raises IndexError where the data ends."""
+    """Return the position after `count` characters. Raises IndexError where the data ends."""
     end = position + count
     if data[position:end].isascii():
         if end > len(data):
@@ -139,7 +139,7 @@ def decode_text(raw: bytes) -> str:
 
 
 def read_integer(data: bytes, position: int) -> tuple[int, int]:
-    """Read an int: its value and the position behind it. Raises IndexError where the data ends."""
+    """Read an int: its value and the position after it. Raises IndexError where the data ends."""
     tag = data[position]
     if 0x80 <= tag <= 0xBF:
         return tag - 0x90, position + 1

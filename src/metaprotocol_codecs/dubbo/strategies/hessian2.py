@@ -51,7 +51,7 @@ class Values:
 
 
 class ValueWriter:
-    """Draws values that stand behind each other in one message, and counts what they number.
+    """Draws values that follow each other in one message, and counts what they number.
 
     Args:
         draw: Hypothesis' function.
@@ -175,7 +175,7 @@ class ValueWriter:
 
 @st.composite
 def hessian2_values(draw: st.DrawFn, max_count: int = 3, max_depth: int = 3) -> Values:
-    """Draw some values as they would stand behind each other in one message."""
+    """Draw some values that follow each other in one message."""
     writer = ValueWriter(draw, stretches=(1, 1, 1, 3, 90, 3000))
     count = draw(st.integers(1, max_count))
     data = b"".join(writer.value(max_depth) for _ in range(count))
