@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from toy_protocols import HELLO, TLS, UPGRADE, Upgrading, codec_for
 
 from metaprotocol_cli import main
-from metaprotocol_cli.inspect.records import read_records
+from metaprotocol_cli.inspect.records import Note, read_records
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_sdk import Direction
 
@@ -88,9 +89,28 @@ def test_json_has_an_object_a_line() -> None:
             "header_size": 23,
             "body_size": 0,
             "properties": {"cmd": "3", "a": "b"},
+            "incomplete": "",
             "error": None,
         }
     ]
+
+
+def test_properties_that_may_be_missing_are_said_with_the_reason() -> None:
+    kryo = bytes.fromhex(
+        "dabb c8 00 0000000000000001 00000002 0102"
+    )  # serialization 8, which Dubbo's codec does not read
+    result = inspect("-", data=kryo, codec="dubbo")
+    assert "! properties may be missing: " in result.stdout
+    (row,) = json_rows(inspect("--json", "-", data=kryo, codec="dubbo"))
+    assert str(row["incomplete"]) in result.stdout
+
+
+def test_bytes_after_the_end_of_the_protocol_are_counted() -> None:
+    assert [
+        item.text
+        for item in read_records([HELLO + UPGRADE + TLS, TLS], codec_for(Upgrading()), Direction.TO_SERVER)
+        if isinstance(item, Note)
+    ] == ["10 bytes came after the end of the protocol; they were not read"]
 
 
 def test_json_with_v_has_the_spans_and_the_bytes() -> None:

@@ -2,35 +2,9 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from toy_protocols import byte_by_byte, codec_for, cut_anywhere
+from toy_protocols import HELLO, TLS, UPGRADE, Upgrading, UpgradingScanner, byte_by_byte, codec_for, cut_anywhere
 
 from metaprotocol_sdk import Codec, Direction, Framing, LimitExceeded, Limits, MessageDecoder, Scanner
-
-HELLO, UPGRADE, TLS = b"\x02hi", b"\x01!", bytes.fromhex("16030100c8")
-
-
-class Upgrading(Framing):
-    """A byte with the length, then the body. After the body `!` come bytes of another protocol."""
-
-    def scanner(self, direction: Direction, limits: Limits) -> Scanner:
-        return _UpgradingScanner()
-
-
-class _UpgradingScanner(Scanner):
-    def __init__(self) -> None:
-        self.message = b""
-        self.upgraded = False
-
-    def scan(self, data: bytes, start: int) -> int:
-        if self.upgraded:
-            return Scanner.OPAQUE
-        for at in range(start, len(data)):
-            self.message += data[at : at + 1]
-            if len(self.message) == 1 + self.message[0]:
-                self.upgraded = self.message == UPGRADE
-                self.message = b""
-                return at + 1
-        return -1
 
 
 def codec(**limits: int) -> Codec:
@@ -63,7 +37,7 @@ def test_a_decoder_knows_that_its_protocol_has_ended() -> None:
 
 
 def test_the_bytes_of_a_message_that_has_begun_are_handed_through_too() -> None:
-    class Second(_UpgradingScanner):
+    class Second(UpgradingScanner):
         def scan(self, data: bytes, start: int) -> int:
             end = super().scan(data, start)
             return Scanner.OPAQUE if end < 0 and self.message.startswith(b"\x09?") else end

@@ -165,3 +165,32 @@ def damaged(draw: st.DrawFn, stream: bytes) -> bytes:
     at = draw(st.integers(0, len(stream)))
     stop = draw(st.integers(at, min(len(stream), at + 3)))
     return stream[:at] + draw(st.binary(max_size=4)) + draw(st.sampled_from([stream[stop:], b""]))
+
+
+HELLO, UPGRADE, TLS = b"\x02hi", b"\x01!", bytes.fromhex("16030100c8")
+
+
+class Upgrading(Framing):
+    """A byte with the length, then the body. After the body `!` come bytes of another protocol."""
+
+    def scanner(self, direction: Direction, limits: Limits) -> Scanner:
+        return UpgradingScanner()
+
+
+class UpgradingScanner(Scanner):
+    """Reads messages of `Upgrading` until `!`."""
+
+    def __init__(self) -> None:
+        self.message = b""
+        self.upgraded = False
+
+    def scan(self, data: bytes, start: int) -> int:
+        if self.upgraded:
+            return Scanner.OPAQUE
+        for at in range(start, len(data)):
+            self.message += data[at : at + 1]
+            if len(self.message) == 1 + self.message[0]:
+                self.upgraded = self.message == UPGRADE
+                self.message = b""
+                return at + 1
+        return -1

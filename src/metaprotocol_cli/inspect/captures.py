@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO
 
 from metaprotocol_cli.capture import CaptureReport, Connection, Data, EndReason, Gap, read_connections
-from metaprotocol_cli.inspect.records import Note, Record
+from metaprotocol_cli.inspect.records import Note, Record, opaque_note
 from metaprotocol_cli.inspect.streams import StreamReader
 from metaprotocol_proxy import Correlator
 from metaprotocol_sdk import Codec, Direction, ProtocolError
@@ -84,6 +84,8 @@ def _end(reading: _Reading, direction: Direction, event: End) -> Iterator[Note]:
     stream = reading.streams[direction]
     if stream.error is not None:
         return
+    if stream.opaque:
+        yield opaque_note(stream.opaque, reading.connection, direction)
     try:
         stream.end()
     except ProtocolError as error:

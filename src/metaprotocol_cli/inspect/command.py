@@ -123,6 +123,9 @@ def _print_stream(
     with closing(read_chunks(file, form)) as chunks:
         try:
             for record in read_records(chunks, codec.for_connection(), direction):
+                if isinstance(record, Note):
+                    printer.note(record)
+                    continue
                 printer.record(record)
                 show(record.offset)
                 sound = sound and record.metadata.error is None

@@ -46,6 +46,7 @@ class JsonLines:
             "header_size": metadata.header_size,
             "body_size": metadata.body_size,
             "properties": metadata.properties,
+            "incomplete": metadata.incomplete,
             "error": metadata.error and _error_fields(metadata.error),
         }
         if record.connection is not None:

@@ -56,8 +56,19 @@ class Note:
     lost: bool = False
 
 
-def read_records(chunks: Iterable[bytes], codec: Codec, direction: Direction) -> Iterator[Record]:
-    """Yield the messages of one direction of one connection.
+def opaque_note(size: int, connection: Connection | None = None, direction: Direction | None = None) -> Note:
+    """Return the note on bytes after the end of the protocol.
+
+    Args:
+        size: The number of bytes.
+        connection: The connection they came on, or None.
+        direction: The way they travelled, or None.
+    """
+    return Note(f"{size:,} bytes came after the end of the protocol; they were not read", connection, direction)
+
+
+def read_records(chunks: Iterable[bytes], codec: Codec, direction: Direction) -> Iterator[Record | Note]:
+    """Yield the messages of one direction of one connection, and a note on bytes after the end of the protocol.
 
     Args:
         chunks: Its bytes.
@@ -68,7 +79,7 @@ def read_records(chunks: Iterable[bytes], codec: Codec, direction: Direction) ->
         ProtocolError: The stream is broken; every message before that has been yielded.
     """
     decoder = MessageDecoder(codec, direction)
-    number, offset = 0, 0
+    number, offset, opaque = 0, 0, 0
     for chunk in chunks:
         for metadata in decoder.feed(chunk):
             number += 1
@@ -76,4 +87,7 @@ def read_records(chunks: Iterable[bytes], codec: Codec, direction: Direction) ->
             offset += len(metadata.message)
         if decoder.stream_error is not None:
             raise decoder.stream_error
+        opaque += len(decoder.take_opaque())
     decoder.eof()
+    if opaque:
+        yield opaque_note(opaque)

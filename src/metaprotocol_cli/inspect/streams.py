@@ -27,6 +27,8 @@ class StreamReader:
         self._offset = 0
         self.passed_over = 0
         """Bytes that were skipped in search of a message, since `lose` was called."""
+        self.opaque = 0
+        """Bytes that came after the end of the protocol."""
 
     @property
     def error(self) -> ProtocolError | None:
@@ -45,6 +47,7 @@ class StreamReader:
         for metadata in self._decoder.feed(data):
             found.append((self._offset, metadata))
             self._offset += len(metadata.message)
+        self.opaque += len(self._decoder.take_opaque())
         return found
 
     def lose(self, size: int) -> None:

@@ -68,6 +68,9 @@ class Text:
         if metadata.error is not None:
             self._unreadable += 1
             click.echo(click.style(f"           ! {printable(str(metadata.error))}", fg="red"))
+        if metadata.incomplete:
+            text = f"properties may be missing: {printable(metadata.incomplete)}"
+            click.echo(click.style(f"           ! {text}", fg="yellow"))
         if self._verbose:
             self._details(metadata)
 
