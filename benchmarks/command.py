@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks import dubbo, thrift
+from benchmarks.before import NoSuchCommitError, with_lanes_of
 from benchmarks.report import reasons, save, table, targets_table
 from benchmarks.runner import QUICK, THOROUGH, measure
 
@@ -28,6 +30,7 @@ _RESULTS = Path(__file__).parent / "results.json"
 @click.option("--quick", is_flag=True, help="A few messages and rounds: shows that it runs, not how fast.")
 @click.option("--case", "words", multiple=True, metavar="WORD", help="Only what has this in its name; repeatable.")
 @click.option("--list", "listing", is_flag=True, help="Show what can be measured, and stop.")
+@click.option("--before", "commit", metavar="COMMIT", help="Measure this commit's codecs too, in turn with today's.")
 @click.option("--rounds", type=click.IntRange(1), help=f"Rounds of each task.  [default: {THOROUGH.rounds}]")
 @click.option(
     "--json",
@@ -36,7 +39,9 @@ _RESULTS = Path(__file__).parent / "results.json"
     default=_RESULTS,
     help="Where to keep the times, for pyperf.  [default: benchmarks/results.json]",
 )
-def main(*, quick: bool, words: Sequence[str], listing: bool, rounds: int | None, path: Path) -> None:
+def main(
+    *, quick: bool, words: Sequence[str], listing: bool, commit: str | None, rounds: int | None, path: Path
+) -> None:
     """Measure the codecs beside the packages that a Python user could pick instead.
 
     Every message of a batch calls another method of another interface with another id. "Cold" is the first pass over
@@ -44,6 +49,12 @@ def main(*, quick: bool, words: Sequence[str], listing: bool, rounds: int | None
     long as this codec somebody takes: the median of the ratios of the rounds, in each of which all take turns.
     """
     tasks = [task for protocol in _PROTOCOLS for task in protocol.tasks()]
+    if commit is not None:
+        folder = click.get_current_context().with_resource(TemporaryDirectory(prefix="metaprotocol-before-"))
+        try:
+            tasks = with_lanes_of(commit, tasks, Path(folder))
+        except NoSuchCommitError as error:
+            raise click.BadParameter(str(error), param_hint="--before") from error
     tasks = [chosen for task in tasks if (chosen := _only(task, words)) is not None]
     if not tasks:
         raise click.ClickException(f"No task has {' and '.join(words)} in its name; --list shows them all.")

@@ -1,6 +1,7 @@
 """The benchmarks run, say what they found, and refuse a wrong answer. How fast anything is, no test says."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,22 @@ def test_the_file_has_our_times_of_every_kind_of_message(quick_run):
 def test_whoever_cannot_do_a_task_is_named_with_the_reason(quick_run):
     printed, _ = quick_run
     assert "python-hessian (small, medium, CJK, 120 KB, 1,000 objects) writes Hessian 1" in " ".join(printed.split())
+
+
+def test_our_codec_can_do_every_task(quick_run):
+    printed, _ = quick_run
+    assert [line for line in printed.splitlines() if "metaprotocol" in line and "cannot" in line] == []
+
+
+def test_an_earlier_commit_takes_turns_with_todays_code():
+    done = benchmarks("--quick", "--rounds", "1", "--case", "error", "--before", "HEAD", "--json", os.devnull)
+    assert "at HEAD" in done.stdout, done.stderr
+
+
+def test_a_commit_that_git_does_not_know_is_refused():
+    done = benchmarks("--quick", "--before", "nonsense")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Invalid value for --before: git cannot read nonsense" in done.stderr
 
 
 def test_the_tasks_can_be_listed_and_chosen():
