@@ -31,7 +31,7 @@ def body_of(metadata: Metadata) -> bytes:
     return metadata.message[metadata.header_size :]
 
 
-@fails("MP-IDENTITY-001")
+@fails("MP-IDENTITY-001", "MP-CONNECTION-002")
 class BuildsEveryMessageAnew(AwesomeRpcCodec):
     """It writes the headers the other way round."""
 
@@ -214,7 +214,7 @@ class LeaksAnEncodingError(AwesomeRpcCodec):
         return super().encode(metadata, mutation, request_id)
 
 
-@fails("MP-TEXT-001")
+@fails("MP-TEXT-001", "MP-MUTATION-001")
 class CutsLongValues(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         return super().encode(metadata, Mutation({k: v and v[:1_000] for k, v in mutation.items()}), request_id)

@@ -84,6 +84,7 @@ class SoundScanner(AwesomeRpcCodec):
     "MP-REPLY-002",
     "MP-REPLY-006",
     "MP-HEARTBEAT-001",
+    "MP-CONNECTION-002",
 )
 class LengthReadAsTwoBytes(AwesomeRpcCodec):
     framing = LengthField(offset=8, length=2, adjustment=-10, magic=b"AR")
@@ -101,6 +102,7 @@ class LengthReadAsTwoBytes(AwesomeRpcCodec):
     "MP-REPLY-002",
     "MP-REPLY-006",
     "MP-HEARTBEAT-001",
+    "MP-CONNECTION-002",
 )
 class LengthInTheWrongByteOrder(AwesomeRpcCodec):
     framing = LengthField(offset=8, length=4, adjustment=-12, byte_order="little", magic=b"AR")
@@ -134,6 +136,7 @@ class LengthThatCountsTheHeaderTwice(AwesomeRpcCodec):
     "MP-REPLY-002",
     "MP-REPLY-006",
     "MP-HEARTBEAT-001",
+    "MP-CONNECTION-002",
 )
 class UsesNoByte(AwesomeRpcCodec):
     class Broken(Sound):
@@ -153,6 +156,7 @@ class UsesNoByte(AwesomeRpcCodec):
     "MP-REPLY-002",
     "MP-REPLY-006",
     "MP-HEARTBEAT-001",
+    "MP-CONNECTION-002",
 )
 class ReadsOneByteTooMany(AwesomeRpcCodec):
     class Broken(Sound):
@@ -172,6 +176,7 @@ class ReadsOneByteTooMany(AwesomeRpcCodec):
     "MP-REPLY-002",
     "MP-REPLY-006",
     "MP-HEARTBEAT-001",
+    "MP-CONNECTION-002",
 )
 class StopsOneByteEarly(AwesomeRpcCodec):
     class Broken(Sound):
@@ -226,7 +231,15 @@ class AsksForTooMuch(AwesomeRpcCodec):
     framing = By(Broken)
 
 
-@fails("MP-FRAMING-002", "MP-STREAM-001", "MP-STREAM-002", "MP-FRAMING-005", "MP-MUTATION-010", "MP-TEXT-001")
+@fails(
+    "MP-FRAMING-002",
+    "MP-STREAM-001",
+    "MP-STREAM-002",
+    "MP-FRAMING-005",
+    "MP-MUTATION-010",
+    "MP-TEXT-001",
+    "MP-CONNECTION-002",
+)
 class LooksAtBytesThatAreGone(AwesomeRpcCodec):
     class Broken(Sound):
         def scan(self, data: bytes, start: int) -> int:

@@ -91,6 +91,7 @@ mutant(
     "values = 0 if kind in (NULL_VALUE, NULL_WITH_ATTACHMENTS) else 1",
     "values = 1",
     "MP-MESSAGE-001",
+    "MP-CONVERSATION-001",
 )
 # A length that is not adjusted.
 mutant(

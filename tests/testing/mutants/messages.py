@@ -200,7 +200,7 @@ class KeepsTheMessageOnTheCodec(AwesomeRpcCodec):
         return metadata
 
 
-@fails("MP-CONNECTION-003")
+@fails("MP-CONNECTION-003", "MP-CONVERSATION-004")
 class SharesStateAmongConnections(AwesomeRpcCodec):
     """What it remembers of a connection is in the default of an argument."""
 
@@ -220,7 +220,7 @@ class SharesStateAmongConnections(AwesomeRpcCodec):
         return metadata
 
 
-@fails("MP-MESSAGE-004", "MP-THREAD-001", "MP-CONNECTION-001", "MP-CONNECTION-003")
+@fails("MP-MESSAGE-004", "MP-THREAD-001", "MP-CONNECTION-001", "MP-CONNECTION-003", "MP-CONNECTION-002")
 class NumbersItsMessages(AwesomeRpcCodec):
     """It keeps state without saying so by for_connection."""
 

@@ -31,7 +31,7 @@ class HasNoNumberForSomeErrors(AwesomeRpcCodec):
         return super().on_error(request, Error(error.type, error.message, error.code or numbers[error.type]))
 
 
-@fails("MP-REPLY-002", "MP-REPLY-006", "MP-REPLY-007")
+@fails("MP-REPLY-002", "MP-REPLY-006", "MP-REPLY-007", "MP-FAILURE-002")
 class AnswersWithASuccess(AwesomeRpcCodec):
     def on_error(self, request, error):
         reply = super().on_error(request, error)
