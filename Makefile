@@ -16,7 +16,7 @@ BENCH := $(VENV)/.stamp-bench
 PARALLEL := -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep coverage mutants packaging interop lint docs bench fuzz clean
+.PHONY: help demo test deep coverage live mutants packaging interop lint docs bench fuzz clean
 # Two installers in one environment at the same time would trip over each other.
 .NOTPARALLEL:
 
@@ -37,6 +37,9 @@ coverage: $(TEST)  ## Run the tests, twice as long, and report the lines that no
 	$(BIN)/coverage run -m pytest $(PARALLEL) $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+live: $(TEST)  ## Run all tests of the engine, in real Envoys, also those that take long
+	$(BIN)/python -m pytest $(PARALLEL) -m "live or not live" $(or $(ARGS),tests/engine)
 
 mutants: $(TEST)  ## Hold the conformance kit's wrong codecs to every property: each fails its own, and no others
 	$(BIN)/python -m pytest $(PARALLEL) -m mutants $(or $(ARGS),tests/testing)

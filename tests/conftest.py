@@ -20,6 +20,7 @@ settings.load_profile("metaprotocol")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "interop: talks to a real peer, which is installed or started for the test")
+    config.addinivalue_line("markers", "live: takes longer with a real Envoy than `make test` can spare")
     config.addinivalue_line("markers", "mutants: holds a wrong codec to every property, not to its own alone")
     config.addinivalue_line("markers", "packaging: builds the distributions, and installs them in a clean environment")
 

@@ -214,7 +214,7 @@ class LeaksAnEncodingError(AwesomeRpcCodec):
         return super().encode(metadata, mutation, request_id)
 
 
-@fails("MP-TEXT-001", "MP-MUTATION-001")
+@fails("MP-MUTATION-001", "MP-TEXT-001")
 class CutsLongValues(AwesomeRpcCodec):
     def encode(self, metadata, mutation, request_id=None):
         return super().encode(metadata, Mutation({k: v and v[:1_000] for k, v in mutation.items()}), request_id)

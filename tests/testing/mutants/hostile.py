@@ -10,7 +10,7 @@ HOSTILE: list[Mutant] = []
 fails = collect(HOSTILE)
 
 
-@fails("MP-HOSTILE-002", "MP-HOSTILE-003", "MP-HOSTILE-004", "MP-HOSTILE-006", "MP-HOSTILE-001")
+@fails("MP-HOSTILE-001", "MP-HOSTILE-002", "MP-HOSTILE-003", "MP-HOSTILE-004", "MP-HOSTILE-006")
 class AssertsOnWireData(AwesomeRpcCodec):
     def decode(self, message, direction):
         assert len(message) >= 18 + int.from_bytes(message[16:18]), "the headers are cut off"

@@ -1,0 +1,107 @@
+"""Pieces of Envoy's configuration, as Python's own dictionaries."""
+
+from typing import Any, TypeAlias
+
+Config: TypeAlias = dict[str, Any]
+
+_TYPES = "type.googleapis.com/envoy."
+_HCM = "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def typed(name: str, kind: str, **fields: Any) -> Config:
+    """Return an extension.
+
+    Args:
+        name: The name of its factory: "envoy.filters.network.tcp_proxy".
+        kind: The type of its configuration, without "envoy." before it.
+        fields: The configuration.
+    """
+    return {"name": name, "typed_config": {"@type": _TYPES + kind, **fields}}
+
+
+def address(port: int, host: str = "127.0.0.1") -> Config:
+    """Return a TCP address; port 0 is one that the kernel chooses."""
+    return {"socket_address": {"address": host, "port_value": port}}
+
+
+def bootstrap(listeners: list[Config], clusters: list[Config], **fields: Any) -> Config:
+    """Return a whole configuration; `Envoy` adds the admin interface."""
+    return {"static_resources": {"listeners": listeners, "clusters": clusters}, **fields}
+
+
+def listener(name: str, *filters: Config, **fields: Any) -> Config:
+    """Return a listener on a port that the kernel chooses; `Envoy.port` knows it."""
+    return {"name": name, "address": address(0), "filter_chains": [{"filters": list(filters)}], **fields}
+
+
+def cluster(name: str, *ports: int, **fields: Any) -> Config:
+    """Return a cluster of servers on this machine, with limits that no test meets."""
+    hosts = [{"endpoint": {"address": address(port)}} for port in ports]
+    high = {"max_connections": 100_000, "max_pending_requests": 100_000, "max_requests": 100_000, "max_retries": 1_000}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": hosts}]},
+        "circuit_breakers": {"thresholds": [high]},
+        **fields,
+    }
+
+
+def tcp_proxy(cluster: str, **fields: Any) -> Config:
+    """Return the network filter that hands bytes to a cluster."""
+    kind = "extensions.filters.network.tcp_proxy.v3.TcpProxy"
+    return typed("envoy.filters.network.tcp_proxy", kind, stat_prefix="tcp", cluster=cluster, **fields)
+
+
+def http_connection_manager(routes: list[Config], *filters: Config, **fields: Any) -> Config:
+    """Return the network filter that routes HTTP.
+
+    Args:
+        routes: Of its only virtual host.
+        filters: HTTP filters before the router.
+        fields: More of its configuration.
+    """
+    router = typed("envoy.filters.http.router", "extensions.filters.http.router.v3.Router")
+    return typed(
+        "envoy.filters.network.http_connection_manager",
+        _HCM,
+        **{
+            "stat_prefix": "http",
+            "route_config": {
+                "name": "routes",
+                "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}],
+            },
+            "http_filters": [*filters, router],
+            **fields,
+        },
+    )
+
+
+def route(cluster: str, *, prefix: str = "/", headers: dict[str, str] | None = None, **fields: Any) -> Config:
+    """Return a route to a cluster.
+
+    Args:
+        cluster: Where it leads.
+        prefix: The beginning of the paths that it takes.
+        headers: Headers with the values that a request must have.
+        fields: More of the route's action, such as `timeout`.
+    """
+    match: Config = {"prefix": prefix}
+    if headers:
+        match["headers"] = [{"name": k, "string_match": {"exact": v}} for k, v in headers.items()]
+    return {"match": match, "route": {"cluster": cluster, **fields}}
+
+
+def http2(**fields: Any) -> Config:
+    """Return the field of a cluster that speaks HTTP/2."""
+    options = {"@type": f"type.googleapis.com/{_HTTP_OPTIONS}", "explicit_http_config": {"http2_protocol_options": {}}}
+    return {"typed_extension_protocol_options": {_HTTP_OPTIONS: {**options, **fields}}}
+
+
+def file_access_log(path: str, text: str) -> Config:
+    """Return an access log that writes a line of a format for each request to a file, such as /dev/stdout."""
+    kind = "extensions.access_loggers.file.v3.FileAccessLog"
+    source = {"text_format_source": {"inline_string": text + "\n"}}
+    return typed("envoy.access_loggers.file", kind, path=path, log_format=source)
