@@ -103,14 +103,10 @@ class MessageDecoder:
         if not data:  # a scanner is never given empty data
             return messages
         try:
-            if self._opaque is not None and len(self._opaque) > self._maximum:  # the caller does not take them
-                raise LimitExceeded("max_message_size", len(self._opaque) + len(data), self._maximum, offset=0)
-            if len(data) <= self._maximum:
+            if self._opaque is None and len(data) <= self._maximum:
                 self._take(data, messages)
             else:
-                # In pieces no longer than a message may be, so that a scanner never looks further than the limit.
-                for at in range(0, len(data), self._maximum):
-                    self._take(data[at : at + self._maximum], messages)
+                self._take_pieces(data, messages)
         except ProtocolError as error:
             self._fail(error)
         except Exception as bug:
@@ -140,18 +136,34 @@ class MessageDecoder:
             self._fail(error)
             raise error
 
+    def _take_pieces(self, data: bytes, messages: list[Metadata]) -> None:
+        """Take data in pieces no longer than a message may be, so that a scanner never looks further than the limit."""
+        if self._opaque is not None and len(self._opaque) > self._maximum:  # the caller does not take them
+            raise LimitExceeded("max_message_size", len(self._opaque) + len(data), self._maximum, offset=0)
+        for at in range(0, len(data), self._maximum):
+            piece = data[at : at + self._maximum]
+            if self._opaque is None:
+                self._take(piece, messages)
+            else:
+                self._keep_opaque(piece)
+
     def _take(self, data: bytes, messages: list[Metadata]) -> None:
-        start, size = 0, len(data)
+        begin = start = 0
+        size = len(data)
         try:
             if self._buffer:
-                start = self._finish(data, messages)
-            if self._opaque is not None:
-                self._keep_opaque(data[start:])
-                return
+                begin = start = self._finish(data, messages)
+                if start == size:
+                    return
+                if self._opaque is not None:
+                    self._keep_opaque(data[start:])
+                    return
             scan, decode, direction = self._scan, self._codec.decode, self._direction
             while start < size:
                 end = scan(data, start)
                 if end < 0:
+                    self._consumed += start - begin
+                    begin = start
                     self._keep(data[start:], end)
                     return
                 if not start < end <= size:
@@ -165,10 +177,11 @@ class MessageDecoder:
                     # A traceback would hold on to the frame that holds the metadata, a circle.
                     metadata.error.__traceback__ = None
                 messages.append(metadata)
-                self._consumed += end - start
                 start = end
-        except ProtocolError as error:
-            if (error.offset or 0) < _HEAD:
+            self._consumed += start - begin
+        except Exception as error:
+            self._consumed += start - begin
+            if isinstance(error, ProtocolError) and (error.offset or 0) < _HEAD:
                 self._name_foreign(error, bytes(self._buffer[:_HEAD]) + data[start : start + _HEAD])
             raise
 

@@ -61,11 +61,12 @@ class ErrorCodes:
         Raises:
             EncodeError: `error.code` reports success, or does not fit the protocol's field.
         """
-        if error.code is None:
+        code = error.code
+        if code is None:
             return self._codes.get(error.type, self._default)
-        if problem := self._problem(error.code):
-            raise EncodeError(problem)
-        return error.code
+        if self._minimum <= code <= self._maximum and code not in self._success:
+            return code
+        raise EncodeError(self._problem(code))
 
     def error_type(self, code: int | None) -> ErrorType | None:
         """Return the reason that a response's number stands for.

@@ -12,6 +12,7 @@ from metaprotocol_codecs.dubbo.foreign import read_foreign
 from metaprotocol_codecs.dubbo.header import EVENT, HESSIAN2, REQUEST, SERIALIZATION, TWO_WAY
 from metaprotocol_codecs.dubbo.hessian2 import read_string
 from metaprotocol_codecs.dubbo.plain_request import LONGEST_PLAIN, read_plain_request
+from metaprotocol_codecs.dubbo.replies import ERRORS, error_reply
 from metaprotocol_codecs.dubbo.request import read_request
 from metaprotocol_codecs.dubbo.response import read_response
 from metaprotocol_codecs.dubbo.spans import message_spans
@@ -99,10 +100,10 @@ class DubboCodec(Codec):
         return rewrite(metadata.message, edits, request_id, self.limits)
 
     def on_error(self, request: Metadata, error: Error) -> bytes:
-        return replies.error_reply(request.request_id, error) if request.expects_reply else b""
+        return error_reply(request.request_id, error) if request.expects_reply else b""
 
     def error_type(self, response: Metadata) -> ErrorType | None:
-        return replies.ERRORS.error_type(response.status_code) if response.status is Status.ERROR else None
+        return ERRORS.error_type(response.status_code) if response.status is Status.ERROR else None
 
     def heartbeat_reply(self, request: Metadata) -> bytes | None:
         if request.state is None:

@@ -97,14 +97,18 @@ def skip_characters(data: bytes, position: int, count: int) -> int:
         if end > len(data):
             raise IndexError
         return end
-    # Decoding and encoding again counts in C. What follows the string in the window need not be UTF-8.
-    window = data[position : position + 4 * count]
-    try:
-        text = utf_8_decode(window, "surrogatepass", False)[0]
-    except UnicodeDecodeError as error:
-        text = window[: error.start].decode("utf-8", "surrogatepass")
-    if len(text) >= count:
-        return position + len(text[:count].encode("utf-8", "surrogatepass"))
+    # Decoding counts in C. Text that is all Chinese, Japanese or Korean has three bytes a character and fills the first
+    # window; other text is encoded again to be measured. What follows the string in the window need not be UTF-8.
+    for width in (3, 4):
+        window = data[position : position + width * count]
+        try:
+            text, size = utf_8_decode(window, "surrogatepass", False)
+        except UnicodeDecodeError as error:
+            text, size = window[: error.start].decode("utf-8", "surrogatepass"), error.start
+        if len(text) == count:
+            return position + size
+        if len(text) > count:
+            return position + len(text[:count].encode("utf-8", "surrogatepass"))
     return _skip_lead_bytes(data, position, count)
 
 
