@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_envoy import Settings, SettingsError
-from metaprotocol_envoy.connection import CLOSE, FORWARD, REPLY, Connection, Request, Service
+from metaprotocol_envoy.connection import (
+    CLOSE,
+    FORWARD,
+    NEEDS_REPLY,
+    ONEWAY_WITH_SECRET_ID,
+    REPLY,
+    Connection,
+    Request,
+    Service,
+)
 from metaprotocol_envoy.statistics import NAMES, Counter, reply_counter, request_counter
 from metaprotocol_sdk import (
     Capability,
@@ -48,16 +57,16 @@ def pairs(flat: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in zip(flat[::2], flat[1::2], strict=True)]
 
 
-def test_a_request_becomes_path_authority_headers_and_body() -> None:
+def test_a_request_becomes_path_authority_and_headers() -> None:
     message = awesome.build(CALL, 1, 7, headers={"service": "Greeter", "User": "Zoë", "host": "x"}, payload=b"hi")
     (step,) = connect(authority="reviews").feed(message)
-    kind, counter, path, authority, own, flat, body, _, oneway = step
+    kind, counter, path, authority, own, flat, body, _, wait = step
     assert (kind, NAMES[counter]) == (FORWARD, "metaprotocol.requests.request")
     assert (path, authority) == ("/Greeter/7", "reviews")
     assert own == ("x-metaprotocol-type", "request")
     assert flat == ("cmd", "7", "service", "Greeter", "user", "Zoë", "x-property-host", "x")
     assert body == message
-    assert oneway is False
+    assert wait == NEEDS_REPLY
 
 
 def test_the_authority_comes_from_a_property_if_that_is_a_host_name() -> None:
@@ -123,19 +132,22 @@ def test_the_steps_do_not_depend_on_how_the_bytes_came(cuts: list[int]) -> None:
 
 def test_an_unchanged_request_is_sent_as_it_came() -> None:
     sent = request({"user": "a"})
-    assert sent.outgoing([(b"user", b"a"), (b"cmd", b"7"), (b"x-envoy-attempt-count", b"2")]) == sent.metadata.message
+    assert (
+        sent.outgoing([(b"user", b"a"), (b"cmd", b"7"), (b"x-envoy-attempt-count", b"2")], False)
+        == sent.metadata.message
+    )
 
 
 def test_a_changed_header_changes_the_message() -> None:
-    bytes_out = request({"User": "a", "x": "1"}).outgoing([(b"user", b"b"), (b"cmd", b"7"), (b"tag", b"t")])
+    bytes_out = request({"User": "a", "x": "1"}).outgoing([(b"user", b"b"), (b"cmd", b"7"), (b"tag", b"t")], False)
     assert isinstance(bytes_out, bytes)
     assert read(bytes_out, Direction.TO_SERVER).properties == {"User": "b", "tag": "t", "cmd": "7"}
 
 
 def test_a_change_that_the_message_cannot_carry_is_refused_and_the_client_told() -> None:
     refused = request()
-    assert refused.outgoing([(b"cmd", b"9")]) == Counter.MUTATIONS_REFUSED
-    counter, reply, close = refused.local_reply(500, "via_upstream")
+    assert refused.outgoing([(b"cmd", b"9")], False) == Counter.MUTATIONS_REFUSED
+    counter, reply, close = refused.answer(refused.refusal())
     assert (counter, close) == (reply_counter(ErrorType.BAD_REQUEST), False)
     assert b"cannot be changed" in reply
 
@@ -145,8 +157,8 @@ def test_a_oneway_leaves_with_an_id_that_nobody_knows() -> None:
     ids = set()
     for _ in range(3):
         (step,) = connect().feed(message)
-        assert step[8] is True
-        ids.add(read(step[7].outgoing([(b"cmd", b"7")]), Direction.TO_SERVER).request_id)
+        assert step[8] == ONEWAY_WITH_SECRET_ID
+        ids.add(read(step[7].outgoing([(b"cmd", b"7")], False), Direction.TO_SERVER).request_id)
     assert 1 not in ids
     assert len(ids) == 3
 
@@ -163,7 +175,8 @@ def test_a_oneway_leaves_with_an_id_that_nobody_knows() -> None:
         (403, "rbac_access_denied_matched_policy[none]", "unauthorized"),
         (429, "local_rate_limited", "over_limit"),
         (503, "fault_filter_abort", "other"),
-        (502, "via_upstream", "bad_response"),
+        (404, "metaprotocol_no_bridge", "no_route"),
+        (200, "via_upstream", "no_route"),
         (503, "", "other"),
         (0, "", "other"),
     ],
@@ -180,11 +193,11 @@ def test_an_answer_has_a_status_headers_and_the_servers_bytes() -> None:
     attempt = request().attempt()
     answer = awesome.build(RESPONSE, 1, 7, headers={"host": "a"}, payload=b"yes")
     assert attempt.feed(answer[:5]) is None
-    status, own, flat, message, _, unclean = attempt.feed(answer[5:])
+    status, own, flat, message, _, unclean, stateful = attempt.feed(answer[5:])
     assert status == 200
     assert own == ("x-metaprotocol-type", "response", "x-metaprotocol-status-code", "0")
     assert flat == ("cmd", "7", "x-property-host", "a")
-    assert (message, unclean) == (answer, False)
+    assert (message, unclean, stateful) == (answer, False, False)
 
 
 @pytest.mark.parametrize(("code", "status"), [(1, 404), (4, 504), (7, 403), (255, 500)])
@@ -214,12 +227,18 @@ def test_garbage_from_a_server_is_no_answer() -> None:
 
 
 def test_a_changed_response_header_changes_the_answer() -> None:
-    *_, flat, message, reply, _ = request().attempt().feed(awesome.build(RESPONSE, 1, 7, headers={"host": "a"}))
+    answer = awesome.build(RESPONSE, 1, 7, headers={"host": "a"})
+    *_, flat, message, reply, _, _ = request().attempt().feed(answer)
     ignored = [(b"server", b"envoy"), (b"date", b"now"), (b"x-envoy-upstream-service-time", b"1")]
-    assert reply.outgoing([*pairs(flat), *ignored]) == message
-    changed = reply.outgoing([*pairs(flat), (b"tag", b"t")])
+    assert reply.deliver_changed([*pairs(flat), *ignored]) == (-1, message, False)
+    _, changed, _ = reply.deliver_changed([*pairs(flat), (b"tag", b"t")])
     assert read(changed).properties == {"host": "a", "tag": "t", "cmd": "7"}
-    assert reply.outgoing([(b"cmd", b"8")]) == Counter.MUTATIONS_REFUSED
+
+
+def test_a_response_that_cannot_carry_its_change_is_an_error() -> None:
+    *_, reply, _, _ = request().attempt().feed(awesome.build(RESPONSE, 1, 7))
+    counter, answer, close = reply.deliver_changed([(b"cmd", b"8")])
+    assert (counter, close, read(answer).status_code) == (Counter.MUTATIONS_REFUSED, False, 6)
 
 
 class Bug(Exception):
@@ -260,7 +279,7 @@ def test_no_exception_of_a_codec_gets_out(buggy: Any, capfd: pytest.CaptureFixtu
     (step,) = connection.feed(call)
     sent = step[7]
     buggy("encode")
-    assert sent.outgoing([]) == Counter.CODEC_EXCEPTIONS
+    assert sent.outgoing([], False) == Counter.CODEC_EXCEPTIONS
     buggy("on_error")
     assert sent.local_reply(404, "route_not_found") == (Counter.CODEC_EXCEPTIONS, b"", True)
     buggy("decode to_client")
@@ -283,8 +302,8 @@ def test_a_property_that_the_answer_repeats_is_put_back_as_the_client_sent_it() 
         connection = Service(Settings(codec="echoing")).connect()
         (step,) = connection.feed(awesome.build(CALL, 1, 7, headers={"user": "a"}))
         sent = step[7]
-        assert b"b" in sent.outgoing([(b"user", b"b"), (b"cmd", b"7")])
-        *_, message, _, _ = sent.attempt().feed(awesome.build(RESPONSE, 1, 7, headers={"user": "b"}))
+        assert b"b" in sent.outgoing([(b"user", b"b"), (b"cmd", b"7")], False)
+        *_, message, _, _, _ = sent.attempt().feed(awesome.build(RESPONSE, 1, 7, headers={"user": "b"}))
     finally:
         unregister_codec("echoing")
     assert read(message).properties["user"] == "a"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, TypeAlias
 
 from metaprotocol_envoy.headers import difference, to_headers
 from metaprotocol_envoy.log import report, report_bug
-from metaprotocol_envoy.statistics import Counter
+from metaprotocol_envoy.statistics import Counter, reply_counter
 from metaprotocol_sdk import (
+    ClosingReply,
     Correlation,
     Direction,
     EncodeError,
+    Error,
     ErrorType,
     MessageDecoder,
     MessageType,
@@ -22,17 +25,21 @@ from metaprotocol_sdk import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from metaprotocol_envoy.headers import Fields, HeaderRules
+    from metaprotocol_envoy.connection import Connection
+    from metaprotocol_envoy.headers import Fields
     from metaprotocol_sdk import Codec
 
-Result: TypeAlias = "tuple[int, tuple[str, ...], tuple[str, ...], bytes, Reply, bool]"
-"""An answer for the C half: HTTP status, own headers, property headers, message, reply, and True if the connection to
-the server must not be used again."""
+Result: TypeAlias = "tuple[int, tuple[str, ...], tuple[str, ...], bytes, Reply, bool, bool]"
+"""An answer for the C half: HTTP status, own headers, property headers, message, reply, True if the connection to the
+server must not be used again, and True if `Reply.deliver` must be called although no header changed."""
 
 MAX_RESPONSE_HEADERS = 80
 MAX_RESPONSE_HEADERS_SIZE = 48 * 1024
 """The properties of an answer that filters see: all, or none and `x-metaprotocol-incomplete`. The answer itself passes
 either way."""
+
+Answer: TypeAlias = "tuple[int, bytes, bool]"
+"""A counter, -1 for none; bytes for the client; True if the connection must end after them."""
 
 _ANSWERS = frozenset({MessageType.RESPONSE, MessageType.EXCEPTION, MessageType.HEARTBEAT})
 _OWN: dict[MessageType, tuple[str, ...]] = {kind: ("x-metaprotocol-type", kind.value) for kind in MessageType}
@@ -57,20 +64,20 @@ class Attempt:
     others use later must reach nobody.
 
     Args:
-        codec: The codec object of the client's connection.
+        connection: The client's connection. An attempt does not touch the state of its codec: many are never delivered.
         request: The request.
-        rules: Says which headers of the answer count.
         echoed: The client's own values of properties that the answer repeats.
     """
 
-    __slots__ = ("_codec", "_decoder", "_echoed", "_request", "_rules", "_unclean")
+    __slots__ = ("_codec", "_connection", "_decoder", "_echoed", "_request", "_unclean")
 
-    def __init__(self, codec: Codec, request: Metadata, rules: HeaderRules, echoed: dict[str, str | None]) -> None:
-        self._codec = codec
+    def __init__(self, connection: Connection, request: Metadata, echoed: dict[str, str | None]) -> None:
+        codec = connection.codec
+        self._connection = connection
+        self._codec = codec if connection.service.stateless else copy.deepcopy(codec)
         self._request = request
-        self._rules = rules
         self._echoed = echoed
-        self._decoder = MessageDecoder(codec, Direction.TO_CLIENT)
+        self._decoder = MessageDecoder(self._codec, Direction.TO_CLIENT)
         self._unclean = False
 
     def feed(self, data: bytes) -> Result | int | None:
@@ -124,47 +131,90 @@ class Attempt:
             own += ("x-metaprotocol-status-code", str(message.status_code))
         if not complete:
             own += ("x-metaprotocol-incomplete", "true")
-        reply = Reply(codec, message, fields, self._rules, self._echoed)
-        return (status, own, fields.flat, raw, reply, unclean)
+        reply = Reply(self._connection, message, fields, self._echoed)
+        return (status, own, fields.flat, raw, reply, unclean, not self._connection.service.stateless)
 
 
 class Reply:
     """An answer that is on its way back to the client.
 
     Args:
-        codec: The codec object of the client's connection.
+        connection: The client's connection.
         metadata: The answer.
         fields: Its headers.
-        rules: Says which headers count.
         echoed: The client's own values of properties that the answer repeats.
     """
 
-    __slots__ = ("_codec", "_echoed", "_fields", "_metadata", "_rules")
+    __slots__ = ("_connection", "_echoed", "_fields", "_metadata")
 
     def __init__(
-        self, codec: Codec, metadata: Metadata, fields: Fields, rules: HeaderRules, echoed: dict[str, str | None]
+        self, connection: Connection, metadata: Metadata, fields: Fields, echoed: dict[str, str | None]
     ) -> None:
-        self._codec = codec
-        self._metadata = metadata
-        self._fields = fields
-        self._rules = rules
+        self._connection = connection
         self._echoed = echoed
+        self._fields = fields
+        self._metadata = metadata
 
-    def outgoing(self, after: Iterable[tuple[bytes, bytes]]) -> bytes | int:
+    def deliver(self) -> Answer:
+        """Return the bytes for the client, and let the codec of its connection see them."""
+        return self._deliver(Mutation(self._echoed))
+
+    def deliver_changed(self, after: Iterable[tuple[bytes, bytes]]) -> Answer:
         """Return the bytes for the client: the answer, changed as its headers were.
 
         Args:
             after: The headers that came out of Envoy's filters.
-
-        Returns:
-            The bytes; or the number of a counter, if the message cannot carry the change.
         """
+        rules = self._connection.service.response_rules
+        changes = difference(rules, self._fields.flat, self._fields.names, after)
+        return self._deliver(Mutation({**self._echoed, **changes}))
+
+    def _deliver(self, mutation: Mutation) -> Answer:
+        codec, metadata = self._connection.codec, self._metadata
         try:
-            changes = difference(self._rules, self._fields.flat, self._fields.names, after)
-            return self._codec.encode(self._metadata, Mutation({**self._echoed, **changes}))
+            if not self._connection.service.stateless:
+                metadata = _seen_by(codec, metadata)
+            return (-1, codec.encode(metadata, mutation), False)
         except EncodeError as error:
             report(f"a response cannot be changed as Envoy asks: {error}")
-            return int(Counter.MUTATIONS_REFUSED)
+            counter = Counter.MUTATIONS_REFUSED
+            reason = Error(ErrorType.BAD_RESPONSE, f"the answer cannot be changed as Envoy asks: {error}")
         except Exception as bug:  # noqa: BLE001 - whatever a codec raises
-            report_bug(self._codec, bug)
-            return int(Counter.CODEC_EXCEPTIONS)
+            report_bug(codec, bug)
+            counter = Counter.CODEC_EXCEPTIONS
+            reason = Error(ErrorType.UNSPECIFIED, "the codec failed")
+        _, reply, close = answer_with_error(codec, self._request, reason)
+        return (int(counter), reply, close)
+
+    @property
+    def _request(self) -> Metadata:
+        request = self._metadata.request
+        assert request is not None  # noqa: S101 - Attempt has set it
+        return request
+
+
+def answer_with_error(codec: Codec, request: Metadata, error: Error) -> Answer:
+    """Return the protocol's error for a request, as an Answer; a codec that has none closes the connection."""
+    try:
+        reply = codec.on_error(request, error)
+        return (reply_counter(error.type), bytes(reply), isinstance(reply, ClosingReply))
+    except EncodeError as failure:
+        report(f"the codec {codec.name} cannot answer a request: {failure}")
+        return (reply_counter(error.type), b"", True)
+    except Exception as bug:  # noqa: BLE001 - whatever a codec raises
+        report_bug(codec, bug)
+        return (int(Counter.CODEC_EXCEPTIONS), b"", True)
+
+
+def _seen_by(codec: Codec, answer: Metadata) -> Metadata:
+    """Decode an answer again, with the codec that keeps the state of its client's connection."""
+    try:
+        seen = codec.decode(answer.message, Direction.TO_CLIENT)
+    except ProtocolError:
+        return answer
+    seen.request = answer.request
+    try:
+        codec.complete(seen)
+    except ProtocolError as error:
+        seen.error = error.with_traceback(None)
+    return seen

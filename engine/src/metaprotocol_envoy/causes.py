@@ -27,7 +27,9 @@ _BY_DETAILS: tuple[tuple[str, ErrorType], ...] = (
     ("max_duration_timeout", ErrorType.TIMEOUT),
     ("stream_idle_timeout", ErrorType.TIMEOUT),
     ("request_overall_timeout", ErrorType.TIMEOUT),
-    (VIA_UPSTREAM, ErrorType.BAD_RESPONSE),  # the bridge's own word: the server's bytes were no answer
+    # No cluster with the bridge answers without a registered reply: the request was routed to plain HTTP.
+    ("metaprotocol_no_bridge", ErrorType.ROUTE_NOT_FOUND),
+    (VIA_UPSTREAM, ErrorType.ROUTE_NOT_FOUND),
 )
 _BY_RESET: tuple[tuple[str, ErrorType], ...] = (
     ("{overflow", ErrorType.OVERFLOW),

@@ -9,12 +9,12 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from metaprotocol_envoy.attempt import Attempt
+from metaprotocol_envoy.attempt import Answer, Attempt, answer_with_error
 from metaprotocol_envoy.causes import error_type
 from metaprotocol_envoy.headers import HeaderRules, difference, path_of, to_headers
 from metaprotocol_envoy.log import report, report_bug
 from metaprotocol_envoy.settings import SettingsError
-from metaprotocol_envoy.statistics import Counter, reply_counter, request_counter
+from metaprotocol_envoy.statistics import Counter, request_counter
 from metaprotocol_sdk import (
     Capability,
     ClosingReply,
@@ -41,17 +41,16 @@ if TYPE_CHECKING:
     from metaprotocol_sdk import Codec
 
 FORWARD, REPLY, CLOSE = range(3)
+NEEDS_REPLY, ONEWAY, ONEWAY_WITH_SECRET_ID = range(3)
 
 Step: TypeAlias = tuple[Any, ...]
 """What the C half does next, in order:
 
-* `(FORWARD, counter, path, authority, own headers, property headers, message, request, oneway)`
+* `(FORWARD, counter, path, authority, own headers, property headers, message, request, kind)`; the kind is NEEDS_REPLY,
+  ONEWAY or ONEWAY_WITH_SECRET_ID
 * `(REPLY, counter, bytes, close)`: answer the client; the bytes may be empty
 * `(CLOSE, counter)`: read no more, and close when all earlier requests are answered
 """
-
-Answer: TypeAlias = "tuple[int, bytes, bool]"
-"""A counter, -1 for none; bytes for the client; True if the connection must end after them."""
 
 _FORWARDED = frozenset({MessageType.REQUEST, MessageType.ONEWAY, MessageType.HEARTBEAT, MessageType.EVENT})
 _OWN: dict[MessageType, tuple[str, ...]] = {kind: ("x-metaprotocol-type", kind.value) for kind in MessageType}
@@ -80,6 +79,27 @@ class Service:
         self.request_rules = HeaderRules.of(settings.propagate, mutable=mutable)
         self.response_rules = HeaderRules.of((), mutable=False)
         self.in_order = codec.ordered_replies or codec.correlation is not Correlation.ID
+        self.one_by_one = (
+            codec.upstream_connection is UpstreamConnection.ORDERED or codec.correlation is Correlation.SERIAL
+        )
+        self.stateless = codec.for_connection() is codec
+        # A oneway that leaves under a random id needs no connection of its own: an answer to it would answer nobody.
+        self.oneway = ONEWAY_WITH_SECRET_ID if codec.correlation is Correlation.ID and mutable else ONEWAY
+
+    def authority_mutation(self, after: Iterable[tuple[bytes, bytes]]) -> dict[str, str | None]:
+        """Return the change of properties that a changed `:authority` means.
+
+        Args:
+            after: The headers that came out of Envoy's filters.
+
+        Raises:
+            UnsupportedMutation: No property stands for the authority.
+        """
+        settings = self.settings
+        authority = next((value.decode("latin-1") for name, value in after if name == b":authority"), "")
+        if not settings.authority_property or not authority.endswith(settings.authority_suffix):
+            raise UnsupportedMutation(f"its :authority became {authority!r}, for which no property stands")
+        return {settings.authority_property: authority.removesuffix(settings.authority_suffix)}
 
     def connect(self) -> Connection:
         """Return the codec's side of a new connection of a client."""
@@ -165,8 +185,8 @@ class Connection:
             )
             return self._refuse(message, ErrorType.BAD_REQUEST, text, Counter.HEADERS_OVER_LIMIT)
         request = Request(self, message, fields)
-        oneway = not message.expects_reply
-        return (FORWARD, request_counter(kind), path, authority, own, fields.flat, message.message, request, oneway)
+        wait = NEEDS_REPLY if message.expects_reply else self.service.oneway
+        return (FORWARD, request_counter(kind), path, authority, own, fields.flat, message.message, request, wait)
 
     def _authority(self, message: Metadata) -> str:
         settings = self.service.settings
@@ -199,7 +219,7 @@ class Request:
         self._mutation = Mutation()
         self._refusal: Error | None = None
 
-    def outgoing(self, after: Iterable[tuple[bytes, bytes]]) -> bytes | int:
+    def outgoing(self, after: Iterable[tuple[bytes, bytes]], authority_changed: bool) -> bytes | int:
         """Return the bytes for the server: the message, changed as its headers were.
 
         A request without an answer gets an id that nobody can guess, so that a server that answers it all the same
@@ -207,17 +227,21 @@ class Request:
 
         Args:
             after: The headers that came out of Envoy's filters.
+            authority_changed: True if `:authority` is another than went in.
 
         Returns:
             The bytes; or the number of a counter, if the message cannot carry the change.
         """
         connection, metadata = self.connection, self.metadata
+        service = connection.service
         try:
-            rules, fields = connection.service.request_rules, self._fields
-            mutation = Mutation(difference(rules, fields.flat, fields.names, after))
+            headers = list(after)
+            mutation = Mutation(difference(service.request_rules, self._fields.flat, self._fields.names, headers))
+            if authority_changed:
+                mutation |= service.authority_mutation(headers)
             self._mutation = mutation
-            new_id = None if metadata.expects_reply else _secret_id(connection.codec)
-            return connection.codec.encode(metadata, mutation, new_id)
+            secret = not metadata.expects_reply and service.oneway == ONEWAY_WITH_SECRET_ID
+            return connection.codec.encode(metadata, mutation, _secret_id(connection.codec) if secret else None)
         except UnsupportedMutation as error:
             self._refusal = Error(ErrorType.BAD_REQUEST, f"the request cannot be changed as Envoy asks: {error}")
             return int(Counter.MUTATIONS_REFUSED)
@@ -226,45 +250,69 @@ class Request:
             return int(Counter.MUTATIONS_REFUSED)
         except Exception as bug:  # noqa: BLE001 - whatever a codec raises
             report_bug(connection.codec, bug)
+            self._refusal = Error(ErrorType.UNSPECIFIED, "the codec failed")
             return int(Counter.CODEC_EXCEPTIONS)
 
     def attempt(self) -> Attempt:
         """Return the decoder of one attempt to get an answer."""
         echoed: dict[str, str | None] = {}
-        for name in self.connection.codec.echoed_properties & self._mutation.keys():
-            echoed[name] = self.metadata.properties.get(name)
-        return Attempt(self.connection.codec, self.metadata, self.connection.service.response_rules, echoed)
+        if self._mutation:
+            for name in self.connection.codec.echoed_properties & self._mutation.keys():
+                echoed[name] = self.metadata.properties.get(name)
+        return Attempt(self.connection, self.metadata, echoed)
+
+    # Errors of an attempt. The C half keeps them with the attempt, and hands the one that Envoy delivers to `answer`.
+
+    def refusal(self) -> Error:
+        """Return the reason for which `outgoing` returned no bytes."""
+        return self._refusal or Error(ErrorType.UNSPECIFIED, "the codec failed")
+
+    def changed_method(self) -> Error:
+        """Return the error of a request whose `:method` was changed."""
+        return Error(ErrorType.BAD_REQUEST, "the request's HTTP method was changed")
+
+    def changed_path(self) -> Error:
+        """Return the error of a request whose `:path` was changed, which no message can carry."""
+        return Error(ErrorType.BAD_REQUEST, "the request's :path was changed, which its message cannot carry")
+
+    def changed_request_body(self) -> Error:
+        """Return the error of a request that was given a body or trailers."""
+        return Error(ErrorType.BAD_REQUEST, "the request was given an HTTP body, which its message cannot carry")
+
+    def bad_response(self) -> Error:
+        """Return the error of a request whose server did not answer it with a message that can be read."""
+        return Error(ErrorType.BAD_RESPONSE, "the server's bytes are no answer to the request")
+
+    # Answers to the client.
+
+    def answer(self, error: Error | None) -> Answer:
+        """Return the answer to a request whose attempt ended with an error.
+
+        Args:
+            error: What one of the methods above returned; None if the codec failed.
+        """
+        return self._answer(error or Error(ErrorType.UNSPECIFIED, "the codec failed"))
 
     def local_reply(self, status: int, details: str) -> Answer:
-        """Return the answer to a request that got none from a server.
+        """Return the answer to a request that Envoy answered itself.
 
         Args:
             status: The HTTP status of Envoy's own reply; 0 if the stream was reset.
             details: Envoy's `response.code_details`, or "".
         """
         cause = error_type(status, details)
-        error = self._refusal or Error(cause, details or f"HTTP status {status}")
-        return self._answer(error)
+        return self._answer(Error(cause, details or f"HTTP status {status}"))
 
     def overflow(self) -> Answer:
         """Return the answer to a request that was not sent, since too many wait."""
-        return self._answer(Error(ErrorType.OVERFLOW, "too many requests of this connection wait for an answer"))
+        return self._answer(Error(ErrorType.OVERFLOW, "too many requests wait for an answer"))
 
     def changed_body(self) -> Answer:
         """Return the answer to a request whose answer was changed as an HTTP body."""
-        return self._answer(Error(ErrorType.BAD_RESPONSE, "the answer was changed as an HTTP body"))
+        return self._answer(Error(ErrorType.BAD_RESPONSE, "the answer was given an HTTP body"))
 
     def _answer(self, error: Error) -> Answer:
-        codec = self.connection.codec
-        try:
-            reply = codec.on_error(self.metadata, error)
-        except EncodeError as failure:
-            report(f"the codec {codec.name} cannot answer a request: {failure}")
-            return (reply_counter(error.type), b"", True)
-        except Exception as bug:  # noqa: BLE001 - whatever a codec raises
-            report_bug(codec, bug)
-            return (int(Counter.CODEC_EXCEPTIONS), b"", True)
-        return (reply_counter(error.type), bytes(reply), isinstance(reply, ClosingReply))
+        return answer_with_error(self.connection.codec, self.metadata, error)
 
 
 def _secret_id(codec: Codec) -> int | None:
@@ -283,6 +331,6 @@ def _not_built(codec: Codec) -> str:
         return "streams"
     if codec.server_first:
         return "servers that speak first"
-    if codec.upstream_connection is not UpstreamConnection.SHARED:
+    if codec.upstream_connection is UpstreamConnection.SESSION:
         return f"upstream_connection {codec.upstream_connection.value}"
     return ""

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from metaprotocol_envoy.connection import Service
+from metaprotocol_envoy.log import report
 from metaprotocol_envoy.settings import Settings
 from metaprotocol_envoy.statistics import IN_FLIGHT, NAMES
+
+
+class DeadlineExceeded(BaseException):
+    """Raised by the C half in a call that takes too long."""
+
+
+def late() -> None:
+    """Report that a call was ended; the C half calls this when it is over."""
+    report("a codec or a filter took longer than codec_deadline; its connection ends")
 
 
 def start(text: str) -> tuple[object, ...]:
@@ -14,9 +24,10 @@ def start(text: str) -> tuple[object, ...]:
         text: The `filter_config`.
 
     Returns:
-        The service; True if replies keep the order of their requests; `max_in_flight` and `max_held`; the headers of
-        requests that never count as properties, by name and by beginning; those of responses; the names of the
-        counters and of the gauge.
+        The service; True if replies keep the order of their requests; True if requests leave one by one; True if other
+        protocols pass; `max_in_flight`; `max_held`; the limits of the process for requests and bytes; the deadline in
+        milliseconds; the headers of requests that never count as properties, by name and by beginning; those of
+        responses; the names of the counters and of the gauge.
 
     Raises:
         SettingsError: The text cannot be used.
@@ -25,5 +36,18 @@ def start(text: str) -> tuple[object, ...]:
     settings = Settings.parse(text)
     service = Service(settings)
     ignored = [service.request_rules, service.response_rules]
-    sets = [sorted(names) for rules in ignored for names in (rules.ignored, rules.ignored_prefixes)]
-    return (service, service.in_order, settings.max_in_flight, settings.max_held, *map(tuple, sets), NAMES, IN_FLIGHT)
+    sets = [tuple(sorted(names)) for rules in ignored for names in (rules.ignored, rules.ignored_prefixes)]
+    return (
+        service,
+        service.in_order,
+        service.one_by_one,
+        settings.foreign == "pass",
+        settings.max_in_flight,
+        settings.max_held,
+        settings.max_process_requests,
+        settings.max_process_bytes,
+        settings.codec_deadline,
+        *sets,
+        NAMES,
+        IN_FLIGHT,
+    )

@@ -27,7 +27,7 @@ def _at_least_one(instance: object, attribute: Attribute[int], value: Any) -> No
 
 def _refuse_or_pass(instance: object, attribute: Attribute[str], value: Any) -> None:
     if value not in {"refuse", "pass"}:
-        raise SettingsError(f'incomplete must be "refuse" or "pass", not {value!r}')
+        raise SettingsError(f'{attribute.name} must be "refuse" or "pass", not {value!r}')
 
 
 @frozen(kw_only=True)
@@ -36,7 +36,7 @@ class Settings:
 
     Args:
         codec: The codec's name, or "package.module:Class".
-        authority: The `:authority` of requests that name no service.
+        authority: The `:authority` of requests that name no service; `$dst` is the address that the client called.
         authority_property: The property that names the service of a request; "" if the authority is fixed.
         authority_suffix: Written after the property's value.
         incomplete: "refuse" answers requests whose properties may lack some with BAD_REQUEST; "pass" lets rules see
@@ -45,7 +45,12 @@ class Settings:
         max_headers: Headers of one request, the HCM's `max_headers_count`; more are refused.
         max_headers_size: Bytes of them all, the HCM's `max_request_headers_kb`; more are refused.
         max_in_flight: Requests of one connection that wait for an answer; more are answered OVERFLOW.
-        max_held: Bytes of one connection that wait, in either direction, before reading stops.
+        max_held: Bytes of one connection's requests that wait for an answer, before reading stops.
+        max_process_requests: Requests of all connections that wait for an answer; more are answered OVERFLOW.
+        max_process_bytes: Bytes of all their messages and answers; more are answered OVERFLOW, and reading stops.
+        codec_deadline: Milliseconds that one call into the codec may take.
+        foreign: "refuse" closes a connection whose first bytes are no message of the protocol; "pass" hands it to the
+            HTTP connection manager as it is.
     """
 
     codec: str
@@ -61,6 +66,10 @@ class Settings:
     # Envoy's HCM lets a connection have 1,024 streams unless it is told otherwise.
     max_in_flight: int = field(default=1024, validator=_at_least_one)
     max_held: int = field(default=64 * 1024 * 1024, validator=_at_least_one)
+    max_process_requests: int = field(default=200_000, validator=_at_least_one)
+    max_process_bytes: int = field(default=1024 * 1024 * 1024, validator=_at_least_one)
+    codec_deadline: int = field(default=1000, validator=_at_least_one)
+    foreign: str = field(default="refuse", validator=_refuse_or_pass)
 
     @classmethod
     def parse(cls, text: str) -> Settings:

@@ -34,6 +34,10 @@ class Counter(IntEnum):
     """Connections to a server that were not used again: surplus bytes, or an answer to another request."""
     IGNORED = 9
     """Messages of a client that ask for nothing, such as the answer to a heartbeat."""
+    DEADLINES = 10
+    """Calls into a codec or a filter that took longer than `codec_deadline`, and were ended."""
+    FOREIGN_CONNECTIONS = 11
+    """Connections that spoke another protocol."""
 
 
 _SINGLE = len(Counter)

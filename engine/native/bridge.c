@@ -1,0 +1,277 @@
+/* The upstream half: one attempt to get the answer to a registered request. */
+#include "bridge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi.h"
+#include "codec_config.h"
+#include "codec_filter.h"
+#include "http_filter.h"
+#include "python.h"
+#include "request.h"
+
+enum { FEW_HEADERS = 48 };
+
+static const struct text SHADOW = {"-shadow", 7};
+
+void *bridge_new(void *envoy) {
+    struct bridge *bridge = calloc(1, sizeof *bridge);
+    if (bridge) bridge->envoy = envoy;
+    return bridge;
+}
+
+void bridge_free(void *object) {
+    struct bridge *bridge = object;
+    if (!bridge) return;
+    if (bridge->busy) {
+        bridge->dead = true;
+        return;
+    }
+    if (bridge->held_by) codec_filter_unhold(bridge->held_by, bridge);
+    python_drop_later(bridge->attempt);
+    python_drop_later(bridge->outgoing_holder);
+    request_release(bridge->request);
+    free(bridge);
+}
+
+static void count(struct bridge *bridge, long counter) {
+    if (bridge->request->connection) codec_filter_count(bridge->request->connection, counter);
+}
+
+/* Hand response headers to Envoy, which may destroy the bridge meanwhile (the router retries). There is never a body: the
+ * message goes from the registry to the client. */
+static void respond(struct bridge *bridge, unsigned status, struct header *headers, size_t headers_count, bool end) {
+    bridge->busy = true;
+    abi_bridge_send_response(bridge->envoy, status, headers, headers_count, end);
+    bridge->busy = false;
+    if (bridge->dead) bridge_free(bridge);
+}
+
+/* ---- replies */
+
+static void respond_with(struct bridge *bridge, struct reply *reply, unsigned status) {
+    struct header few[FEW_HEADERS], *headers = few;
+    if (reply->count + 1 > FEW_HEADERS && !(headers = malloc((reply->count + 1) * sizeof *headers))) return;
+    headers[0].name = HEADER_REPLY;
+    headers[0].value = (struct text){reply->secret, sizeof reply->secret};
+    if (reply->count) memcpy(headers + 1, reply->headers, reply->count * sizeof *headers);
+    /* Without an end the server's connection is closed when the client has its answer, and never used again. */
+    respond(bridge, status, headers, reply->count + 1, !reply->unclean);
+    if (headers != few) free(headers);
+}
+
+void bridge_continue(struct bridge *bridge) {
+    struct reply *reply = reply_find(bridge->request, (struct text){bridge->reply, sizeof bridge->reply});
+    if (reply) respond_with(bridge, reply, reply->status);
+}
+
+static void deliver(struct bridge *bridge, struct reply *reply) {
+    bridge->answered = true;
+    memcpy(bridge->reply, reply->secret, sizeof bridge->reply);
+    struct codec_filter *filter = bridge->request->connection;
+    if (filter && !bridge->shadow && codec_filter_hold(filter, bridge)) return;
+    respond_with(bridge, reply, reply->status);
+}
+
+/* Answer with an Error of the Python half; takes it over. Unclean: bytes were exchanged with the server. */
+static void deliver_error(struct bridge *bridge, unsigned status, void *error, bool unclean) {
+    struct reply *reply = reply_new(bridge->request, 0);
+    if (!reply) return python_drop_later(error);
+    reply->result = error;
+    reply->is_error = true;
+    reply->unclean = unclean;
+    reply->status = status;
+    deliver(bridge, reply);
+}
+
+/* Refuse the request by a method of the Request that returns the Error. */
+static void refuse(struct bridge *bridge, const char *method, long counter) {
+    count(bridge, counter);
+    python_enter();
+    void *error = python_call_method(bridge->request->object, method, NULL, NULL);
+    python_leave();
+    deliver_error(bridge, 400, error, false);
+}
+
+/* ---- the request */
+
+static struct text find(const struct header *headers, size_t headers_count, struct text name) {
+    for (size_t i = 0; i < headers_count; i++) {
+        if (text_is(headers[i].name, name)) return headers[i].value;
+    }
+    return TEXT("");
+}
+
+static bool is_shadow_of(struct text authority, struct text ours) {
+    if (authority.size < ours.size + SHADOW.size || memcmp(authority.data, ours.data, ours.size ? ours.size : 0)) {
+        size_t host = 0; /* Envoy writes it before the port */
+        while (host < ours.size && ours.data[host] != ':') host++;
+        return authority.size == ours.size + SHADOW.size && !memcmp(authority.data, ours.data, host) &&
+               !memcmp(authority.data + host, SHADOW.data, SHADOW.size) &&
+               !memcmp(authority.data + host + SHADOW.size, ours.data + host, ours.size - host);
+    }
+    return authority.size == ours.size + SHADOW.size && !memcmp(authority.data + ours.size, SHADOW.data, SHADOW.size);
+}
+
+/* The message as the server gets it, from the Python half; false if it was refused. */
+static bool change(struct bridge *bridge, const struct header *headers, size_t headers_count, bool authority) {
+    python_enter();
+    void *after = PyTuple_New((ssize_t)headers_count);
+    for (size_t i = 0; i < headers_count; i++) {
+        void *pair = PyTuple_New(2);
+        PyTuple_SetItem(pair, 0, PyBytes_FromStringAndSize(headers[i].name.data, (ssize_t)headers[i].name.size));
+        PyTuple_SetItem(pair, 1, PyBytes_FromStringAndSize(headers[i].value.data, (ssize_t)headers[i].value.size));
+        PyTuple_SetItem(after, (ssize_t)i, pair);
+    }
+    void *changed = PyLong_FromLong(authority);
+    void *bytes = python_call_method(bridge->request->object, "outgoing", after, changed);
+    bool late = python_was_late();
+    Py_DecRef(after);
+    Py_DecRef(changed);
+    bool good = python_bytes(bytes, &bridge->outgoing);
+    if (good) bridge->outgoing_holder = bytes;
+    else if (bytes) count(bridge, PyLong_AsLong(bytes));
+    else count(bridge, late ? COUNT_DEADLINES : COUNT_CODEC_EXCEPTIONS);
+    if (!good) Py_DecRef(bytes);
+    void *error = good ? NULL : python_call_method(bridge->request->object, "refusal", NULL, NULL);
+    python_report();
+    python_leave();
+    if (!good) deliver_error(bridge, 400, error, false);
+    return good;
+}
+
+static void send(struct bridge *bridge) {
+    struct request *request = bridge->request;
+    bridge->sent = true;
+    bool last = request->oneway && !request->secret_id;
+    abi_bridge_send_upstream(bridge->envoy, bridge->outgoing.data, bridge->outgoing.size, last);
+    if (!request->oneway) return;
+    struct reply *reply = reply_new(request, 0);
+    if (!reply) return;
+    reply->is_oneway = true;
+    reply->unclean = last;
+    reply->status = 200;
+    deliver(bridge, reply);
+}
+
+void bridge_request_headers(void *object, bool end) {
+    struct bridge *bridge = object;
+    struct header few[FEW_HEADERS], *headers;
+    size_t headers_count;
+    abi_bridge_request_headers(bridge->envoy, &headers, &headers_count, few, FEW_HEADERS);
+    struct request *request = request_find(find(headers, headers_count, HEADER_TOKEN));
+    if (!request || request->state != ADMITTED) {
+        if (headers != few) free(headers);
+        bridge->answered = true;
+        respond(bridge, 400, &(struct header){HEADER_REPLY, REPLY_FORGED}, 1, true);
+        return;
+    }
+    bridge->request = request_keep(request);
+    bridge->outgoing = request->message;
+    struct text authority = find(headers, headers_count, TEXT(":authority"));
+    bool same_authority = text_is(authority, request->authority);
+    bridge->shadow = !same_authority && is_shadow_of(authority, request->authority);
+    bool same = headers_same(&request->config->request_rules, request->headers + request->own_count, request->count,
+                             headers, headers_count);
+    bool good = false;
+    if (!text_is(find(headers, headers_count, TEXT(":method")), TEXT("POST"))) {
+        refuse(bridge, "changed_method", COUNT_MUTATIONS_REFUSED);
+    } else if (!text_is(find(headers, headers_count, TEXT(":path")), request->path)) {
+        refuse(bridge, "changed_path", COUNT_MUTATIONS_REFUSED);
+    } else {
+        bool authority_changed = !same_authority && !bridge->shadow;
+        good = (same && !authority_changed && !request->oneway) ||
+               change(bridge, headers, headers_count, authority_changed);
+    }
+    if (headers != few) free(headers);
+    if (good && end) send(bridge);
+}
+
+/* Nothing of ours has a body or trailers: what comes is a filter's. */
+void bridge_request_data(void *object, bool end) {
+    struct bridge *bridge = object;
+    if (!bridge->request || bridge->answered || bridge->sent) return;
+    if (abi_bridge_request_size(bridge->envoy)) refuse(bridge, "changed_request_body", COUNT_BODIES_CHANGED);
+    else if (end) send(bridge);
+}
+
+void bridge_request_trailers(void *object) {
+    struct bridge *bridge = object;
+    if (!bridge->request || bridge->answered || bridge->sent) return;
+    refuse(bridge, "changed_request_body", COUNT_BODIES_CHANGED);
+}
+
+/* ---- the server's bytes */
+
+static void copy_headers(struct header *to, void *flat, size_t headers_count) {
+    for (size_t i = 0; i < headers_count; i++) {
+        to[i].name = python_text(PyTuple_GetItem(flat, (ssize_t)(2 * i)));
+        to[i].value = python_text(PyTuple_GetItem(flat, (ssize_t)(2 * i + 1)));
+    }
+}
+
+/* Register a Result: (status, own headers, property headers, message, reply, unclean); takes it over. */
+static struct reply *make_reply(struct request *request, void *result) {
+    void *own = PyTuple_GetItem(result, 1), *flat = PyTuple_GetItem(result, 2), *object = PyTuple_GetItem(result, 4);
+    size_t own_count = (size_t)PyTuple_Size(own) / 2, flat_count = (size_t)PyTuple_Size(flat) / 2;
+    struct text message;
+    struct reply *reply = NULL;
+    if (python_bytes(PyTuple_GetItem(result, 3), &message)) reply = reply_new(request, own_count + flat_count);
+    if (!reply) return Py_DecRef(result), NULL;
+    reply->result = result;
+    reply->object = object;
+    reply->stateful = PyLong_AsLong(PyTuple_GetItem(result, 6));
+    reply->status = (unsigned)PyLong_AsLong(PyTuple_GetItem(result, 0));
+    reply->unclean = PyLong_AsLong(PyTuple_GetItem(result, 5));
+    reply->own_count = own_count;
+    copy_headers(reply->headers, own, own_count);
+    copy_headers(reply->headers + own_count, flat, flat_count);
+    reply_set_message(reply, message);
+    return reply;
+}
+
+/* Feed the attempt's decoder; return what Attempt.feed does, or NULL if the codec failed. */
+static void *feed(struct bridge *bridge) {
+    struct chunks chunks;
+    if (!abi_bridge_response_chunks(bridge->envoy, &chunks)) return NULL;
+    void *bytes = PyBytes_FromStringAndSize(NULL, (ssize_t)chunks.size), *result = NULL;
+    struct text copy;
+    if (python_bytes(bytes, &copy)) {
+        chunks_copy(&chunks, (void *)copy.data);
+        if (!bridge->attempt) bridge->attempt = python_call_method(bridge->request->object, "attempt", NULL, NULL);
+        if (bridge->attempt) result = python_call_method(bridge->attempt, "feed", bytes, NULL);
+    }
+    chunks_free(&chunks);
+    Py_DecRef(bytes);
+    return result;
+}
+
+void bridge_response_data(void *object, bool end) {
+    struct bridge *bridge = object;
+    (void)end;
+    if (bridge->answered || !bridge->request) return;
+    python_enter();
+    void *result = feed(bridge);
+    struct reply *reply = NULL;
+    bool more = false;
+    if (!result) {
+        count(bridge, python_was_late() ? COUNT_DEADLINES : COUNT_CODEC_EXCEPTIONS);
+    } else if (PyObject_IsTrue(result) == 0) { /* None */
+        more = bridge->sent; /* a server that speaks before it was asked is not believed */
+    } else if (PyTuple_Size(result) >= 0) {
+        reply = bridge->sent ? make_reply(bridge->request, result) : NULL;
+        if (reply) result = NULL;
+        if (reply && reply->unclean) count(bridge, COUNT_UPSTREAM_CLOSED);
+    } else {
+        PyErr_Clear();
+        count(bridge, PyLong_AsLong(result));
+    }
+    void *error = NULL;
+    if (!reply && !more) error = python_call_method(bridge->request->object, "bad_response", NULL, NULL);
+    Py_DecRef(result);
+    python_report();
+    python_leave();
+    if (reply) deliver(bridge, reply);
+    else if (!more) deliver_error(bridge, 502, error, true);
+}

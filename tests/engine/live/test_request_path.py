@@ -1,0 +1,271 @@
+"""A message's way through Envoy and back, with AwesomeRPC."""
+
+import threading
+
+import pytest
+from live_engine.awesome import CODEC, HEARTBEAT, ONEWAY, body, replying, request
+from live_engine.config import bridged, codec_listener
+from live_engine.peers import Client, serving
+from live_envoy.config import bootstrap, route, typed
+
+
+def servers(*handlers):
+    return [serving(CODEC, handler) for handler in handlers]
+
+
+@pytest.fixture
+def v1():
+    with serving(CODEC, replying(b"v1")) as server:
+        yield server
+
+
+@pytest.fixture
+def v2():
+    with serving(CODEC, replying(b"v2")) as server:
+        yield server
+
+
+@pytest.fixture
+def start(start_envoy):
+    def start(server, *filters, clusters=(), routes=None, cluster=None, **settings):
+        listener = codec_listener("awesomerpc", routes or [route("v1")], *filters, **settings)
+        return start_envoy(bootstrap([listener], [bridged("v1", server.port, **(cluster or {})), *clusters]))
+
+    return start
+
+
+def lua(code):
+    return typed("lua", "extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": code})
+
+
+def test_a_request_reaches_its_server_and_the_answer_the_client(start, v1):
+    envoy = start(v1)
+    sent = request(5, {"service": "reviews", "User": "jason"}, b"hello")
+    with Client(CODEC, envoy.port("in")) as client:
+        answer = client.call(sent)
+    assert (answer.request_id, body(answer)) == (5, b"v1")
+    assert [message.message for message in v1.received] == [sent]
+    assert envoy.stat("dynamicmodulescustom.metaprotocol.requests.request") == 1
+
+
+def test_a_property_chooses_the_cluster(start, v1, v2):
+    routes = [route("v2", headers={"user": "jason"}), route("v1")]
+    envoy = start(v1, routes=routes, clusters=[bridged("v2", v2.port)])
+    with Client(CODEC, envoy.port("in")) as client:
+        assert body(client.call(request(1, {"User": "jason"}))) == b"v2"
+        assert body(client.call(request(2, {"User": "mary"}))) == b"v1"
+
+
+def test_messages_may_come_byte_by_byte(start, v1):
+    envoy = start(v1)
+    with Client(CODEC, envoy.port("in")) as client:
+        for byte in request(1, payload=b"slow"):
+            client.send(bytes((byte,)))
+        assert body(client.receive()) == b"v1"
+
+
+def test_messages_of_three_megabytes_pass_unchanged(start_envoy):
+    payload = bytes(range(256)) * 12_288
+    with serving(CODEC, replying()) as server:
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("v1")])], [bridged("v1", server.port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            assert body(client.call(request(1, payload=payload))) == payload
+
+
+def test_replies_overtake_each_other_where_the_protocol_has_ids(start_envoy):
+    free = threading.Event()
+
+    def handle(message, connection):
+        if message.request_id == 1:
+            free.wait(60)
+        return replying()(message, connection)
+
+    with serving(CODEC, handle) as server:
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("v1")])], [bridged("v1", server.port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(request(1) + request(2))
+            assert client.receive().request_id == 2
+            free.set()
+            assert client.receive().request_id == 1
+
+
+@pytest.mark.parametrize("count", [50, 300])
+def test_many_large_replies_at_once_do_not_stall(start_envoy, count):
+    payload = bytes(200_000)
+    with serving(CODEC, replying(payload)) as server:
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("v1")])], [bridged("v1", server.port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            for _ in range(2):  # the second time on connections that have been used
+                client.send(b"".join(request(number) for number in range(count)))
+                assert {client.receive().request_id for _ in range(count)} == set(range(count))
+
+
+def test_large_requests_and_large_replies_at_once_do_not_stall(start_envoy):
+    payload = bytes(200_000)
+    with serving(CODEC, replying()) as server:
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("v1")])], [bridged("v1", server.port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            everything = b"".join(request(number, payload=payload) for number in range(100))
+            sending = threading.Thread(target=client.send, args=(everything,))
+            sending.start()
+            assert {client.receive().request_id for _ in range(100)} == set(range(100))
+            sending.join()
+
+
+def test_a_header_that_a_route_sets_is_a_property_for_the_server(start, v1):
+    added = {"header": {"key": "x-team", "value": "blue"}}
+    routes = [{**route("v1"), "request_headers_to_add": [added], "request_headers_to_remove": ["user"]}]
+    envoy = start(v1, routes=routes)
+    with Client(CODEC, envoy.port("in")) as client:
+        client.call(request(9, {"service": "reviews", "User": "jason"}, b"hello"))
+    (got,) = v1.received
+    assert got.properties == {"cmd": "7", "service": "reviews", "x-team": "blue"}
+    assert (got.request_id, body(got)) == (9, b"hello")
+
+
+def test_a_header_that_a_route_sets_is_a_property_for_the_client(start, v1):
+    added = {"header": {"key": "x-served-by", "value": "mesh"}}
+    envoy = start(v1, routes=[{**route("v1"), "response_headers_to_add": [added]}])
+    with Client(CODEC, envoy.port("in")) as client:
+        answer = client.call(request(9))
+    assert answer.properties == {"cmd": "7", "x-served-by": "mesh"}
+    assert body(answer) == b"v1"
+
+
+def test_envoys_own_headers_change_nothing(start, v1):
+    hcm = {"generate_request_id": True, "use_remote_address": True, "via": "envoy", "add_user_agent": False}
+    envoy = start(v1, hcm=hcm)
+    sent = request(1)
+    with Client(CODEC, envoy.port("in")) as client:
+        client.call(sent)
+    assert v1.received[0].message == sent
+
+
+def test_a_changed_path_is_refused_since_no_message_can_carry_it(start, v1):
+    envoy = start(v1, routes=[route("v1", prefix_rewrite="/other/")])
+    with Client(CODEC, envoy.port("in")) as client:
+        answer = client.call(request(1))
+    assert answer.status_code == 5
+    assert b":path" in body(answer)
+    assert v1.received == []
+    assert envoy.stat("dynamicmodulescustom.metaprotocol.mutations_refused") == 1
+
+
+def test_a_body_that_a_filter_adds_is_refused(start, v1):
+    code = "function envoy_on_request(h) h:body(true):setBytes('two frames') end"
+    envoy = start(v1, lua(code))
+    with Client(CODEC, envoy.port("in")) as client:
+        assert client.call(request(1)).status_code == 5
+    assert v1.received == []
+
+
+def test_a_oneway_reaches_the_server_under_another_id_and_its_answer_nobody(start_envoy):
+    def lying(message, connection):
+        return CODEC.build(1, message.request_id, 7, payload=b"unasked")
+
+    with serving(CODEC, lying) as server:
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("v1")])], [bridged("v1", server.port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(request(1, kind=ONEWAY, payload=b"one"))
+            (oneway,) = server.wait(1)
+            assert body(oneway) == b"one"
+            for number in range(2, 20):
+                answer = client.call(request(number))
+                assert answer.request_id == number
+
+
+def test_a_heartbeat_is_answered_here(start, v1):
+    envoy = start(v1)
+    with Client(CODEC, envoy.port("in")) as client:
+        answer = client.call(request(3, kind=HEARTBEAT))
+        assert (answer.message_type, answer.request_id) == ("heartbeat", 3)
+    assert v1.received == []
+
+
+def test_an_unreadable_request_is_answered_and_the_connection_goes_on(start, v1):
+    envoy = start(v1)
+    bad = bytearray(request(1, {"service": "reviews"}))
+    bad[18] = 200  # the length of a key, past the block
+    with Client(CODEC, envoy.port("in")) as client:
+        answer = client.call(bytes(bad))
+        assert (answer.request_id, answer.status_code) == (1, 5)
+        assert body(client.call(request(2))) == b"v1"
+    assert envoy.stat("dynamicmodulescustom.metaprotocol.decode_errors") == 1
+
+
+def test_garbage_ends_the_connection_after_what_came_before_is_answered(start, v1):
+    envoy = start(v1)
+    with Client(CODEC, envoy.port("in")) as client:
+        client.send(request(1) + b"GET / HTTP/1.1\r\n\r\n")
+        assert body(client.receive()) == b"v1"
+        assert client.ended()
+
+
+def test_a_client_that_has_said_all_still_gets_its_answers(start, v1):
+    import socket
+
+    envoy = start(v1)
+    with Client(CODEC, envoy.port("in")) as client:
+        client.send(request(1) + request(2))
+        client.socket.shutdown(socket.SHUT_WR)
+        assert {client.receive().request_id, client.receive().request_id} == {1, 2}
+        assert client.ended()
+
+
+def test_a_client_that_leaves_cancels_its_requests(start_envoy):
+    free = threading.Event()
+
+    def handle(message, connection):
+        free.wait(60)
+        return replying()(message, connection)
+
+    with serving(CODEC, handle) as server:
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("v1")])], [bridged("v1", server.port)]))
+        client = Client(CODEC, envoy.port("in"))
+        client.send(request(1))
+        server.wait(1)
+        client.reset()
+        envoy.wait_for_stat("dynamicmodulescustom.metaprotocol.in_flight", lambda value: value == 0)
+        envoy.wait_for_stat("cluster.v1.upstream_cx_active", lambda value: value == 0)
+        free.set()
+
+
+def test_too_many_requests_at_once_are_refused(start_envoy):
+    free = threading.Event()
+
+    def handle(message, connection):
+        free.wait(60)
+        return replying()(message, connection)
+
+    with serving(CODEC, handle) as server:
+        listener = codec_listener("awesomerpc", [route("v1")], max_in_flight=2)
+        envoy = start_envoy(bootstrap([listener], [bridged("v1", server.port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(request(1) + request(2) + request(3))
+            answer = client.receive()
+            assert (answer.request_id, answer.status_code) == (3, 3)
+            free.set()
+            assert {client.receive().request_id, client.receive().request_id} == {1, 2}
+            assert client.call(request(4)).status_code == 0
+
+
+def test_a_draining_envoy_answers_what_is_in_flight_and_closes(start_envoy):
+    free = threading.Event()
+
+    def handle(message, connection):
+        free.wait(60)
+        return replying()(message, connection)
+
+    with serving(CODEC, handle) as server:
+        listener = codec_listener("awesomerpc", [route("v1")], hcm={"drain_timeout": "0.1s"})
+        envoy = start_envoy(
+            bootstrap([listener], [bridged("v1", server.port)]),
+            arguments=["--drain-time-s", "1", "--drain-strategy", "immediate"],
+        )
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(request(1))
+            server.wait(1)
+            envoy.admin.post("/drain_listeners?graceful&skip_exit")
+            free.set()
+            assert client.receive().request_id == 1
+            assert client.ended()

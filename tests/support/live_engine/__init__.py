@@ -1,0 +1,1 @@
+"""Codecs in a real Envoy: its configuration, clients and servers."""

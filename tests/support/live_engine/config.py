@@ -1,0 +1,112 @@
+"""The module's pieces of Envoy's configuration."""
+
+import subprocess
+import sys
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from live_envoy.config import Config, address, cluster, http_connection_manager, typed
+from required import require
+
+import metaprotocol_envoy
+from metaprotocol_envoy import ModuleNotBuilt, filter_config, module_path
+
+_NATIVE = Path(__file__).parents[3] / "engine" / "native"
+
+MARK = {"filter_metadata": {"metaprotocol": {"bridge": "codec"}}}
+"""The metadata of a cluster that has the bridge."""
+
+
+@cache
+def built_module() -> Path:
+    """Return the dynamic module, built from today's sources; the test is skipped if nothing here can."""
+    sources = [path for path in _NATIVE.iterdir() if path.suffix in {".c", ".h", ".py"}]
+    with suppress(ModuleNotBuilt):
+        built = module_path()
+        if built.stat().st_mtime > max(path.stat().st_mtime for path in sources):
+            return built
+    output = Path(metaprotocol_envoy.__file__).with_name("libmetaprotocol_envoy.so")
+    command = [sys.executable, str(_NATIVE / "compile.py"), "module", str(output)]
+    made = subprocess.run(command, check=False, capture_output=True, text=True)
+    if made.returncode:
+        require("compiler", f"the engine's module cannot be built: {made.stderr.strip().splitlines()[-1]}")
+    return module_path()
+
+
+def module() -> Config:
+    """Return the module's place in the configuration of an extension."""
+    return {"module": {"local": {"filename": str(built_module())}}, "do_not_close": True}
+
+
+def text(value: str) -> Config:
+    return {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": value}
+
+
+def codec_filter(codec: str, **settings: Any) -> Config:
+    """Return the network filter that turns messages into HTTP/2."""
+    return typed(
+        "metaprotocol",
+        "extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter",
+        dynamic_module_config=module(),
+        filter_name="codec",
+        filter_config=text(filter_config(codec=codec, **settings)),
+        terminal_filter=False,
+    )
+
+
+def http_filter(name: str, config: str = "") -> Config:
+    """Return an HTTP filter of the module."""
+    return typed(
+        f"metaprotocol.{name}",
+        "extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+        dynamic_module_config=module(),
+        filter_name=name,
+        filter_config=text(config),
+    )
+
+
+def bridged(name: str, *ports: int, **fields: Any) -> Config:
+    """Return a cluster whose servers speak the protocol."""
+    bridge = typed(
+        "envoy.upstreams.http.dynamic_modules",
+        "extensions.upstreams.http.dynamic_modules.v3.Config",
+        dynamic_module_config=module(),
+        bridge_name="codec",
+    )
+    return cluster(name, *ports, **{"metadata": MARK, "upstream_config": bridge, **fields})
+
+
+def codec_listener(
+    codec: str,
+    routes: list[Config],
+    *filters: Config,
+    name: str = "in",
+    hcm: Config | None = None,
+    listener: Config | None = None,
+    **settings: Any,
+) -> Config:
+    """Return a listener for a protocol.
+
+    Args:
+        codec: The codec's name, or "module:Class".
+        routes: Of its only virtual host.
+        filters: HTTP filters between admission and router.
+        name: The listener's.
+        hcm: More fields of the HTTP connection manager.
+        listener: More fields of the listener.
+        settings: Of the codec filter.
+    """
+    manager = http_connection_manager(
+        routes,
+        http_filter("admission"),
+        *filters,
+        **{"codec_type": "HTTP2", "generate_request_id": False, **(hcm or {})},
+    )
+    return {
+        "name": name,
+        "address": address(0),
+        "filter_chains": [{"filters": [codec_filter(codec, **settings), manager]}],
+        **(listener or {}),
+    }
