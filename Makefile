@@ -16,12 +16,12 @@ BENCH := $(VENV)/.stamp-bench
 PARALLEL := -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep coverage live mutants packaging interop lint docs bench fuzz clean
+.PHONY: help demo test deep coverage live mutants packaging interop lint docs bench bench-engine fuzz clean
 # Two installers in one environment at the same time would trip over each other.
 .NOTPARALLEL:
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(RUNTIME)  ## Show a recorded Dubbo message, field by field
 	$(BIN)/metaprotocol inspect --codec dubbo -v tests/vectors/dubbo/java27-heartbeat.c2s.bin
@@ -38,8 +38,8 @@ coverage: $(TEST)  ## Run the tests, twice as long, and report the lines that no
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-live: $(TEST)  ## Run all tests of the engine, in real Envoys, also those that take long
-	$(BIN)/python -m pytest $(PARALLEL) -m "live or not live" $(or $(ARGS),tests/engine)
+live: $(TEST)  ## Run the tests with real Envoys that take long; `make test` runs the others
+	$(BIN)/python -m pytest $(PARALLEL) -m live $(or $(ARGS),tests/engine tests/benchmarks)
 
 mutants: $(TEST)  ## Hold the conformance kit's wrong codecs to every property: each fails its own, and no others
 	$(BIN)/python -m pytest $(PARALLEL) -m mutants $(or $(ARGS),tests/testing)
@@ -63,6 +63,9 @@ docs: $(DOCS)  ## Build the documentation; every warning is an error
 
 bench: $(BENCH)  ## Time the codecs beside other packages; ARGS="--help" tells more
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-engine: $(BENCH)  ## Measure codecs in Envoy beside Envoy's own filters; ARGS="--help" tells more
+	PYTHONPATH=tests/support $(BIN)/python -m benchmarks.engine $(ARGS)
 
 fuzz: $(TEST)  ## Look for bytes that a codec cannot stand; ARGS="dubbo --time 600" says which codec and how long
 	$(BIN)/metaprotocol fuzz $(or $(ARGS),dubbo --vectors tests/vectors/dubbo)
