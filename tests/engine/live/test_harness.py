@@ -42,7 +42,7 @@ def test_only_the_owner_may_speak_to_the_admin_interface(start_envoy):
 
 def test_a_configuration_that_envoy_refuses_is_told_with_its_log(release):
     envoy = Envoy(release, bootstrap([], [], nonsense=1))
-    with pytest.raises(EnvoyFault, match=r"has died: exit status 1[\s\S]*such field: +'nonsense'"):
+    with pytest.raises(EnvoyFault, match=r"has died: exit status 1[\s\S]*such\s+field:\s+'nonsense'"):
         envoy.__enter__()
 
 
