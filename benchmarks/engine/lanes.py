@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attrs import frozen
-from live_envoy.config import Config, bootstrap, cluster, listener, tcp_proxy, typed
+from live_engine.config import bridged, codec_listener
+from live_envoy.config import Config, bootstrap, cluster, listener, route, tcp_proxy, typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,4 +98,8 @@ _OWN_FILTERS: dict[str, list[Lane]] = {
 
 def lanes(protocol: Protocol) -> list[Lane]:
     """Return the ways of a protocol."""
-    return [Lane(DIRECT, None), Lane(TCP_PROXY, _tcp_proxy), *_OWN_FILTERS[protocol.name]]
+
+    def ours(port: int) -> Config:
+        return bootstrap([codec_listener(protocol.name, [route("servers")])], [bridged("servers", port)])
+
+    return [Lane(DIRECT, None), Lane(TCP_PROXY, _tcp_proxy), *_OWN_FILTERS[protocol.name], Lane(OURS, ours)]
