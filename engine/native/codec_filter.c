@@ -18,6 +18,7 @@ enum { BUCKETS = 64, LAST_STREAM = 0x7fffffff, OUT_LIMIT = 1 << 28, STREAMS_AT_M
 
 /* The Step of metaprotocol_envoy.connection. */
 enum step { FORWARD, REPLY, CLOSE };
+enum detection { FOREIGN, OURS, UNSURE };
 enum { NEEDS_REPLY, ONEWAY, ONEWAY_WITH_SECRET_ID };
 
 /* A message of the client, until its answer has left. */
@@ -36,7 +37,7 @@ struct codec_filter {
     struct codec_config *config;
     void *connection, *feed; /* the Python half's Connection, and its method */
     uint64_t connection_id;
-    bool begun, passes, half_closed, last, draining, closing, closed, above, paused, posted;
+    bool begun, known, passes, half_closed, last, draining, closing, closed, above, paused, posted;
     uint32_t next_id, max_streams;
     size_t in_flight, held;
     struct http2_reader reader;
@@ -575,9 +576,37 @@ static bool feed(struct codec_filter *filter, size_t size) {
     return good;
 }
 
+/* Whose protocol the first bytes are, a Detection of the Python half. They stay in Envoy's buffer. */
+static enum detection detect(struct codec_filter *filter) {
+    struct chunks chunks;
+    if (!abi_network_read_chunks(filter->envoy, &chunks)) return FOREIGN;
+    python_enter();
+    void *bytes = PyBytes_FromStringAndSize(NULL, (ssize_t)chunks.size);
+    struct text copy;
+    if (python_bytes(bytes, &copy)) chunks_copy(&chunks, (void *)copy.data);
+    void *verdict = python_call_method(filter->config->service, "detect", bytes, NULL);
+    enum detection detection = verdict ? (enum detection)PyLong_AsLong(verdict) : OURS;
+    Py_DecRef(verdict);
+    Py_DecRef(bytes);
+    python_report();
+    python_leave();
+    chunks_free(&chunks);
+    return detection;
+}
+
 int codec_filter_read(void *object, size_t size, bool end) {
     struct codec_filter *filter = object;
     if (filter->passes) return ABI_CONTINUE;
+    if (filter->config->foreign && !filter->known) {
+        enum detection detection = size ? detect(filter) : end ? FOREIGN : UNSURE;
+        if (detection == FOREIGN || (detection == UNSURE && end)) {
+            codec_filter_count(filter, COUNT_FOREIGN_CONNECTIONS);
+            filter->passes = true;
+            return ABI_CONTINUE;
+        }
+        if (detection == UNSURE) return ABI_STOP;
+        filter->known = true;
+    }
     if (filter->last || filter->closing) abi_network_drain_read(filter->envoy, size);
     else if (size && !feed(filter, size)) filter->last = true;
     if (end) filter->half_closed = true;

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, TypeAlias
+import secrets
+from contextlib import suppress
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+from attrs import frozen
 
 from metaprotocol_envoy.headers import difference, to_headers
 from metaprotocol_envoy.log import report, report_bug
@@ -25,8 +29,7 @@ from metaprotocol_sdk import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from metaprotocol_envoy.connection import Connection
-    from metaprotocol_envoy.headers import Fields
+    from metaprotocol_envoy.headers import Fields, HeaderRules
     from metaprotocol_sdk import Codec
 
 Result: TypeAlias = "tuple[int, tuple[str, ...], tuple[str, ...], bytes, Reply, bool, bool]"
@@ -57,6 +60,51 @@ _STATUS = {
 }
 
 
+@frozen
+class ClientSide:
+    """The client's connection, as an answer sees it.
+
+    Args:
+        codec: The codec object of the connection.
+        stateless: True if that is the one of all connections.
+        rules: Says which headers of answers count.
+        oneway_ids: Ids under which oneways have left.
+    """
+
+    codec: Codec
+    stateless: bool
+    rules: HeaderRules
+    oneway_ids: OnewayIds
+
+
+class OnewayIds:
+    """The random ids under which the last oneways have left.
+
+    A server that answers a oneway all the same does so on a connection that another request may use meanwhile. That
+    request must tell such an answer from one that is wrong.
+    """
+
+    MOST: ClassVar = 4096
+
+    def __init__(self) -> None:
+        self._ids: dict[int, None] = {}
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._ids
+
+    def new(self, codec: Codec) -> int:
+        """Return a random id that the protocol can hold, and remember it."""
+        while True:
+            number = secrets.randbelow(codec.max_request_id) + 1
+            if number not in codec.reserved_ids:
+                break
+        self._ids[number] = None
+        if len(self._ids) > self.MOST:
+            with suppress(StopIteration, KeyError, RuntimeError):  # another worker may be as far
+                del self._ids[next(iter(self._ids))]
+        return number
+
+
 class Attempt:
     """Reads the answer to one request from one connection to a server.
 
@@ -64,17 +112,16 @@ class Attempt:
     others use later must reach nobody.
 
     Args:
-        connection: The client's connection. An attempt does not touch the state of its codec: many are never delivered.
+        client: The client's connection. An attempt does not touch the state of its codec: many are never delivered.
         request: The request.
         echoed: The client's own values of properties that the answer repeats.
     """
 
-    __slots__ = ("_codec", "_connection", "_decoder", "_echoed", "_request", "_unclean")
+    __slots__ = ("_client", "_codec", "_decoder", "_echoed", "_request", "_unclean")
 
-    def __init__(self, connection: Connection, request: Metadata, echoed: dict[str, str | None]) -> None:
-        codec = connection.codec
-        self._connection = connection
-        self._codec = codec if connection.service.stateless else copy.deepcopy(codec)
+    def __init__(self, client: ClientSide, request: Metadata, echoed: dict[str, str | None]) -> None:
+        self._client = client
+        self._codec = client.codec if client.stateless else copy.deepcopy(client.codec)
         self._request = request
         self._echoed = echoed
         self._decoder = MessageDecoder(self._codec, Direction.TO_CLIENT)
@@ -95,6 +142,9 @@ class Attempt:
                 if message.message_type not in _ANSWERS or message.expects_reply:
                     self._unclean = True  # a server that asks or announces something is not answered here
                 elif not self._pairs(message):
+                    if message.request_id in self._client.oneway_ids:
+                        self._unclean = True
+                        continue
                     return int(Counter.UPSTREAM_CLOSED)
                 else:
                     decoder = self._decoder
@@ -131,26 +181,24 @@ class Attempt:
             own += ("x-metaprotocol-status-code", str(message.status_code))
         if not complete:
             own += ("x-metaprotocol-incomplete", "true")
-        reply = Reply(self._connection, message, fields, self._echoed)
-        return (status, own, fields.flat, raw, reply, unclean, not self._connection.service.stateless)
+        reply = Reply(self._client, message, fields, self._echoed)
+        return (status, own, fields.flat, raw, reply, unclean, not self._client.stateless)
 
 
 class Reply:
     """An answer that is on its way back to the client.
 
     Args:
-        connection: The client's connection.
+        client: The client's connection.
         metadata: The answer.
         fields: Its headers.
         echoed: The client's own values of properties that the answer repeats.
     """
 
-    __slots__ = ("_connection", "_echoed", "_fields", "_metadata")
+    __slots__ = ("_client", "_echoed", "_fields", "_metadata")
 
-    def __init__(
-        self, connection: Connection, metadata: Metadata, fields: Fields, echoed: dict[str, str | None]
-    ) -> None:
-        self._connection = connection
+    def __init__(self, client: ClientSide, metadata: Metadata, fields: Fields, echoed: dict[str, str | None]) -> None:
+        self._client = client
         self._echoed = echoed
         self._fields = fields
         self._metadata = metadata
@@ -165,14 +213,14 @@ class Reply:
         Args:
             after: The headers that came out of Envoy's filters.
         """
-        rules = self._connection.service.response_rules
+        rules = self._client.rules
         changes = difference(rules, self._fields.flat, self._fields.names, after)
         return self._deliver(Mutation({**self._echoed, **changes}))
 
     def _deliver(self, mutation: Mutation) -> Answer:
-        codec, metadata = self._connection.codec, self._metadata
+        codec, metadata = self._client.codec, self._metadata
         try:
-            if not self._connection.service.stateless:
+            if not self._client.stateless:
                 metadata = _seen_by(codec, metadata)
             return (-1, codec.encode(metadata, mutation), False)
         except EncodeError as error:

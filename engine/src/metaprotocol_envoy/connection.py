@@ -6,11 +6,11 @@ method lets an exception out: a codec that raises ends its connection, is report
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from metaprotocol_envoy.attempt import Answer, Attempt, answer_with_error
+from metaprotocol_envoy.attempt import Answer, Attempt, ClientSide, OnewayIds, answer_with_error
 from metaprotocol_envoy.causes import error_type
+from metaprotocol_envoy.detect import Detection, detect
 from metaprotocol_envoy.headers import HeaderRules, difference, path_of, to_headers
 from metaprotocol_envoy.log import report, report_bug
 from metaprotocol_envoy.settings import SettingsError
@@ -84,6 +84,7 @@ class Service:
         )
         self.stateless = codec.for_connection() is codec
         # A oneway that leaves under a random id needs no connection of its own: an answer to it would answer nobody.
+        self.oneway_ids = OnewayIds()
         self.oneway = ONEWAY_WITH_SECRET_ID if codec.correlation is Correlation.ID and mutable else ONEWAY
 
     def authority_mutation(self, after: Iterable[tuple[bytes, bytes]]) -> dict[str, str | None]:
@@ -101,6 +102,14 @@ class Service:
             raise UnsupportedMutation(f"its :authority became {authority!r}, for which no property stands")
         return {settings.authority_property: authority.removesuffix(settings.authority_suffix)}
 
+    def detect(self, head: bytes) -> int:
+        """Return whose protocol a connection's first bytes are, a `Detection`."""
+        try:
+            return detect(self.codec, head)
+        except Exception as bug:  # noqa: BLE001 - whatever a codec raises
+            report_bug(self.codec, bug)
+            return Detection.OURS  # where the bug will meet it again, and end the connection
+
     def connect(self) -> Connection:
         """Return the codec's side of a new connection of a client."""
         return Connection(self)
@@ -113,11 +122,12 @@ class Connection:
         service: The filter that it came to.
     """
 
-    __slots__ = ("_decoder", "codec", "service")
+    __slots__ = ("_decoder", "client", "codec", "service")
 
     def __init__(self, service: Service) -> None:
         self.service = service
         self.codec = service.codec.for_connection()
+        self.client = ClientSide(self.codec, service.stateless, service.response_rules, service.oneway_ids)
         self._decoder = MessageDecoder(self.codec, Direction.TO_SERVER)
 
     @property
@@ -241,7 +251,9 @@ class Request:
                 mutation |= service.authority_mutation(headers)
             self._mutation = mutation
             secret = not metadata.expects_reply and service.oneway == ONEWAY_WITH_SECRET_ID
-            return connection.codec.encode(metadata, mutation, _secret_id(connection.codec) if secret else None)
+            return connection.codec.encode(
+                metadata, mutation, service.oneway_ids.new(connection.codec) if secret else None
+            )
         except UnsupportedMutation as error:
             self._refusal = Error(ErrorType.BAD_REQUEST, f"the request cannot be changed as Envoy asks: {error}")
             return int(Counter.MUTATIONS_REFUSED)
@@ -259,7 +271,7 @@ class Request:
         if self._mutation:
             for name in self.connection.codec.echoed_properties & self._mutation.keys():
                 echoed[name] = self.metadata.properties.get(name)
-        return Attempt(self.connection, self.metadata, echoed)
+        return Attempt(self.connection.client, self.metadata, echoed)
 
     # Errors of an attempt. The C half keeps them with the attempt, and hands the one that Envoy delivers to `answer`.
 
@@ -313,16 +325,6 @@ class Request:
 
     def _answer(self, error: Error) -> Answer:
         return answer_with_error(self.connection.codec, self.metadata, error)
-
-
-def _secret_id(codec: Codec) -> int | None:
-    """Return a random id that the protocol can hold; None if the protocol has no ids."""
-    if codec.correlation is not Correlation.ID:
-        return None
-    while True:
-        number = secrets.randbelow(codec.max_request_id) + 1
-        if number not in codec.reserved_ids:
-            return number
 
 
 def _not_built(codec: Codec) -> str:

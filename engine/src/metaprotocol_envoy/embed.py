@@ -17,6 +17,15 @@ def late() -> None:
     report("a codec or a filter took longer than codec_deadline; its connection ends")
 
 
+def load(text: str) -> Service:
+    """Read the configuration of a listener filter and load its codec.
+
+    Args:
+        text: The `filter_config`, the same as a codec filter's.
+    """
+    return Service(Settings.parse(text))
+
+
 def start(text: str) -> tuple[object, ...]:
     """Read a filter's configuration and load its codec.
 

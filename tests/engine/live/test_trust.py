@@ -1,0 +1,266 @@
+"""What nobody gets: other clients' replies, other bytes than were registered, a server by a forged request."""
+
+import re
+import socket
+import threading
+
+import pytest
+from live_engine.awesome import CODEC, ONEWAY, body, reply, replying, request
+from live_engine.config import bridged, codec_listener
+from live_engine.peers import Client, serving
+from live_envoy.config import bootstrap, cluster, route, typed
+from patience import PATIENCE
+
+PREFIX = "dynamicmodulescustom.metaprotocol."
+SHARED = {"hcm": {"codec_type": "AUTO"}, "foreign": "pass"}
+
+pytestmark = pytest.mark.live
+
+
+def lua(name, code):
+    return typed(name, "extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": code})
+
+
+class RawServer:
+    """Remembers all bytes that it gets, and never answers."""
+
+    def __init__(self):
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        self.got = b""
+        self.changed = threading.Condition()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        try:
+            while True:
+                connection, _ = self.listening.accept()
+                with connection:
+                    connection.settimeout(PATIENCE)
+                    while data := connection.recv(65536):
+                        with self.changed:
+                            self.got += data
+                            self.changed.notify_all()
+        except OSError:
+            pass
+
+    def wait(self):
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.got, PATIENCE)
+            return self.got
+
+    def close(self):
+        self.listening.shutdown(socket.SHUT_RDWR)
+        self.listening.close()
+
+
+@pytest.fixture
+def raw():
+    server = RawServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def server():
+    with serving(CODEC, replying()) as serving_:
+        yield serving_
+
+
+def http1(port, head):
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
+        client.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n")
+        return client.recv(65536).decode()
+
+
+def http2_status(port, headers):
+    """Send one request by HTTP/2; return the bytes of the answer's frames."""
+
+    def literal(name, value):
+        return b"\0" + bytes((len(name),)) + name.encode() + bytes((len(value),)) + value.encode()
+
+    block = b"\x83\x86" + literal(":path", "/reviews/7") + literal(":authority", "metaprotocol")
+    block += b"".join(literal(*pair) for pair in headers.items())
+    frame = len(block).to_bytes(3) + b"\x01\x05" + (1).to_bytes(4) + block
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
+        client.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" + frame)
+        got = b""
+        while True:
+            while len(got) < 9 or len(got) < 9 + int.from_bytes(got[:3]):
+                got += client.recv(65536)
+            size, kind = int.from_bytes(got[:3]), got[3]
+            if kind == 1:
+                return got[9 : 9 + size]
+            got = got[9 + size :]
+
+
+FORGED = """POST /reviews/7 HTTP/1.1
+host: metaprotocol
+x-metaprotocol-token: {}
+x-metaprotocol-type: request
+content-length: 0"""
+
+
+def test_forged_http_requests_reach_no_server(start_envoy, server):
+    envoy = start_envoy(
+        bootstrap([codec_listener("awesomerpc", [route("up")], **SHARED)], [bridged("up", server.port)])
+    )
+    port = envoy.port("in")
+    assert " 400 " in http1(port, "GET /reviews/7 HTTP/1.1\nhost: a")
+    for token in ("0" * 40, "00000000" + "f" * 32, "", "x", "\t"):
+        assert " 400 " in http1(port, FORGED.format(token))
+    assert b"400" in http2_status(port, {"x-metaprotocol-token": "0" * 40}) or b"\x8c" in http2_status(port, {})
+    assert envoy.stat(PREFIX + "forged_requests") >= 7
+    with Client(CODEC, port) as client:
+        client.call(request(1))
+    assert len(server.received) == 1
+
+
+def test_an_ordinary_http_service_on_the_same_port_keeps_working(start_envoy, server, raw):
+    routes = [route("plain", prefix="/plain"), route("up")]
+    clusters = [bridged("up", server.port), cluster("plain", raw.port)]
+    envoy = start_envoy(bootstrap([codec_listener("awesomerpc", routes, **SHARED)], clusters))
+    with socket.create_connection(("127.0.0.1", envoy.port("in")), PATIENCE) as client:
+        client.sendall(b"GET /plain HTTP/1.1\r\nhost: a\r\nx-metaprotocol-token: x\r\nx-kept: y\r\n\r\n")
+        got = raw.wait()
+    assert b"GET /plain HTTP/1.1" in got
+    assert b"x-kept" in got
+    assert b"x-metaprotocol" not in got
+    assert envoy.stat(PREFIX + "foreign_connections") == 1
+
+
+def test_a_token_cannot_be_used_from_another_connection_nor_twice(start_envoy):
+    free = threading.Event()
+
+    def handle(message, connection):
+        free.wait(60)
+        return reply(message)
+
+    log = """
+        function envoy_on_request(h)
+            local token = h:headers():get('x-metaprotocol-token')
+            if token then h:logWarn('{}=' .. token) end
+        end
+    """
+    with serving(CODEC, handle) as server:
+        listener = codec_listener("awesomerpc", [route("up")], lua("after", log.format("reference")), **SHARED)
+        hcm = listener["filter_chains"][0]["filters"][1]["typed_config"]
+        hcm["http_filters"].insert(0, lua("before", log.format("token")))
+        envoy = start_envoy(bootstrap([listener], [bridged("up", server.port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(request(1))
+            server.wait(1)
+            words = {}
+            for word in ("token", "reference"):
+                words[word] = re.search(rf"{word}=(\w+)", envoy.wait_for_log(f"{word}="))[1]
+            assert words["token"] != words["reference"]
+            for word in words.values():
+                assert " 400 " in http1(envoy.port("in"), FORGED.format(word))
+            free.set()
+            assert client.receive().request_id == 1
+        assert len(server.received) == 1
+
+
+def test_a_request_that_meets_plain_http_is_answered_and_nothing_leaves(start_envoy, raw):
+    envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("plain")])], [cluster("plain", raw.port)]))
+    with Client(CODEC, envoy.port("in")) as client:
+        answer = client.call(request(1, payload=b"secret"))
+    assert answer.status_code == 1
+    assert raw.got == b""
+
+
+def test_a_mirror_to_plain_http_gets_neither_token_nor_message(start_envoy, server, raw):
+    mirrored = route("up", request_mirror_policies=[{"cluster": "plain"}])
+    clusters = [bridged("up", server.port), cluster("plain", raw.port)]
+    log = "function envoy_on_request(h) h:logWarn('token=' .. h:headers():get('x-metaprotocol-token')) end"
+    listener = codec_listener("awesomerpc", [mirrored])
+    listener["filter_chains"][0]["filters"][1]["typed_config"]["http_filters"].insert(0, lua("before", log))
+    envoy = start_envoy(bootstrap([listener], clusters))
+    with Client(CODEC, envoy.port("in")) as client:
+        assert client.call(request(1, payload=b"secret words")).status_code == 0
+    got = raw.wait()
+    token = re.search(r"token=(\w+)", envoy.wait_for_log("token="))[1]
+    assert b"secret words" not in got
+    assert b"AR\x01" not in got
+    assert token.encode() not in got
+
+
+def test_a_mirror_gets_the_message_and_its_answer_reaches_nobody(start_envoy, server):
+    with serving(CODEC, replying(b"mirror")) as mirror:
+        mirrored = route("up", request_mirror_policies=[{"cluster": "mirror"}])
+        clusters = [bridged("up", server.port), bridged("mirror", mirror.port)]
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [mirrored])], clusters))
+        sent = [request(number, payload=b"%d" % number) for number in range(20)]
+        with Client(CODEC, envoy.port("in")) as client:
+            for number, message in enumerate(sent):
+                answer = client.call(message)
+                assert (answer.request_id, body(answer)) == (number, b"%d" % number)
+            mirror.wait(20)
+        assert sorted(message.message for message in mirror.received) == sorted(sent)
+
+
+def test_a_mirror_with_a_changed_request_gets_the_changed_message(start_envoy, server):
+    with serving(CODEC, replying()) as mirror:
+        action = route("up", request_mirror_policies=[{"cluster": "mirror"}])
+        mirrored = {**action, "request_headers_to_add": [{"header": {"key": "tag", "value": "t"}}]}
+        clusters = [bridged("up", server.port), bridged("mirror", mirror.port)]
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [mirrored])], clusters))
+        with Client(CODEC, envoy.port("in")) as client:
+            client.call(request(1))
+        assert server.wait(1)[0].properties["tag"] == mirror.wait(1)[0].properties["tag"] == "t"
+
+
+@pytest.mark.parametrize("surplus", [b"A", b"again"])
+def test_a_connection_with_surplus_bytes_is_not_used_again(start_envoy, surplus):
+    def handle(message, connection):
+        answer = reply(message, b"%d" % connection.number)
+        return answer + (answer if surplus == b"again" else surplus)
+
+    with serving(CODEC, handle) as server:
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("up")])], [bridged("up", server.port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            assert [body(client.call(request(number))) for number in range(5)] == [b"%d" % n for n in range(5)]
+        assert envoy.stat(PREFIX + "upstream_closed") == 5
+
+
+def test_an_answer_with_another_id_reaches_nobody(start_envoy):
+    def handle(message, connection):
+        answer = reply(message, b"%d" % connection.number)
+        return answer[:7] + b"\x63" + answer[8:] if connection.number == 0 else answer
+
+    with serving(CODEC, handle) as server:
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("up")])], [bridged("up", server.port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            assert client.call(request(1)).status_code == 6
+            assert body(client.call(request(2))) == b"1"
+
+
+def test_a_late_answer_reaches_nobody(start_envoy):
+    late = threading.Event()
+
+    def handle(message, connection):
+        if message.request_id == 1:
+            late.wait(60)
+        return reply(message, b"%d" % message.request_id)
+
+    with serving(CODEC, handle) as server:
+        routes = [route("up", timeout="0.2s")]
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", routes)], [bridged("up", server.port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            assert client.call(request(1)).status_code == 4
+            late.set()
+            for number in range(2, 30):
+                answer = client.call(request(number))
+                assert (answer.request_id, body(answer)) == (number, b"%d" % number)
+
+
+def test_an_answer_to_a_oneway_reaches_no_other_client(start_envoy):
+    """A server that answers calls which said that they want no answer, on connections that others use."""
+    with serving(CODEC, lambda message, connection: reply(message, b"%d" % message.request_id)) as server:
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("up")])], [bridged("up", server.port)]))
+        with Client(CODEC, envoy.port("in")) as liar, Client(CODEC, envoy.port("in")) as client:
+            for number in range(100):
+                liar.send(request(number, kind=ONEWAY))
+                answer = client.call(request(number))
+                assert (answer.request_id, body(answer), answer.status_code) == (number, b"%d" % number, 0)
