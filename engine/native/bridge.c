@@ -117,13 +117,7 @@ static bool is_shadow_of(struct text authority, struct text ours) {
 /* The message as the server gets it, from the Python half; false if it was refused. */
 static bool change(struct bridge *bridge, const struct header *headers, size_t headers_count, bool authority) {
     python_enter();
-    void *after = PyTuple_New((ssize_t)headers_count);
-    for (size_t i = 0; i < headers_count; i++) {
-        void *pair = PyTuple_New(2);
-        PyTuple_SetItem(pair, 0, PyBytes_FromStringAndSize(headers[i].name.data, (ssize_t)headers[i].name.size));
-        PyTuple_SetItem(pair, 1, PyBytes_FromStringAndSize(headers[i].value.data, (ssize_t)headers[i].value.size));
-        PyTuple_SetItem(after, (ssize_t)i, pair);
-    }
+    void *after = python_headers(headers, headers_count);
     void *changed = PyLong_FromLong(authority);
     void *bytes = python_call_method(bridge->request->object, "outgoing", after, changed);
     bool late = python_was_late();
@@ -204,13 +198,6 @@ void bridge_request_trailers(void *object) {
 
 /* ---- the server's bytes */
 
-static void copy_headers(struct header *to, void *flat, size_t headers_count) {
-    for (size_t i = 0; i < headers_count; i++) {
-        to[i].name = python_text(PyTuple_GetItem(flat, (ssize_t)(2 * i)));
-        to[i].value = python_text(PyTuple_GetItem(flat, (ssize_t)(2 * i + 1)));
-    }
-}
-
 /* Register a Result: (status, own headers, property headers, message, reply, unclean); takes it over. */
 static struct reply *make_reply(struct request *request, void *result) {
     void *own = PyTuple_GetItem(result, 1), *flat = PyTuple_GetItem(result, 2), *object = PyTuple_GetItem(result, 4);
@@ -225,8 +212,8 @@ static struct reply *make_reply(struct request *request, void *result) {
     reply->status = (unsigned)PyLong_AsLong(PyTuple_GetItem(result, 0));
     reply->unclean = PyLong_AsLong(PyTuple_GetItem(result, 5));
     reply->own_count = own_count;
-    copy_headers(reply->headers, own, own_count);
-    copy_headers(reply->headers + own_count, flat, flat_count);
+    python_read_headers(reply->headers, own, own_count);
+    python_read_headers(reply->headers + own_count, flat, flat_count);
     reply_set_message(reply, message);
     return reply;
 }

@@ -312,18 +312,6 @@ static void answer_overflow(struct codec_filter *filter, struct stream *stream, 
     set_answer(filter, stream, python_call_method(object, "overflow", NULL, NULL));
 }
 
-/* A tuple of names and values as they came out of Envoy, for Python. */
-static void *after_tuple(const struct header *headers, size_t count) {
-    void *tuple = PyTuple_New((ssize_t)count);
-    for (size_t i = 0; tuple && i < count; i++) {
-        void *pair = PyTuple_New(2);
-        PyTuple_SetItem(pair, 0, PyBytes_FromStringAndSize(headers[i].name.data, (ssize_t)headers[i].name.size));
-        PyTuple_SetItem(pair, 1, PyBytes_FromStringAndSize(headers[i].value.data, (ssize_t)headers[i].value.size));
-        PyTuple_SetItem(tuple, (ssize_t)i, pair);
-    }
-    return tuple;
-}
-
 /* The reply of a server, which the bridge registered: the message, changed as its headers were. */
 static void answer_with(struct codec_filter *filter, struct stream *stream, struct reply *reply) {
     const struct header *before = reply->headers + reply->own_count;
@@ -342,7 +330,7 @@ static void answer_with(struct codec_filter *filter, struct stream *stream, stru
         reply->result = NULL;
     } else {
         python_enter();
-        void *after = same ? NULL : after_tuple(list.headers, list.count);
+        void *after = same ? NULL : python_headers(list.headers, list.count);
         set_answer(filter, stream, python_call_method(reply->object, same ? "deliver" : "deliver_changed", after, NULL));
         Py_DecRef(after);
         python_leave();
@@ -483,14 +471,6 @@ static struct text authority_of(struct codec_filter *filter, struct text authori
     return (struct text){filter->destination, strlen(filter->destination)};
 }
 
-/* Copy a flat tuple of names and values. */
-static void copy_headers(struct header *to, void *flat, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        to[i].name = python_text(PyTuple_GetItem(flat, (ssize_t)(2 * i)));
-        to[i].value = python_text(PyTuple_GetItem(flat, (ssize_t)(2 * i + 1)));
-    }
-}
-
 /* (FORWARD, counter, path, authority, own headers, property headers, message, request, kind) */
 static bool forward(struct codec_filter *filter, void *step) {
     void *object = PyTuple_GetItem(step, 7), *own = PyTuple_GetItem(step, 4), *flat = PyTuple_GetItem(step, 5);
@@ -518,8 +498,8 @@ static bool forward(struct codec_filter *filter, void *step) {
     request->authority = authority_of(filter, python_text(PyTuple_GetItem(step, 3)));
     request->own_count = own_count;
     request->count = count;
-    copy_headers(request->headers, own, own_count);
-    copy_headers(request->headers + own_count, flat, count);
+    python_read_headers(request->headers, own, own_count);
+    python_read_headers(request->headers + own_count, flat, count);
     request->oneway = PyLong_AsLong(PyTuple_GetItem(step, 8)) != NEEDS_REPLY;
     request->secret_id = PyLong_AsLong(PyTuple_GetItem(step, 8)) == ONEWAY_WITH_SECRET_ID;
     request_set_message(request, message);

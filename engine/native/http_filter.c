@@ -16,7 +16,8 @@ static const struct text OWN_HEADERS = {"x-metaprotocol-", 15};
 
 struct http_config {
     enum { ADMISSION, PYTHON } kind;
-    size_t forged; /* counter */
+    size_t forged, exceptions, deadlines; /* counters */
+    void *runner; /* the Python half's FilterRunner */
 };
 
 struct http_filter {
@@ -25,8 +26,20 @@ struct http_filter {
     struct request *request; /* NULL: not one of ours */
 };
 
+static bool load_python(struct http_config *config, struct text text) {
+    const char *error = python_start(text);
+    if (error) return abi_log_error(error), false;
+    python_enter();
+    void *load = python_embedded("load_filter"), *argument = PyUnicode_FromStringAndSize(text.data, (ssize_t)text.size);
+    config->runner = load && argument ? PyObject_CallFunctionObjArgs(load, argument, NULL) : NULL;
+    Py_DecRef(load);
+    Py_DecRef(argument);
+    python_report();
+    python_leave();
+    return config->runner;
+}
+
 void *http_config_new(void *envoy, struct text name, struct text text) {
-    (void)text;
     struct http_config *config = calloc(1, sizeof *config);
     if (!config) return NULL;
     if (text_is(name, TEXT("admission"))) {
@@ -34,12 +47,22 @@ void *http_config_new(void *envoy, struct text name, struct text text) {
         config->forged = abi_http_define_counter(envoy, TEXT("metaprotocol.forged_requests"));
         return config;
     }
-    abi_log_error("metaprotocol: there is no HTTP filter of this name; there are admission and python");
+    if (text_is(name, TEXT("python")) && load_python(config, text)) {
+        config->kind = PYTHON;
+        config->exceptions = abi_http_define_counter(envoy, TEXT("metaprotocol.filter_exceptions"));
+        config->deadlines = abi_http_define_counter(envoy, TEXT("metaprotocol.filter_deadlines"));
+        return config;
+    }
+    abi_log_error("metaprotocol: there is no such HTTP filter; there are admission, and python with a filter_config");
     free(config);
     return NULL;
 }
 
-void http_config_free(void *config) { free(config); }
+void http_config_free(void *object) {
+    struct http_config *config = object;
+    python_drop_later(config->runner);
+    free(config);
+}
 
 void *http_filter_new(void *config, void *envoy) {
     struct http_filter *filter = calloc(1, sizeof *filter);
@@ -89,32 +112,37 @@ static int check_cluster(struct http_filter *filter) {
     return ABI_STOP;
 }
 
-int http_filter_request(void *object) {
-    struct http_filter *filter = object;
+/* The request of ours that this stream carries, if it was registered on this connection. */
+static struct request *find_request(struct http_filter *filter) {
     struct text token;
     size_t values = 0;
     uint64_t connection = 0;
-    if (abi_http_header(filter->envoy, ABI_REQUEST_HEADERS, HEADER_TOKEN, &token, &values) && values == 1 &&
-        abi_http_number(filter->envoy, ABI_CONNECTION_ID, &connection)) {
-        struct request *request = request_find(token);
-        if (request && request->connection && request->connection_id == connection && request->state != ENDED) {
-            filter->request = request_keep(request);
-            if (request->state == REGISTERED) {
-                char reference[TOKEN_SIZE];
-                request_admit(request);
-                request_write_token(request, reference);
-                abi_http_set_header(filter->envoy, ABI_REQUEST_HEADERS, HEADER_TOKEN,
-                                    (struct text){reference, sizeof reference});
-            }
-            return check_cluster(filter);
-        }
-    }
-    if (strip(filter, ABI_REQUEST_HEADERS)) abi_http_count(filter->envoy, filter->config->forged, 1);
-    return ABI_CONTINUE;
+    if (!abi_http_header(filter->envoy, ABI_REQUEST_HEADERS, HEADER_TOKEN, &token, &values) || values != 1) return NULL;
+    if (!abi_http_number(filter->envoy, ABI_CONNECTION_ID, &connection)) return NULL;
+    struct request *request = request_find(token);
+    bool ours = request && request->connection && request->connection_id == connection && request->state != ENDED;
+    return ours ? request : NULL;
 }
 
-int http_filter_response(void *object) {
-    struct http_filter *filter = object;
+/* ---- the filter `admission` */
+
+static int admit(struct http_filter *filter) {
+    struct request *request = find_request(filter);
+    if (!request) {
+        if (strip(filter, ABI_REQUEST_HEADERS)) abi_http_count(filter->envoy, filter->config->forged, 1);
+        return ABI_CONTINUE;
+    }
+    filter->request = request_keep(request);
+    if (request->state == REGISTERED) {
+        char reference[TOKEN_SIZE];
+        request_admit(request);
+        request_write_token(request, reference);
+        abi_http_set_header(filter->envoy, ABI_REQUEST_HEADERS, HEADER_TOKEN, (struct text){reference, sizeof reference});
+    }
+    return check_cluster(filter);
+}
+
+static int remember_cause(struct http_filter *filter) {
     struct request *request = filter->request;
     if (!request) {
         struct text value;
@@ -132,4 +160,107 @@ int http_filter_response(void *object) {
         request->details[size] = 0;
     }
     return ABI_CONTINUE;
+}
+
+/* ---- the filter `python` */
+
+enum outcome { GO, STOP, FAIL }; /* of metaprotocol_envoy.filters */
+
+/* The fields of the Context. */
+static void *make_context(void *envoy) {
+    static const enum abi_attribute attributes[] = {ABI_SOURCE_ADDRESS, ABI_URI_SAN_PEER, ABI_SERVER_NAME,
+                                                    ABI_DESTINATION_ADDRESS, ABI_ROUTE_NAME};
+    enum { COUNT = sizeof attributes / sizeof *attributes };
+    void *context = PyTuple_New(COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        struct text text = {"", 0};
+        if (!abi_http_text(envoy, attributes[i], &text)) text = TEXT("");
+        void *value = PyUnicode_FromStringAndSize(text.data, (ssize_t)text.size);
+        PyTuple_SetItem(context, (ssize_t)i, value ? value : PyUnicode_FromStringAndSize("", 0));
+        PyErr_Clear();
+    }
+    return context;
+}
+
+static void *headers_tuple(void *envoy, enum abi_headers kind) {
+    struct header few[FEW_HEADERS], *headers = few;
+    size_t count = abi_http_headers_size(envoy, kind);
+    if (count > FEW_HEADERS && !(headers = malloc(count * sizeof *headers))) return NULL;
+    if (count && !abi_http_headers(envoy, kind, headers)) count = 0;
+    void *tuple = python_headers(headers, count);
+    if (headers != few) free(headers);
+    return tuple;
+}
+
+/* Set and remove headers: names and values in turn, None to remove. */
+static void apply(void *envoy, enum abi_headers kind, void *flat) {
+    ssize_t size = PyTuple_Size(flat);
+    for (ssize_t i = 0; i + 1 < size; i += 2) {
+        struct text name = python_text(PyTuple_GetItem(flat, i));
+        void *value = PyTuple_GetItem(flat, i + 1);
+        if (PyObject_IsTrue(value) || python_is_text(value)) {
+            abi_http_set_header(envoy, kind, name, python_text(value));
+        } else {
+            abi_http_remove_header(envoy, kind, name);
+        }
+    }
+    if (size > 0 && kind == ABI_REQUEST_HEADERS) abi_http_clear_route(envoy);
+}
+
+static int run(struct http_filter *filter, const char *method, void *object, enum abi_headers kind) {
+    enum outcome outcome = FAIL;
+    char details[96] = "metaprotocol_filter_failed";
+    python_enter();
+    void *after = headers_tuple(filter->envoy, kind), *context = make_context(filter->envoy);
+    void *function = PyObject_GetAttrString(filter->config->runner, method);
+    void *result = function ? python_call(function, object, after, context) : NULL;
+    size_t counter = python_was_late() ? filter->config->deadlines : filter->config->exceptions;
+    if (result) {
+        outcome = (enum outcome)PyLong_AsLong(PyTuple_GetItem(result, 0));
+        struct text text = python_text(PyTuple_GetItem(result, 1));
+        if (outcome == STOP && text.size < sizeof details) {
+            memcpy(details, text.data, text.size);
+            details[text.size] = 0;
+        }
+        if (outcome == GO) apply(filter->envoy, kind, PyTuple_GetItem(result, 2));
+    }
+    Py_DecRef(result);
+    Py_DecRef(function);
+    Py_DecRef(after);
+    Py_DecRef(context);
+    python_report();
+    python_leave();
+    if (outcome == GO) return ABI_CONTINUE;
+    if (outcome == FAIL) abi_http_count(filter->envoy, counter, 1);
+    abi_http_answer(filter->envoy, outcome == FAIL ? 500 : 403, (struct text){details, strlen(details)});
+    return ABI_STOP;
+}
+
+static int judge_request(struct http_filter *filter) {
+    struct request *request = find_request(filter);
+    if (!request || request->state != ADMITTED) return ABI_CONTINUE;
+    filter->request = request_keep(request);
+    return run(filter, "request", request->object, ABI_REQUEST_HEADERS);
+}
+
+static int judge_response(struct http_filter *filter) {
+    struct text secret;
+    size_t values = 0;
+    if (!filter->request || !abi_http_header(filter->envoy, ABI_RESPONSE_HEADERS, HEADER_REPLY, &secret, &values)) {
+        return ABI_CONTINUE;
+    }
+    struct reply *reply = values == 1 ? reply_find(filter->request, secret) : NULL;
+    return reply && reply->object ? run(filter, "response", reply->object, ABI_RESPONSE_HEADERS) : ABI_CONTINUE;
+}
+
+/* ---- both */
+
+int http_filter_request(void *object) {
+    struct http_filter *filter = object;
+    return filter->config->kind == ADMISSION ? admit(filter) : judge_request(filter);
+}
+
+int http_filter_response(void *object) {
+    struct http_filter *filter = object;
+    return filter->config->kind == ADMISSION ? remember_cause(filter) : judge_response(filter);
 }

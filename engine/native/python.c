@@ -213,3 +213,27 @@ bool python_bytes(void *object, struct text *bytes) {
     *bytes = (struct text){data, (size_t)size};
     return true;
 }
+
+bool python_is_text(void *object) {
+    bool is = PyUnicode_AsUTF8AndSize(object, NULL);
+    PyErr_Clear();
+    return is;
+}
+
+void *python_headers(const struct header *headers, size_t count) {
+    void *tuple = PyTuple_New((ssize_t)count);
+    for (size_t i = 0; tuple && i < count; i++) {
+        void *pair = PyTuple_New(2);
+        PyTuple_SetItem(pair, 0, PyBytes_FromStringAndSize(headers[i].name.data, (ssize_t)headers[i].name.size));
+        PyTuple_SetItem(pair, 1, PyBytes_FromStringAndSize(headers[i].value.data, (ssize_t)headers[i].value.size));
+        PyTuple_SetItem(tuple, (ssize_t)i, pair);
+    }
+    return tuple;
+}
+
+void python_read_headers(struct header *to, void *flat, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        to[i].name = python_text(PyTuple_GetItem(flat, (ssize_t)(2 * i)));
+        to[i].value = python_text(PyTuple_GetItem(flat, (ssize_t)(2 * i + 1)));
+    }
+}

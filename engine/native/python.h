@@ -70,6 +70,11 @@ void *python_embedded(const char *name);
 
 /* The text of a str, or an empty one; it lives as long as the object. */
 struct text python_text(void *object);
+bool python_is_text(void *object);
+/* A tuple of (name, value) in bytes. */
+void *python_headers(const struct header *headers, size_t count);
+/* Read a tuple of names and values in turn into headers, whose texts live as long as it. */
+void python_read_headers(struct header *to, void *flat, size_t count);
 /* The bytes of a bytes object; false if it is none. */
 bool python_bytes(void *object, struct text *bytes);
 /* Report and forget an exception. */

@@ -5,11 +5,18 @@ from __future__ import annotations
 import site
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from metaprotocol_envoy.filters import Context, Filter
 from metaprotocol_envoy.libpython import LibpythonNotFound, find_libpython
 from metaprotocol_envoy.settings import Settings, SettingsError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = [
+    "Context",
+    "Filter",
     "LibpythonNotFound",
     "ModuleNotBuilt",
     "Settings",
@@ -17,6 +24,7 @@ __all__ = [
     "filter_config",
     "find_libpython",
     "module_path",
+    "python_filter_config",
 ]
 
 _LIBRARY = "libmetaprotocol_envoy.so"
@@ -43,6 +51,8 @@ def module_path() -> Path:
 def filter_config(**settings: object) -> str:
     """Return the `filter_config` of a codec filter that runs in this Python, with this environment's packages.
 
+    The listener filter takes the same.
+
     Args:
         settings: The fields of `Settings`; a tuple is written with spaces between.
 
@@ -50,11 +60,28 @@ def filter_config(**settings: object) -> str:
         SettingsError: A setting cannot be used.
         LibpythonNotFound: This Python has no shared library.
     """
+    text = _text(settings)
+    Settings.parse(text)
+    return text
+
+
+def python_filter_config(name: str, config: str = "") -> str:
+    """Return the `filter_config` of an HTTP filter `python` that runs in this Python.
+
+    Args:
+        name: The `Filter`: a name among the entry points `metaprotocol.filters`, or "module:Class".
+        config: What it is made with; one line.
+
+    Raises:
+        LibpythonNotFound: This Python has no shared library.
+    """
+    return _text({"filter": name, "config": config})
+
+
+def _text(settings: Mapping[str, object]) -> str:
     folders = [folder for folder in sys.path if folder and Path(folder).is_dir()]
     folders += [folder for folder in site.getsitepackages() if folder not in folders]
     lines = [f"libpython = {find_libpython()}", f"home = {sys.base_prefix}", f"path = {':'.join(folders)}"]
     for key, value in settings.items():
         lines.append(f"{key} = {' '.join(map(str, value)) if isinstance(value, (tuple, list)) else value}")
-    text = "\n".join(lines)
-    Settings.parse(text)
-    return text
+    return "\n".join(lines)

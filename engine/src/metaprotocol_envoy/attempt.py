@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from attrs import frozen
 
-from metaprotocol_envoy.headers import difference, to_headers
+from metaprotocol_envoy.headers import change_headers, changed, difference, to_headers
 from metaprotocol_envoy.log import report, report_bug
 from metaprotocol_envoy.statistics import Counter, reply_counter
 from metaprotocol_sdk import (
@@ -171,7 +171,7 @@ class Attempt:
         status = 200 if cause is None else _STATUS.get(cause, 500)
         raw = message.message
         if self._echoed and message.error is None:
-            raw = codec.encode(message, Mutation(self._echoed))
+            raw = as_bytes(codec.encode(message, Mutation(self._echoed)))
         fields = to_headers(message.properties if message.error is None else {})
         complete = message.error is None and not message.incomplete and not fields.collision
         if fields.size > MAX_RESPONSE_HEADERS_SIZE or len(fields.names) > MAX_RESPONSE_HEADERS:
@@ -203,6 +203,22 @@ class Reply:
         self._fields = fields
         self._metadata = metadata
 
+    def current(self, after: Iterable[tuple[bytes, bytes]]) -> Metadata:
+        """Return the answer as the filters before have left it.
+
+        Args:
+            after: Its headers as they are now.
+        """
+        return changed(self._metadata, difference(self._client.rules, self._fields.flat, self._fields.names, after))
+
+    def change(self, mutation: Mutation) -> tuple[str | None, ...]:
+        """Return the change of headers that a filter's mutation means.
+
+        Args:
+            mutation: What the filter wants changed.
+        """
+        return change_headers(self._fields, mutation)
+
     def deliver(self) -> Answer:
         """Return the bytes for the client, and let the codec of its connection see them."""
         return self._deliver(Mutation(self._echoed))
@@ -222,7 +238,7 @@ class Reply:
         try:
             if not self._client.stateless:
                 metadata = _seen_by(codec, metadata)
-            return (-1, codec.encode(metadata, mutation), False)
+            return (-1, as_bytes(codec.encode(metadata, mutation)), False)
         except EncodeError as error:
             report(f"a response cannot be changed as Envoy asks: {error}")
             counter = Counter.MUTATIONS_REFUSED
@@ -241,11 +257,22 @@ class Reply:
         return request
 
 
+def as_bytes(message: object) -> bytes:
+    """Return what a codec has built.
+
+    Raises:
+        TypeError: It is not bytes; `bytes` itself would make 42 zeros of 42.
+    """
+    if not isinstance(message, bytes):
+        raise TypeError(f"a codec builds bytes, not {message!r:.60}")
+    return message
+
+
 def answer_with_error(codec: Codec, request: Metadata, error: Error) -> Answer:
     """Return the protocol's error for a request, as an Answer; a codec that has none closes the connection."""
     try:
-        reply = codec.on_error(request, error)
-        return (reply_counter(error.type), bytes(reply), isinstance(reply, ClosingReply))
+        reply = as_bytes(codec.on_error(request, error))
+        return (reply_counter(error.type), reply, isinstance(reply, ClosingReply))
     except EncodeError as failure:
         report(f"the codec {codec.name} cannot answer a request: {failure}")
         return (reply_counter(error.type), b"", True)

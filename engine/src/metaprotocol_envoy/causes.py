@@ -9,6 +9,8 @@ from __future__ import annotations
 from metaprotocol_sdk import ErrorType
 
 VIA_UPSTREAM = "via_upstream"
+STOPPED = "metaprotocol_filter"
+"""The details of an answer that a filter in Python gave."""
 
 # The first that the details begin with, as Envoy 1.39 and 1.40 write them.
 _BY_DETAILS: tuple[tuple[str, ErrorType], ...] = (

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from metaprotocol_envoy.attempt import Answer, Attempt, ClientSide, OnewayIds, answer_with_error
-from metaprotocol_envoy.causes import error_type
+from metaprotocol_envoy.attempt import Answer, Attempt, ClientSide, OnewayIds, answer_with_error, as_bytes
+from metaprotocol_envoy.causes import STOPPED, error_type
 from metaprotocol_envoy.detect import Detection, detect
-from metaprotocol_envoy.headers import HeaderRules, difference, path_of, to_headers
+from metaprotocol_envoy.headers import HeaderRules, change_headers, changed, difference, path_of, to_headers
 from metaprotocol_envoy.log import report, report_bug
 from metaprotocol_envoy.settings import SettingsError
 from metaprotocol_envoy.statistics import Counter, request_counter
@@ -171,7 +171,7 @@ class Connection:
                 return (REPLY, Counter.IGNORED, b"", False)
             reply = self.codec.heartbeat_reply(message)
             if reply is not None:
-                return (REPLY, request_counter(kind), bytes(reply), isinstance(reply, ClosingReply))
+                return (REPLY, request_counter(kind), as_bytes(reply), isinstance(reply, ClosingReply))
         return self._forward(message, kind)
 
     def _forward(self, message: Metadata, kind: MessageType) -> Step:
@@ -207,8 +207,8 @@ class Connection:
         return settings.authority
 
     def _refuse(self, message: Metadata, cause: ErrorType, text: str, counter: Counter) -> Step:
-        reply = self.codec.on_error(message, Error(cause, text))
-        return (REPLY, counter, bytes(reply), isinstance(reply, ClosingReply))
+        reply = as_bytes(self.codec.on_error(message, Error(cause, text)))
+        return (REPLY, counter, reply, isinstance(reply, ClosingReply))
 
 
 class Request:
@@ -220,7 +220,7 @@ class Request:
         fields: Its headers.
     """
 
-    __slots__ = ("_fields", "_mutation", "_refusal", "connection", "metadata")
+    __slots__ = ("_fields", "_mutation", "_refusal", "_stopped", "connection", "metadata")
 
     def __init__(self, connection: Connection, metadata: Metadata, fields: Fields) -> None:
         self.connection = connection
@@ -228,6 +228,32 @@ class Request:
         self._fields = fields
         self._mutation = Mutation()
         self._refusal: Error | None = None
+        self._stopped: Error | None = None
+
+    def current(self, after: Iterable[tuple[bytes, bytes]]) -> Metadata:
+        """Return the request as the filters before have left it.
+
+        Args:
+            after: Its headers as they are now.
+        """
+        changes = difference(self.connection.service.request_rules, self._fields.flat, self._fields.names, after)
+        return changed(self.metadata, changes)
+
+    def change(self, mutation: Mutation) -> tuple[str | None, ...]:
+        """Return the change of headers that a filter's mutation means: names and values in turn, None to remove.
+
+        Args:
+            mutation: What the filter wants changed.
+        """
+        return change_headers(self._fields, mutation)
+
+    def stop(self, error: Error) -> None:
+        """Remember the answer of a filter, for `local_reply`.
+
+        Args:
+            error: What the filter has returned.
+        """
+        self._stopped = error
 
     def outgoing(self, after: Iterable[tuple[bytes, bytes]], authority_changed: bool) -> bytes | int:
         """Return the bytes for the server: the message, changed as its headers were.
@@ -251,9 +277,8 @@ class Request:
                 mutation |= service.authority_mutation(headers)
             self._mutation = mutation
             secret = not metadata.expects_reply and service.oneway == ONEWAY_WITH_SECRET_ID
-            return connection.codec.encode(
-                metadata, mutation, service.oneway_ids.new(connection.codec) if secret else None
-            )
+            new_id = service.oneway_ids.new(connection.codec) if secret else None
+            return as_bytes(connection.codec.encode(metadata, mutation, new_id))
         except UnsupportedMutation as error:
             self._refusal = Error(ErrorType.BAD_REQUEST, f"the request cannot be changed as Envoy asks: {error}")
             return int(Counter.MUTATIONS_REFUSED)
@@ -312,6 +337,8 @@ class Request:
             status: The HTTP status of Envoy's own reply; 0 if the stream was reset.
             details: Envoy's `response.code_details`, or "".
         """
+        if self._stopped is not None and details.startswith(STOPPED):
+            return self._answer(self._stopped)
         cause = error_type(status, details)
         return self._answer(Error(cause, details or f"HTTP status {status}"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from metaprotocol_envoy.connection import Service
+from metaprotocol_envoy.filters import FilterRunner
 from metaprotocol_envoy.log import report
 from metaprotocol_envoy.settings import Settings
 from metaprotocol_envoy.statistics import IN_FLIGHT, NAMES
@@ -24,6 +25,15 @@ def load(text: str) -> Service:
         text: The `filter_config`, the same as a codec filter's.
     """
     return Service(Settings.parse(text))
+
+
+def load_filter(text: str) -> FilterRunner:
+    """Read the configuration of an HTTP filter `python`, and load the filter that it names.
+
+    Args:
+        text: The `filter_config`.
+    """
+    return FilterRunner.parse(text)
 
 
 def start(text: str) -> tuple[object, ...]:

@@ -14,6 +14,8 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from metaprotocol_sdk import Metadata
+
 PREFIX = "x-property-"
 """Begins the header of a property whose own name is reserved."""
 
@@ -121,12 +123,14 @@ def escape_value(value: str) -> str:
 def unescape_value(value: bytes) -> str:
     """Return the property's value that a header's value stands for, the inverse of `escape_value`.
 
-    A `%` that is not followed by two hex digits stays: a rule's author may well write one.
+    A `%` that is not followed by two hex digits stays: a rule's author may well write one. Alone it is the empty value.
 
     Args:
         value: The bytes of a header's value.
     """
     if b"%" in value:
+        if value == b"%":
+            return ""
         value = _HEX_ESCAPE.sub(lambda found: bytes((int(found[1], 16),)), value)
     try:
         return value.decode("utf-8", "surrogatepass")
@@ -252,7 +256,7 @@ def difference(
     Args:
         rules: Says which headers count.
         before: The headers that went in, names and values in turn.
-        names: The property of each of them.
+        names: The property of each of them, and of headers that a filter has added.
         after: The headers that came out. Values of one name are joined by a comma, as HTTP has it.
     """
     values: dict[str, bytes] = {}
@@ -270,10 +274,45 @@ def difference(
     for header, new in values.items():
         if header == "tracestate" and not new:
             continue  # Envoy's tracers add an empty one
-        added = property_name(header)
+        added = names.get(header) or property_name(header)
         if added is not None:
             mutation[added] = unescape_value(new)
     return mutation
+
+
+def change_headers(fields: Fields, mutation: Mapping[str, str | None]) -> tuple[str | None, ...]:
+    """Return a change of properties as one of headers: names and values in turn, None to remove.
+
+    Args:
+        fields: The headers of the message; new names are remembered there, with their case.
+        mutation: The change.
+    """
+    known = {name: header for header, name in fields.names.items()}
+    flat: list[str | None] = []
+    for name, value in mutation.items():
+        header = known.get(name)
+        if header is None:
+            header = header_name(name)
+            fields.names.setdefault(header, name)
+        # Envoy lets no module set an empty header. No value is escaped as a lone "%".
+        flat += (header, None if value is None else escape_value(value) or "%")
+    return tuple(flat)
+
+
+def changed(metadata: Metadata, changes: Mapping[str, str | None]) -> Metadata:
+    """Return a copy of a message's metadata with its properties changed.
+
+    Args:
+        metadata: Of the message.
+        changes: What became of its properties; None removes one.
+    """
+    copy = metadata.clone()
+    for name, value in changes.items():
+        if value is None:
+            copy.properties.pop(name, None)
+        else:
+            copy.properties[name] = value
+    return copy
 
 
 def _unescape(text: str) -> str | None:

@@ -10,13 +10,27 @@ if TYPE_CHECKING:
     from metaprotocol_sdk import Codec
 
 
+_MOST = 200
+_seen: set[str] = set()
+
+
 def report(text: str) -> None:
     """Write one line to the log."""
     print(f"metaprotocol: {text}", file=sys.stderr, flush=True)
 
 
-def report_bug(codec: Codec, bug: BaseException) -> None:
-    """Write that a codec raised what it must not, and where."""
+def report_bug(culprit: Codec | str, bug: BaseException) -> None:
+    """Write that a codec or a filter raised what it must not, and where; once, since each connection may cause it.
+
+    Args:
+        culprit: Who raised it.
+        bug: What was raised.
+    """
     places = traceback.extract_tb(bug.__traceback__)
     place = f" in {places[-1].name}, {places[-1].filename}:{places[-1].lineno}" if places else ""
-    report(f"the codec {codec.name} raised {type(bug).__name__}: {bug}{place}, a bug in it")
+    name = culprit if isinstance(culprit, str) else f"the codec {culprit.name}"
+    text = f"{name} raised {type(bug).__name__}: {bug}{place}, a bug in it"
+    if text in _seen or len(_seen) > _MOST:
+        return
+    _seen.add(text)
+    report(text if len(_seen) <= _MOST else "further bugs of codecs and filters are counted and no longer written")

@@ -6,11 +6,14 @@ read here.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import Attribute, field, fields, frozen
 
 from metaprotocol_envoy.headers import TRACING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 INTERPRETER_KEYS = frozenset({"libpython", "home", "path"})
 """Read by the C half: the shared library of CPython, its PYTHONHOME, and folders for sys.path, separated by `:`."""
@@ -18,6 +21,24 @@ INTERPRETER_KEYS = frozenset({"libpython", "home", "path"})
 
 class SettingsError(ValueError):
     """A setting that cannot be used; the text names the key."""
+
+
+def pairs(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield the number, the key and the value of each line of a configuration.
+
+    Args:
+        text: Lines of `key = value`; empty lines and lines that begin with `#` say nothing.
+
+    Raises:
+        SettingsError: A line is something else.
+    """
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if not equals:
+            raise SettingsError(f"line {number} is not `key = value`: {line!r}")
+        yield number, key, value
 
 
 def _at_least_one(instance: object, attribute: Attribute[int], value: Any) -> None:
@@ -83,12 +104,7 @@ class Settings:
         """
         known = {attribute.name: attribute for attribute in fields(cls)}
         found: dict[str, Any] = {}
-        for number, line in enumerate(text.splitlines(), 1):
-            if not line.strip() or line.lstrip().startswith("#"):
-                continue
-            key, equals, value = (part.strip() for part in line.partition("="))
-            if not equals:
-                raise SettingsError(f"line {number} is not `key = value`: {line!r}")
+        for number, key, value in pairs(text):
             if key in INTERPRETER_KEYS:
                 continue
             if key not in known:

@@ -10,7 +10,7 @@ from typing import Any
 from live_envoy.config import Config, address, cluster, http_connection_manager, typed
 
 import metaprotocol_envoy
-from metaprotocol_envoy import ModuleNotBuilt, filter_config, module_path
+from metaprotocol_envoy import ModuleNotBuilt, filter_config, module_path, python_filter_config
 
 _NATIVE = Path(__file__).parents[3] / "engine" / "native"
 
@@ -66,6 +66,11 @@ def http_filter(name: str, config: str = "") -> Config:
         filter_name=name,
         filter_config=text(config),
     )
+
+
+def python_filter(name: str, config: str = "") -> Config:
+    """Return an HTTP filter in Python."""
+    return http_filter("python", python_filter_config(name, config))
 
 
 def bridged(name: str, *ports: int, **fields: Any) -> Config:

@@ -1,0 +1,70 @@
+"""A codec that raises, loops or returns nonsense ends its connection, and no other."""
+
+from contextlib import suppress
+
+import pytest
+from live_engine.config import bridged, codec_listener
+from live_engine.peers import Client, serving
+from live_engine.toys import Fifo, Misbehaving, build
+from live_envoy.config import bootstrap, route
+
+pytestmark = pytest.mark.live
+
+CODEC = Fifo()
+PREFIX = "dynamicmodulescustom.metaprotocol."
+
+
+@pytest.fixture
+def envoy(start_envoy):
+    added = {"header": {"key": "x", "value": "y"}}
+    routes = [
+        {**route("up", headers={"body": f"{what}@encode"}), "request_headers_to_add": [added]}
+        for what in ("raise", "exit", "nonsense", "loop", "swallow", "recursion", "c")
+    ]
+    routes += [route("up", headers={"body": "fine"})]
+    routes += [
+        route("up", headers={"body": f"{what}@answer"}) for what in ("raise", "exit", "nonsense", "loop", "swallow")
+    ]
+    with serving(CODEC, lambda message, connection: build(b"R", message.properties["body"])) as server:
+        listener = codec_listener(f"live_engine.toys:{Misbehaving.__name__}", routes, codec_deadline=200)
+        yield start_envoy(bootstrap([listener], [bridged("up", server.port)]), workers=2)
+
+
+def test_decode(envoy):
+    for what in ("raise", "exit", "nonsense", "loop", "swallow", "recursion"):
+        with Client(CODEC, envoy.port("in")) as client, Client(CODEC, envoy.port("in")) as other:
+            assert other.call(build(b"Q", "fine")).properties["body"] == "fine"
+            client.send(build(b"Q", f"{what}@decode"))
+            assert client.ended(), what
+            assert other.call(build(b"Q", "fine")).properties["body"] == "fine"
+    assert envoy.stat(PREFIX + "deadlines") == 2
+    assert envoy.stat(PREFIX + "codec_exceptions") == 4
+
+
+@pytest.mark.parametrize("where", ["encode", "answer"])
+def test_encode_and_answers(envoy, where):
+    for what in ("raise", "exit", "nonsense", "loop", "swallow"):
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(build(b"Q", f"{what}@{where}"))
+            with suppress(EOFError):
+                assert client.receive().message_type == "exception", what
+        with Client(CODEC, envoy.port("in")) as client:
+            assert client.call(build(b"Q", "fine")).properties["body"] == "fine"
+    assert envoy.stat(PREFIX + "deadlines") == 2
+    assert envoy.stat(PREFIX + "codec_exceptions") == 3
+
+
+def test_on_error(envoy):
+    for what in ("raise", "exit", "nonsense", "loop", "swallow", "recursion"):
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(build(b"Q", f"{what}@on_error"))  # there is no route for it
+            assert client.ended(), what
+    assert envoy.stat(PREFIX + "deadlines") == 2
+    assert envoy.stat(PREFIX + "codec_exceptions") == 4
+
+
+def test_what_cannot_be_interrupted_is_counted_when_it_ends(envoy):
+    with Client(CODEC, envoy.port("in")) as client:
+        client.send(build(b"Q", "c@decode"))
+        assert client.ended()
+    assert envoy.stat(PREFIX + "deadlines") == 1

@@ -1,0 +1,140 @@
+"""Small protocols for tests in Envoy: a byte for the kind, a byte for the length of the body, and the body.
+
+Kinds: `Q` a request, `O` a oneway, `R` an answer, `E` an error. There are no ids.
+"""
+
+import re
+import time
+from typing import Self
+
+from metaprotocol_sdk import (
+    Capability,
+    Codec,
+    Correlation,
+    DecodeError,
+    Direction,
+    Error,
+    ErrorType,
+    LengthField,
+    MessageType,
+    Metadata,
+    Mutation,
+    Status,
+    UpstreamConnection,
+)
+
+KINDS = {
+    b"Q": MessageType.REQUEST,
+    b"O": MessageType.ONEWAY,
+    b"R": MessageType.RESPONSE,
+    b"E": MessageType.EXCEPTION,
+}
+
+
+def build(kind: bytes, body: str) -> bytes:
+    return kind + bytes((len(body),)) + body.encode()
+
+
+class Fifo(Codec):
+    """Answers come in the order of the requests."""
+
+    name = "toy-fifo"
+    framing = LengthField(1, 1)
+    correlation = Correlation.FIFO
+    capabilities = frozenset({Capability.ONEWAY})
+
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        kind = KINDS.get(message[:1])
+        if kind is None:
+            raise DecodeError(f"there is no kind {message[:1]!r}", offset=0)
+        text = message[2:].decode("latin-1")
+        status = Status.ERROR if kind is MessageType.EXCEPTION else Status.OK
+        return Metadata(message, kind, 0, "toy", status, {"body": text}, 2)
+
+    def on_error(self, request: Metadata, error: Error) -> bytes:
+        return build(b"E", error.type.value) if request.expects_reply else b""
+
+    def error_type(self, response: Metadata) -> ErrorType | None:
+        return ErrorType.UNSPECIFIED if response.status is Status.ERROR else None
+
+
+class Serial(Fifo):
+    """One request at a time."""
+
+    name = "toy-serial"
+    correlation = Correlation.SERIAL
+
+
+class Ordered(Fifo):
+    """The server must see a client's requests in order."""
+
+    name = "toy-ordered"
+    upstream_connection = UpstreamConnection.ORDERED
+
+
+class Stateful(Fifo):
+    """Counts the answers of its connection, and says the count in a property of each."""
+
+    name = "toy-stateful"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = 0
+
+    def for_connection(self) -> Self:
+        return type(self)()
+
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        metadata = super().decode(message, direction)
+        if direction is Direction.TO_CLIENT:
+            self.answers += 1
+        return metadata
+
+    def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
+        if metadata.message_type is MessageType.RESPONSE:
+            return build(b"R", f"{metadata.properties['body']} {self.answers}")
+        return metadata.message
+
+
+class Misbehaving(Fifo):
+    """Does what the body says, where it says: `raise@decode`, `loop@encode`, `sleep@answer`, `nonsense@on_error`."""
+
+    name = "toy-misbehaving"
+
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        metadata = super().decode(message, direction)
+        where = "decode" if direction is Direction.TO_SERVER else "answer"
+        return self.misbehave(metadata.properties["body"], where) or metadata
+
+    def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
+        return self.misbehave(metadata.properties["body"], "encode") or metadata.message
+
+    def on_error(self, request: Metadata, error: Error) -> bytes:
+        return self.misbehave(request.properties["body"], "on_error") or super().on_error(request, error)
+
+    def misbehave(self, body: str, where: str):
+        what, _, there = body.partition("@")
+        if there != where:
+            return None
+        if what == "raise":
+            raise ValueError("as it was told")
+        if what == "exit":
+            raise SystemExit(3)
+        if what == "nonsense":
+            return 42
+        if what == "loop":
+            while True:
+                pass
+        if what == "swallow":
+            begin = time.monotonic()
+            while time.monotonic() - begin < 3:
+                try:
+                    while time.monotonic() - begin < 3:
+                        pass
+                except BaseException:  # noqa: BLE001 - it swallows the deadline's exception
+                    pass
+        if what == "recursion":
+            return self.misbehave(body, where)
+        if what == "c":  # one call of C that the deadline cannot interrupt
+            re.match("(a+)+$", "a" * 24 + "b")
+        return None
