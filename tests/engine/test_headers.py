@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metaprotocol_envoy import headers
 from metaprotocol_envoy.headers import (
     HeaderRules,
     difference,
@@ -151,6 +152,28 @@ def test_segments_are_escaped_so_that_a_policy_sees_the_servers_operation(operat
 @pytest.mark.parametrize("path", ["", "a", "/a/../b", "//", "/~2e", "/~41", "/é", "/~FF"])
 def test_a_path_that_no_operation_is_written_as_is_none(path: str) -> None:
     assert operation_of(path) is None
+
+
+@given(st.dictionaries(HARD, HARD, max_size=6))
+def test_headers_are_the_same_when_the_names_were_seen_before(properties: dict[str, str]) -> None:
+    first, second = to_headers(properties), to_headers(dict(properties))
+    assert (second.flat, second.names, second.size) == (first.flat, first.names, first.size)
+    assert first.flat == tuple(
+        part for name, of in first.names.items() for part in (name, escape_value(properties[of]))
+    )
+    assert first.size == sum(32 * (at % 2) + len(part.encode()) for at, part in enumerate(first.flat))
+
+
+def test_a_line_feed_in_a_value_does_not_end_it() -> None:
+    assert to_headers({"a": "one\ntwo", "b": "three"}).flat == ("a", "one%0Atwo", "b", "three")
+    assert to_headers({"a": "\n"}).flat == ("a", "%0A")
+
+
+def test_the_memory_of_names_is_bounded() -> None:
+    for number in range(1_000):
+        to_headers({f"name-{number}": "", "x" * number: ""})
+    assert len(headers._known_names) <= 256
+    assert sum(len(name) for key in headers._known_names for name in key) <= 256 * 2048
 
 
 def test_names_that_differ_only_in_case_are_told() -> None:

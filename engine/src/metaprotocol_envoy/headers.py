@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import define, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,6 +53,7 @@ _NAME_ESCAPED = re.compile(rb"[^a-z0-9!#$&'*+.^_`|~-]")
 _PLAIN_NAME = re.compile(r"[a-z0-9!#$&'*+.^_`|~-]+")
 # Visible characters, and spaces inside. Other UTF-8 stays as it is, for rules that compare with it.
 _PLAIN_VALUE = re.compile(r"(?:[!-$&-~](?:[ -$&-~]*[!-$&-~])?)?")
+_PLAIN_VALUES = re.compile(r"[!-$&-~\n]*")  # several, one a line, and none with a space
 _VALUE_ESCAPED = re.compile(r"[\x00-\x1f%\x7f\ud800-\udfff]|^ | \Z")
 _HEX_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 # RFC 3986's unreserved characters without `~`, the escape, and those sub-delims that no normalization touches.
@@ -170,7 +171,7 @@ def operation_of(path: str) -> str | None:
     return operation if path_of(operation) == path else None
 
 
-@frozen
+@define(eq=False)
 class Fields:
     """The properties of a message as headers.
 
@@ -187,29 +188,69 @@ class Fields:
     collision: str
 
 
+@define(eq=False)
+class _Names:
+    """What follows from the names of a message's properties alone.
+
+    Args:
+        flat: The headers, with a place for its value after each.
+        names: The property of each header.
+        size: What `Fields.size` counts, without the values.
+        collision: As in `Fields`.
+    """
+
+    flat: list[str]
+    names: dict[str, str]
+    size: int
+    collision: str
+
+
+# Most messages of a protocol have the properties of an earlier one. Remembering what follows from their names takes
+# two thirds off `to_headers`. A peer that never repeats itself empties the memory, and costs what it did before.
+_known_names: dict[tuple[str, ...], _Names] = {}
+_KNOWN_AT_MOST = 256
+_KNOWN_NAMES_SIZE = 2048  # so that all that is remembered is below a few MB
+
+
 def to_headers(properties: Mapping[str, str]) -> Fields:
     """Return the headers of a message's properties, in their order.
 
     Args:
         properties: `Metadata.properties`.
     """
-    flat: list[str] = []
+    key = tuple(properties)
+    known = _known_names.get(key) or _learn(key)
+    values = list(properties.values())
+    if known.collision:
+        values = [properties[name] for name in known.names.values()]
+    text = "\n".join(values)
+    if _PLAIN_VALUES.fullmatch(text) and text.count("\n") == len(values) - 1:
+        size = len(text) - len(values) + 1
+    else:
+        values = [escape_value(value) for value in values]
+        size = sum(len(value) if value.isascii() else len(value.encode()) for value in values)
+    flat = known.flat[:]
+    flat[1::2] = values
+    return Fields(tuple(flat), known.names.copy(), known.size + size, known.collision)
+
+
+def _learn(key: tuple[str, ...]) -> _Names:
     names: dict[str, str] = {}
     folded: dict[str, str] = {}
     collision = ""
-    size = 0
-    for name, value in properties.items():
+    for name in key:
         header = header_name(name)
         earlier = folded.setdefault(name.casefold(), name)
         if earlier != name or header in names:
             collision = collision or f"{names.get(header, earlier)!r} and {name!r}"
-        if header in names:
-            continue
-        text = escape_value(value)
-        names[header] = name
-        flat += (header, text)
-        size += 32 + len(header) + (len(text) if text.isascii() else len(text.encode()))
-    return Fields(tuple(flat), names, size, collision)
+        names.setdefault(header, name)
+    flat = [part for header in names for part in (header, "")]
+    learned = _Names(flat, names, sum(32 + len(header) for header in names), collision)
+    if sum(map(len, key)) <= _KNOWN_NAMES_SIZE and len(key) <= _KNOWN_NAMES_SIZE // 32:
+        if len(_known_names) >= _KNOWN_AT_MOST:
+            _known_names.clear()
+        _known_names[key] = learned
+    return learned
 
 
 @frozen
