@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from metaprotocol_envoy.connection import Service
 from metaprotocol_envoy.filters import FilterRunner
 from metaprotocol_envoy.log import report
@@ -16,6 +18,17 @@ class DeadlineExceeded(BaseException):
 def late() -> None:
     """Report that a call was ended; the C half calls this when it is over."""
     report("a codec or a filter took longer than codec_deadline; its connection ends")
+
+
+def spare_the_collector() -> None:
+    """Let the collector of cycles look at what requests leave behind only, and not after every few requests.
+
+    What a request needs holds no cycles and is freed when it ends. With CPython's own setting, a collection for each
+    ten requests takes 3 % of the processor's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def load(text: str) -> Service:
@@ -54,6 +67,7 @@ def start(text: str) -> tuple[object, ...]:
     """
     settings = Settings.parse(text)
     service = Service(settings)
+    spare_the_collector()
     ignored = [service.request_rules, service.response_rules]
     sets = [tuple(sorted(names)) for rules in ignored for names in (rules.ignored, rules.ignored_prefixes)]
     return (
