@@ -21,6 +21,13 @@ void *bridge_new(void *envoy) {
     return bridge;
 }
 
+static void forget_received(struct bridge *bridge) {
+    requests_add_bytes(-(int64_t)bridge->received);
+    bridge->received = 0;
+    python_drop_later(bridge->attempt);
+    bridge->attempt = NULL;
+}
+
 void bridge_free(void *object) {
     struct bridge *bridge = object;
     if (!bridge) return;
@@ -29,7 +36,7 @@ void bridge_free(void *object) {
         return;
     }
     if (bridge->held_by) codec_filter_unhold(bridge->held_by, bridge);
-    python_drop_later(bridge->attempt);
+    forget_received(bridge);
     python_drop_later(bridge->outgoing_holder);
     request_release(bridge->request);
     free(bridge);
@@ -229,15 +236,28 @@ static void *feed(struct bridge *bridge) {
         if (!bridge->attempt) bridge->attempt = python_call_method(bridge->request->object, "attempt", NULL, NULL);
         if (bridge->attempt) result = python_call_method(bridge->attempt, "feed", bytes, NULL);
     }
+    bridge->received += chunks.size;
+    requests_add_bytes((int64_t)chunks.size);
     chunks_free(&chunks);
     Py_DecRef(bytes);
     return result;
+}
+
+/* The process holds as many bytes as it may: this answer is not read any further, which frees what was read of it. */
+static void answer_overflow(struct bridge *bridge) {
+    forget_received(bridge);
+    count(bridge, COUNT_IN_FLIGHT_OVER_LIMIT);
+    python_enter();
+    void *error = python_call_method(bridge->request->object, "no_room", NULL, NULL);
+    python_leave();
+    deliver_error(bridge, 503, error, true);
 }
 
 void bridge_response_data(void *object, bool end) {
     struct bridge *bridge = object;
     (void)end;
     if (bridge->answered || !bridge->request) return;
+    if (requests_over_limit()) return answer_overflow(bridge);
     python_enter();
     void *result = feed(bridge);
     struct reply *reply = NULL;
@@ -254,6 +274,7 @@ void bridge_response_data(void *object, bool end) {
         PyErr_Clear();
         count(bridge, PyLong_AsLong(result));
     }
+    if (!more) forget_received(bridge);
     void *error = NULL;
     if (!reply && !more) error = python_call_method(bridge->request->object, "bad_response", NULL, NULL);
     Py_DecRef(result);

@@ -14,6 +14,7 @@ struct bridge {
     struct text outgoing;     /* the message, changed as its headers were */
     void *outgoing_holder;
     char reply[32];           /* the secret of the reply that waits */
+    size_t received;          /* bytes of an answer that is not whole yet */
     bool sent, answered, shadow, half_closed;
     bool busy, dead;          /* inside a call that may destroy this object; destroyed there */
     struct codec_filter *held_by;

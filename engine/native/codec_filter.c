@@ -137,7 +137,9 @@ int codec_filter_connected(void *object) {
 /* ---- back-pressure */
 
 static void update_pause(struct codec_filter *filter) {
-    bool pause = filter->above || filter->held > (size_t)filter->config->max_held || requests_over_limit();
+    /* Only a connection that waits for something is told when the process has room again. */
+    bool waits = filter->held > (size_t)filter->config->max_held || requests_over_limit();
+    bool pause = filter->above || (filter->in_flight && waits);
     if (pause == filter->paused || filter->closed) return;
     filter->paused = pause;
     abi_network_read_disable(filter->envoy, pause);

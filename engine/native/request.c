@@ -32,6 +32,10 @@ bool requests_over_limit(void) {
            atomic_load_explicit(&all_bytes, memory_order_relaxed) >= atomic_load(&bytes_limit);
 }
 
+void requests_add_bytes(int64_t bytes) {
+    atomic_fetch_add_explicit(&all_bytes, (uint64_t)bytes, memory_order_relaxed);
+}
+
 /* ---- secrets */
 
 void secret_make(uint8_t *secret, size_t size) {

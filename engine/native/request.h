@@ -71,5 +71,7 @@ void secret_make(uint8_t *secret, size_t size);
 /* Of the whole process. */
 void requests_set_limits(uint64_t requests, uint64_t bytes);
 bool requests_over_limit(void);
+/* Count bytes that are held elsewhere on behalf of a request. */
+void requests_add_bytes(int64_t bytes);
 
 #endif

@@ -320,6 +320,10 @@ class Request:
         """Return the error of a request whose server did not answer it with a message that can be read."""
         return Error(ErrorType.BAD_RESPONSE, "the server's bytes are no answer to the request")
 
+    def no_room(self) -> Error:
+        """Return the error of a request whose answer would have to wait, and there is no room for it."""
+        return Error(ErrorType.OVERFLOW, "too many answers wait for clients that do not read")
+
     # Answers to the client.
 
     def answer(self, error: Error | None) -> Answer:

@@ -57,6 +57,17 @@ def codec_filter(codec: str, **settings: Any) -> Config:
     )
 
 
+def listener_filter(codec: str) -> Config:
+    """Return the listener filter that tells a protocol by its first bytes."""
+    return typed(
+        "metaprotocol",
+        "extensions.filters.listener.dynamic_modules.v3.DynamicModuleListenerFilter",
+        dynamic_module_config=module(),
+        filter_name="codec",
+        filter_config=text(filter_config(codec=codec)),
+    )
+
+
 def http_filter(name: str, config: str = "") -> Config:
     """Return an HTTP filter of the module."""
     return typed(
