@@ -1,7 +1,10 @@
-"""What all tests with real peers share: the table of those that ran."""
+"""What all tests with real peers share: the table of those that ran, and real Envoys."""
 
 import pytest
+from live_envoy.fixtures import _running, _starting, _watched, release, start_envoy
 from peers.register import table
+
+__all__ = ["_running", "_starting", "_watched", "release", "start_envoy"]
 
 
 @pytest.hookimpl(trylast=True)
