@@ -18,7 +18,7 @@ BENCH := $(VENV)/.stamp-bench
 PARALLEL := -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo engine test deep coverage live mutants packaging interop lint docs bench bench-engine fuzz clean
+.PHONY: help demo engine test deep coverage live mutants packaging interop lint docs bench bench-engine soak fuzz clean
 # Two installers in one environment at the same time would trip over each other.
 .NOTPARALLEL:
 
@@ -71,6 +71,9 @@ bench: $(BENCH)  ## Time the codecs beside other packages; ARGS="--help" tells m
 
 bench-engine: $(BENCH)  ## Measure codecs in Envoy beside Envoy's own filters; ARGS="--help" tells more
 	PYTHONPATH=tests/support $(BIN)/python -m benchmarks.engine $(ARGS)
+
+soak: $(RUNTIME)  ## Send mixed traffic through Envoy for ten minutes and watch its memory; ARGS="--minutes 1"
+	PYTHONPATH=tests/support $(BIN)/python -m benchmarks.soak $(ARGS)
 
 fuzz: $(TEST)  ## Look for bytes that a codec cannot stand; ARGS="dubbo --time 600" says which codec and how long
 	$(BIN)/metaprotocol fuzz $(or $(ARGS),dubbo --vectors tests/vectors/dubbo)

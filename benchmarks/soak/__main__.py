@@ -1,0 +1,84 @@
+"""The command line: `python -m benchmarks.soak`, with tests/support on the path, as `make soak` has it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+from live_envoy import RELEASES, Envoy, EnvoyFault, NotAvailable
+
+from benchmarks.soak.clients import Client, Tally, WrongReply
+from benchmarks.soak.protocol import configuration
+from benchmarks.soak.server import Server
+from benchmarks.soak.watch import IN_FLIGHT, Moment, growth, is_flat, look
+
+if TYPE_CHECKING:
+    from live_envoy import Release
+
+
+async def _soak(release: Release, seconds: float, clients: int) -> tuple[Tally, list[Moment]]:
+    server, tally, stop = Server(), Tally(), asyncio.Event()
+    moments: list[Moment] = []
+    port = await server.start()
+    with Envoy(release, configuration(port), workers=2) as envoy:
+        begin = time.monotonic()
+        interval = max(0.5, seconds / 60)
+        running = [asyncio.create_task(Client(envoy.port("in"), tally, f"c{i}").run(stop)) for i in range(clients)]
+        while time.monotonic() - begin < seconds:
+            done, _ = await asyncio.wait(running, timeout=interval, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # a client ends by itself only if something is wrong
+            moments.append(await asyncio.to_thread(look, envoy, time.monotonic() - begin, tally.all_calls))
+            _show(moments[-1])
+        stop.set()
+        await asyncio.gather(*running)
+        # Those who have left have left requests behind, which end when the server has answered or the route gives up.
+        for name in (IN_FLIGHT, "http.http.downstream_cx_active"):
+            await asyncio.to_thread(envoy.wait_for_stat, name, lambda value: not value)
+    await server.stop()
+    return tally, moments
+
+
+def _show(moment: Moment) -> None:
+    click.echo(
+        f"{moment.at:7.1f} s  {moment.calls:10,} calls  {moment.resident / 2**20:7.1f} MiB  "
+        f"{moment.descriptors:5} descriptors  {moment.in_flight:5} in flight"
+    )
+
+
+@click.command()
+@click.option("--minutes", type=float, default=10.0, show_default=True)
+@click.option("--clients", type=click.IntRange(1), default=48, show_default=True, help="At the same time.")
+@click.option(
+    "--envoy",
+    "version",
+    type=click.Choice([str(one) for one in RELEASES]),
+    default=str(RELEASES[-1]),
+    show_default=True,
+)
+def main(*, minutes: float, clients: int, version: str) -> None:
+    """Send mixed traffic through one Envoy, with clients that come and go, and watch its memory.
+
+    Requests are echoed, changed, retried, reset, answered half, with garbage, late and not at all. Clients leave in the
+    middle and send junk. Every reply is held against its request. In the end nothing may be in flight, and the memory
+    must be what it was when Envoy was warm.
+    """
+    (release,) = [one for one in RELEASES if str(one) == version]
+    try:
+        tally, moments = asyncio.run(_soak(release, minutes * 60, clients))
+    except (WrongReply, EnvoyFault, NotAvailable) as error:
+        raise click.ClickException(str(error)) from error
+    before, after = growth(moments)
+    click.echo(f"{tally.connections:,} connections, of which {tally.left:,} left early and {tally.junk:,} sent junk")
+    click.echo(", ".join(f"{count:,} {name}" for name, count in tally.calls.items()))
+    click.echo(f"{tally.oneways:,} oneways, {tally.heartbeats:,} heartbeats; no wrong reply")
+    click.echo(f"memory in the second quarter {before / 2**20:.1f} MiB, in the last {after / 2**20:.1f} MiB")
+    if not is_flat(moments):
+        click.echo("the memory grows", err=True)
+        sys.exit(1)
+
+
+main()
