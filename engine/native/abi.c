@@ -202,6 +202,7 @@ void CALL(upstream_http_tcp_bridge_get_request_buffer)(void *, struct text *, si
 size_t CALL(upstream_http_tcp_bridge_get_response_buffer_chunks_size)(void *);
 void CALL(upstream_http_tcp_bridge_get_response_buffer)(void *, struct text *, size_t *);
 void CALL(upstream_http_tcp_bridge_send_upstream_data)(void *, struct text, bool);
+void CALL(upstream_http_tcp_bridge_send_response_data)(void *, struct text, bool);
 void CALL(upstream_http_tcp_bridge_send_response_headers)(void *, uint32_t, struct header *, size_t, bool);
 
 void abi_bridge_request_headers(void *envoy, struct header **headers, size_t *count, struct header *few, size_t room) {
@@ -231,6 +232,10 @@ void abi_bridge_send_upstream(void *envoy, const void *data, size_t size, bool e
 
 void abi_bridge_send_response(void *envoy, uint32_t status, struct header *headers, size_t count, bool end_stream) {
     CALL(upstream_http_tcp_bridge_send_response_headers)(envoy, status, headers, count, end_stream);
+}
+
+void abi_bridge_end_response(void *envoy) {
+    CALL(upstream_http_tcp_bridge_send_response_data)(envoy, (struct text){"", 0}, true);
 }
 
 /* ---- bridge: hooks */

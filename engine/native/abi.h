@@ -61,6 +61,8 @@ void abi_bridge_request_headers(void *envoy, struct header **headers, size_t *co
 size_t abi_bridge_request_size(void *envoy);
 bool abi_bridge_response_chunks(void *envoy, struct chunks *chunks);
 void abi_bridge_send_upstream(void *envoy, const void *data, size_t size, bool end_stream);
+/* End a response whose headers have left. */
+void abi_bridge_end_response(void *envoy);
 void abi_bridge_send_response(void *envoy, uint32_t status, struct header *headers, size_t count, bool end_stream);
 
 /* ---- HTTP filter */

@@ -36,6 +36,7 @@ void bridge_free(void *object) {
         return;
     }
     if (bridge->held_by) codec_filter_unhold(bridge->held_by, bridge);
+    if (bridge->request && bridge->request->bridge == bridge) bridge->request->bridge = NULL;
     forget_received(bridge);
     python_drop_later(bridge->outgoing_holder);
     request_release(bridge->request);
@@ -49,9 +50,10 @@ static void count(struct bridge *bridge, long counter) {
 /* Hand response headers to Envoy, which may destroy the bridge meanwhile (the router retries). There is never a body: the
  * message goes from the registry to the client. */
 static void respond(struct bridge *bridge, unsigned status, struct header *headers, size_t headers_count, bool end) {
+    bool was_busy = bridge->busy;
     bridge->busy = true;
     abi_bridge_send_response(bridge->envoy, status, headers, headers_count, end);
-    bridge->busy = false;
+    bridge->busy = was_busy;
     if (bridge->dead) bridge_free(bridge);
 }
 
@@ -64,11 +66,25 @@ static void respond_with(struct bridge *bridge, struct reply *reply, unsigned st
     headers[0].value = (struct text){reply->secret, sizeof reply->secret};
     if (reply->count) memcpy(headers + 1, reply->headers, reply->count * sizeof *headers);
     /* Without an end the server's connection is closed when the client has its answer, and never used again. */
-    respond(bridge, status, headers, reply->count + 1, !reply->unclean);
+    bool goes_on = reply->unclean || (bridge->request->is_stream && !reply->is_error);
+    respond(bridge, status, headers, reply->count + 1, !goes_on);
     if (headers != few) free(headers);
 }
 
+/* A stream is over: the response ends, and the server's connection goes back to its pool. */
+static void end_response(struct bridge *bridge) {
+    bridge->over = true;
+    struct codec_filter *filter = bridge->request->connection;
+    if (filter && codec_filter_hold(filter, bridge)) return;
+    bool was_busy = bridge->busy;
+    bridge->busy = true;
+    abi_bridge_end_response(bridge->envoy);
+    bridge->busy = was_busy;
+    if (bridge->dead) bridge_free(bridge);
+}
+
 void bridge_continue(struct bridge *bridge) {
+    if (bridge->over) return end_response(bridge);
     struct reply *reply = reply_find(bridge->request, (struct text){bridge->reply, sizeof bridge->reply});
     if (reply) respond_with(bridge, reply, reply->status);
 }
@@ -77,7 +93,9 @@ static void deliver(struct bridge *bridge, struct reply *reply) {
     bridge->answered = true;
     memcpy(bridge->reply, reply->secret, sizeof bridge->reply);
     struct codec_filter *filter = bridge->request->connection;
-    if (filter && !bridge->shadow && codec_filter_hold(filter, bridge)) return;
+    /* A stream's connection goes back to its pool at its end; that is held. */
+    bool ends = !bridge->request->is_stream || reply->is_error;
+    if (filter && ends && !bridge->shadow && codec_filter_hold(filter, bridge)) return;
     respond_with(bridge, reply, reply->status);
 }
 
@@ -145,6 +163,7 @@ static bool change(struct bridge *bridge, const struct header *headers, size_t h
 static void send(struct bridge *bridge) {
     struct request *request = bridge->request;
     bridge->sent = true;
+    if (request->is_stream && !bridge->shadow) request->bridge = bridge;
     bool last = request->oneway && !request->secret_id;
     abi_bridge_send_upstream(bridge->envoy, bridge->outgoing.data, bridge->outgoing.size, last);
     if (!request->oneway) return;
@@ -186,13 +205,40 @@ void bridge_request_headers(void *object, bool end) {
                change(bridge, headers, headers_count, authority_changed);
     }
     if (headers != few) free(headers);
-    if (good && end) send(bridge);
+    if (good && (end || request->is_stream)) send(bridge);
+}
+
+/* Send so much of a stream's later messages as Envoy's windows have let through. */
+static void send_messages(struct bridge *bridge) {
+    struct request *request = bridge->request;
+    struct message *message;
+    while ((message = request->to_server.first) && message->bytes.size <= bridge->credit) {
+        messages_take(&request->to_server);
+        bridge->credit -= message->bytes.size;
+        /* When the client has ended the stream the server may still speak in it: this connection is used up. */
+        abi_bridge_send_upstream(bridge->envoy, message->bytes.data, message->bytes.size, message->last);
+        if (request->connection) codec_filter_stream_sent(request->connection, message->bytes.size);
+        bool last = message->last;
+        python_drop_later(message->holder);
+        free(message);
+        if (!last) continue;
+        bridge->answered = true;
+        struct codec_filter *filter = request->connection;
+        if (filter) codec_filter_stream_abandoned(filter, request);
+        return;
+    }
 }
 
 /* Nothing of ours has a body or trailers: what comes is a filter's. */
 void bridge_request_data(void *object, bool end) {
     struct bridge *bridge = object;
-    if (!bridge->request || bridge->answered || bridge->sent) return;
+    if (!bridge->request) return;
+    if (bridge->request->is_stream && bridge->sent) {
+        bridge->credit += abi_bridge_request_size(bridge->envoy);
+        if (!bridge->shadow) send_messages(bridge);
+        return;
+    }
+    if (bridge->answered || bridge->sent) return;
     if (abi_bridge_request_size(bridge->envoy)) refuse(bridge, "changed_request_body", COUNT_BODIES_CHANGED);
     else if (end) send(bridge);
 }
@@ -253,9 +299,67 @@ static void answer_overflow(struct bridge *bridge) {
     deliver_error(bridge, 503, error, true);
 }
 
+/* Queue a stream's messages for the client. */
+static void queue_messages(struct request *request, void *messages) {
+    ssize_t count_ = PyTuple_Size(messages);
+    for (ssize_t i = 0; i < count_; i++) {
+        void *message = PyTuple_GetItem(messages, i);
+        struct text bytes;
+        if (!python_bytes(message, &bytes)) continue;
+        Py_IncRef(message);
+        messages_add(&request->to_client, message, bytes, false);
+    }
+}
+
+/* The server's bytes in a stream: (first answer or None, later messages, over, unclean). */
+static void stream_data(struct bridge *bridge) {
+    struct request *request = request_keep(bridge->request);
+    struct reply *reply = NULL;
+    bool good = false, over = false, unclean = false, first = !bridge->answered;
+    bridge->busy = true;
+    python_enter();
+    void *result = feed(bridge);
+    requests_add_bytes(-(int64_t)bridge->received);
+    bridge->received = 0;
+    if (!result) {
+        count(bridge, python_was_late() ? COUNT_DEADLINES : COUNT_CODEC_EXCEPTIONS);
+    } else if (PyTuple_Size(result) >= 0) {
+        void *answer = PyTuple_GetItem(result, 0);
+        good = bridge->sent;
+        if (good && PyObject_IsTrue(answer)) {
+            Py_IncRef(answer);
+            reply = make_reply(request, answer);
+        }
+        queue_messages(request, PyTuple_GetItem(result, 1));
+        over = PyLong_AsLong(PyTuple_GetItem(result, 2));
+        unclean = PyLong_AsLong(PyTuple_GetItem(result, 3));
+    } else {
+        PyErr_Clear();
+        count(bridge, PyLong_AsLong(result));
+    }
+    void *error = NULL;
+    if (!good && first) error = python_call_method(request->object, "bad_response", NULL, NULL);
+    Py_DecRef(result);
+    python_report();
+    python_leave();
+    if (reply) deliver(bridge, reply);
+    struct codec_filter *filter = request->connection;
+    if (!good && first) deliver_error(bridge, 502, error, true);
+    else if (filter && (!good || (over && unclean))) codec_filter_stream_broken(filter, request, !good);
+    else if (filter) codec_filter_stream_messages(filter, request);
+    if (good && over && !unclean && !bridge->dead) end_response(bridge);
+    request_release(request);
+    bridge->busy = false;
+    if (bridge->dead) bridge_free(bridge);
+}
+
 void bridge_response_data(void *object, bool end) {
     struct bridge *bridge = object;
     (void)end;
+    if (bridge->request && bridge->request->is_stream) {
+        if (!bridge->over && !bridge->shadow && !bridge->request->abandoned) stream_data(bridge);
+        return;
+    }
     if (bridge->answered || !bridge->request) return;
     if (requests_over_limit()) return answer_overflow(bridge);
     python_enter();

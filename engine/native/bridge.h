@@ -15,7 +15,9 @@ struct bridge {
     void *outgoing_holder;
     char reply[32];           /* the secret of the reply that waits */
     size_t received;          /* bytes of an answer that is not whole yet */
-    bool sent, answered, shadow, half_closed;
+    bool sent, answered, shadow;
+    bool over;                /* of a stream: it has ended, and its end was held */
+    size_t credit;            /* of a stream: bytes of later messages that Envoy has let through */
     bool busy, dead;          /* inside a call that may destroy this object; destroyed there */
     struct codec_filter *held_by;
     struct bridge *held_before, *held_after;

@@ -17,15 +17,18 @@
 enum { BUCKETS = 64, LAST_STREAM = 0x7fffffff, OUT_LIMIT = 1 << 28, STREAMS_AT_MOST = 1 << 30 };
 
 /* The Step of metaprotocol_envoy.connection. */
-enum step { FORWARD, REPLY, CLOSE };
+enum step { FORWARD, REPLY, CLOSE, STREAM };
 enum detection { FOREIGN, OURS, UNSURE };
-enum { NEEDS_REPLY, ONEWAY, ONEWAY_WITH_SECRET_ID };
+enum { NEEDS_REPLY, ONEWAY, ONEWAY_WITH_SECRET_ID, OPENS_STREAM };
 
 /* A message of the client, until its answer has left. */
 struct stream {
     uint32_t id; /* of HTTP/2; 0: not sent yet, or answered here */
     unsigned status;
     bool answered, done, ends; /* ends: the connection closes after the answer */
+    bool last_said;            /* of a stream: the client's last message has come */
+    int64_t window;            /* of a stream: what Envoy takes of it at once */
+    size_t unsaid;             /* of a stream: the size of messages that Envoy was not told of yet */
     struct request *request;   /* NULL: answered here */
     struct text answer;
     void *holder; /* keeps the answer alive */
@@ -39,6 +42,7 @@ struct codec_filter {
     uint64_t connection_id;
     bool begun, known, passes, half_closed, last, draining, closing, closed, above, paused, posted;
     uint32_t next_id, max_streams;
+    int64_t window, initial_window; /* for DATA, which the messages of streams have */
     size_t in_flight, held;
     struct http2_reader reader;
     struct buffer out; /* HTTP/2 for the HTTP connection manager */
@@ -51,6 +55,8 @@ static __thread struct buffer block;
 static __thread struct header_list list;
 
 static const struct http2_events events;
+static void post(struct codec_filter *filter);
+static void end_stream(struct codec_filter *filter, struct stream *stream, bool lost);
 
 /* ---- statistics */
 
@@ -73,6 +79,7 @@ void *codec_filter_new(void *config, void *envoy) {
     filter->envoy = envoy;
     filter->next_id = 1;
     filter->max_streams = STREAMS_AT_MOST;
+    filter->window = filter->initial_window = HTTP2_DEFAULT_WINDOW;
     filter->out = buffer_new(OUT_LIMIT);
     filter->reader = http2_reader_new();
     python_enter();
@@ -230,7 +237,8 @@ static void write_request(struct codec_filter *filter, struct stream *stream) {
     filter->next_id += 2;
     stream->chain = filter->buckets[stream->id / 2 % BUCKETS];
     filter->buckets[stream->id / 2 % BUCKETS] = stream;
-    http2_write_request(&filter->out, stream->id, block.data, block.size);
+    http2_write_headers(&filter->out, stream->id, block.data, block.size, !request->is_stream);
+    stream->window = filter->initial_window;
     if (filter->next_id > LAST_STREAM) filter->last = true;
 }
 
@@ -339,6 +347,92 @@ static void answer_with(struct codec_filter *filter, struct stream *stream, stru
     }
 }
 
+/* ---- streams of the protocol */
+
+/* Tell Envoy the sizes of a stream's messages, as far as its windows allow; the bridge sends so much of them. */
+static void say(struct codec_filter *filter, struct stream *stream) {
+    if (!stream->id || !stream->request || !stream->request->is_stream) return;
+    while (stream->unsaid || stream->last_said) {
+        size_t part = stream->unsaid;
+        if (part > HTTP2_MAX_FRAME) part = HTTP2_MAX_FRAME;
+        if ((int64_t)part > stream->window) part = stream->window > 0 ? (size_t)stream->window : 0;
+        if ((int64_t)part > filter->window) part = filter->window > 0 ? (size_t)filter->window : 0;
+        if (stream->unsaid && !part) return;
+        stream->unsaid -= part;
+        stream->window -= (int64_t)part;
+        filter->window -= (int64_t)part;
+        bool last = stream->last_said && !stream->unsaid;
+        http2_write_zeros(&filter->out, stream->id, part, last);
+        if (last) stream->last_said = false;
+        post(filter);
+    }
+}
+
+static void say_all(struct codec_filter *filter) {
+    for (struct stream *stream = filter->first; stream; stream = stream->after) say(filter, stream);
+}
+
+/* Queue bytes for the client; takes over the holder. `flush_ready` sends them. */
+static void push(struct codec_filter *filter, void *holder, struct text bytes) {
+    struct stream *ready = calloc(1, sizeof *ready);
+    if (!ready) return python_drop_later(holder);
+    ready->holder = holder;
+    ready->answer = bytes;
+    if (filter->ready_last) filter->ready_last->after = ready;
+    else filter->ready = ready;
+    filter->ready_last = ready;
+}
+
+static void push_messages(struct codec_filter *filter, struct stream *stream) {
+    for (struct message *message; (message = messages_take(&stream->request->to_client)); free(message)) {
+        push(filter, message->holder, message->bytes);
+    }
+}
+
+void codec_filter_stream_messages(struct codec_filter *filter, struct request *request) {
+    for (struct stream *stream = filter->first; stream; stream = stream->after) {
+        if (stream->request != request) continue;
+        if (!stream->answered) return; /* the first answer is on its way through Envoy's filters */
+        push_messages(filter, stream);
+        flush_ready(filter, false);
+        return;
+    }
+}
+
+void codec_filter_stream_abandoned(struct codec_filter *filter, struct request *request) {
+    struct stream *stream = filter->first;
+    while (stream && stream->request != request) stream = stream->after;
+    if (!stream) return;
+    stream->answered = true; /* the client waits for nothing */
+    finish(filter, stream);
+    flush_ready(filter, false);
+}
+
+void codec_filter_stream_sent(struct codec_filter *filter, size_t size) {
+    filter->held -= size;
+    update_pause(filter);
+}
+
+/* The answer that opens a stream leaves at once; the stream goes on. */
+static void open_stream(struct codec_filter *filter, struct stream *stream) {
+    push(filter, stream->holder, stream->answer);
+    stream->holder = NULL;
+    stream->answer = TEXT("");
+    push_messages(filter, stream);
+}
+
+void codec_filter_stream_broken(struct codec_filter *filter, struct request *request, bool lost) {
+    struct stream *stream = filter->first;
+    while (stream && stream->request != request) stream = stream->after;
+    if (!stream) return;
+    if (stream->answered) push_messages(filter, stream);
+    if (lost) snprintf(request->details, sizeof request->details, "metaprotocol_bad_response");
+    http2_write_reset(&filter->out, stream->id, HTTP2_CANCEL);
+    post(filter);
+    end_stream(filter, stream, lost);
+    flush_ready(filter, false);
+}
+
 /* ---- HTTP/2 from the HTTP connection manager */
 
 static unsigned read_status(struct text value) {
@@ -347,8 +441,17 @@ static unsigned read_status(struct text value) {
     return status;
 }
 
-static void end_stream(struct codec_filter *filter, struct stream *stream) {
-    if (!stream->answered) answer_locally(filter, stream);
+static void end_stream(struct codec_filter *filter, struct stream *stream, bool lost) {
+    struct request *request = stream->request;
+    if (!stream->answered || (lost && request->is_stream && !request->abandoned)) answer_locally(filter, stream);
+    if (request->is_stream) {
+        python_enter();
+        Py_DecRef(python_call_method(request->object, "close_stream", NULL, NULL));
+        python_leave();
+        for (struct message *message = request->to_server.first; message; message = message->next) {
+            filter->held -= message->bytes.size;
+        }
+    }
     finish(filter, stream);
 }
 
@@ -379,7 +482,8 @@ static bool on_headers(void *object, uint32_t id, const uint8_t *data, size_t si
             }
         }
     }
-    if (ends || unclean) end_stream(filter, stream);
+    if (stream->request->is_stream && stream->answered && !ends && !unclean) open_stream(filter, stream);
+    if (ends || unclean) end_stream(filter, stream, false);
     return true;
 }
 
@@ -398,7 +502,7 @@ static bool on_data(void *object, uint32_t id, const uint8_t *data, size_t size,
         post(filter);
         ends = true;
     }
-    if (ends) end_stream(filter, stream);
+    if (ends) end_stream(filter, stream, false);
     return true;
 }
 
@@ -407,7 +511,8 @@ static bool on_reset(void *object, uint32_t id, uint32_t code) {
     (void)code;
     if (stream) {
         stream->status = 0;
-        end_stream(object, stream);
+        *stream->request->details = 0; /* if any, they tell of an answer, which was not the end */
+        end_stream(object, stream, true);
     }
     return true;
 }
@@ -420,7 +525,7 @@ static bool on_goaway(void *object, uint32_t last) {
     filter->unsent = NULL;
     for (struct stream *stream = filter->first, *after; stream; stream = after) {
         after = stream->after;
-        if (stream->request && (!stream->id || stream->id > last)) end_stream(filter, stream); /* never to be served */
+        if (stream->request && (!stream->id || stream->id > last)) end_stream(filter, stream, true); /* never to be served */
     }
     return post(filter), true;
 }
@@ -431,7 +536,27 @@ static bool on_max_streams(void *object, uint32_t count) {
     return true;
 }
 
-static const struct http2_events events = {on_headers, on_data, on_reset, on_goaway, on_max_streams};
+static bool on_initial_window(void *object, uint32_t size) {
+    struct codec_filter *filter = object;
+    for (struct stream *stream = filter->first; stream; stream = stream->after) {
+        stream->window += (int64_t)size - filter->initial_window;
+    }
+    filter->initial_window = size;
+    say_all(filter);
+    return true;
+}
+
+static bool on_window_update(void *object, uint32_t id, uint32_t increment) {
+    struct codec_filter *filter = object;
+    struct stream *stream = id ? find_stream(filter, id) : NULL;
+    if (stream) stream->window += increment;
+    if (!id) filter->window += increment;
+    say_all(filter);
+    return true;
+}
+
+static const struct http2_events events = {on_headers, on_data,        on_reset,         on_goaway,
+                                           on_max_streams, on_initial_window, on_window_update};
 
 static void fail(struct codec_filter *filter, const char *reason) {
     if (filter->closed) return;
@@ -502,8 +627,10 @@ static bool forward(struct codec_filter *filter, void *step) {
     request->count = count;
     python_read_headers(request->headers, own, own_count);
     python_read_headers(request->headers + own_count, flat, count);
-    request->oneway = PyLong_AsLong(PyTuple_GetItem(step, 8)) != NEEDS_REPLY;
-    request->secret_id = PyLong_AsLong(PyTuple_GetItem(step, 8)) == ONEWAY_WITH_SECRET_ID;
+    long wait = PyLong_AsLong(PyTuple_GetItem(step, 8));
+    request->oneway = wait == ONEWAY || wait == ONEWAY_WITH_SECRET_ID;
+    request->secret_id = wait == ONEWAY_WITH_SECRET_ID;
+    request->is_stream = wait == OPENS_STREAM;
     request_set_message(request, message);
     filter->in_flight++;
     filter->held += message.size;
@@ -516,10 +643,30 @@ static bool forward(struct codec_filter *filter, void *step) {
     return true;
 }
 
+/* (STREAM, counter, request, message, half, all): the client's half of the stream, or all of it, ends after it. */
+static bool forward_in_stream(struct codec_filter *filter, void *step) {
+    void *object = PyTuple_GetItem(step, 2);
+    struct text bytes;
+    if (!python_bytes(PyTuple_GetItem(step, 3), &bytes)) return false;
+    bool half = PyLong_AsLong(PyTuple_GetItem(step, 4)), all = PyLong_AsLong(PyTuple_GetItem(step, 5));
+    struct stream *stream = filter->first;
+    while (stream && (!stream->request || stream->request->object != object)) stream = stream->after;
+    if (!stream) return true; /* it has just ended */
+    Py_IncRef(step);
+    if (!messages_add(&stream->request->to_server, step, bytes, all)) return false;
+    filter->held += bytes.size;
+    stream->unsaid += bytes.size;
+    stream->last_said = half || all;
+    if (all) stream->request->abandoned = true;
+    say(filter, stream);
+    return true;
+}
+
 static bool take_step(struct codec_filter *filter, void *step) {
     long kind = PyLong_AsLong(PyTuple_GetItem(step, 0));
     codec_filter_count(filter, PyLong_AsLong(PyTuple_GetItem(step, 1)));
     if (kind == FORWARD) return forward(filter, step);
+    if (kind == STREAM) return forward_in_stream(filter, step);
     if (kind == CLOSE) {
         filter->last = true;
         return true;

@@ -8,6 +8,7 @@
 
 struct codec_filter;
 struct bridge;
+struct request;
 
 void *codec_config_new(void *envoy, struct text config);
 void codec_config_free(void *config);
@@ -22,6 +23,14 @@ void codec_filter_scheduled(void *filter);
 
 /* Add to a counter, by its number in metaprotocol_envoy.statistics. */
 void codec_filter_count(struct codec_filter *filter, long counter);
+
+/* Of a stream: hand on the messages that the bridge has queued; forget a stream that the client has ended; and count
+ * bytes that it has sent. */
+void codec_filter_stream_messages(struct codec_filter *filter, struct request *request);
+/* The server's side of a stream ends, and with it the server's connection; `lost`: the client must be told. */
+void codec_filter_stream_broken(struct codec_filter *filter, struct request *request, bool lost);
+void codec_filter_stream_abandoned(struct codec_filter *filter, struct request *request);
+void codec_filter_stream_sent(struct codec_filter *filter, size_t size);
 
 /* A reply must not be handed to Envoy while the client's connection is above its write watermark: the router would leave
  * the server's connection with its reading disabled, and the pool would give it to the next request so. True if the bridge

@@ -51,8 +51,11 @@ static bool on_data(void *digest, uint32_t stream, const uint8_t *data, size_t s
 static bool on_reset(void *digest, uint32_t stream, uint32_t code) { return mix_numbers(digest, 3, stream, code), true; }
 static bool on_goaway(void *digest, uint32_t last) { return mix_numbers(digest, 4, 0, last), true; }
 static bool on_max_streams(void *digest, uint32_t count) { return mix_numbers(digest, 5, 0, count), true; }
+static bool on_initial_window(void *digest, uint32_t size) { return mix_numbers(digest, 6, 0, size), true; }
+static bool on_window_update(void *digest, uint32_t stream, uint32_t by) { return mix_numbers(digest, 8, stream, by), true; }
 
-static const struct http2_events events = {on_headers, on_data, on_reset, on_goaway, on_max_streams};
+static const struct http2_events events = {on_headers, on_data, on_reset, on_goaway,
+                                           on_max_streams, on_initial_window, on_window_update};
 
 static uint64_t read_cut(const uint8_t *data, size_t size, uint32_t longest) {
     uint64_t digest = 14695981039346656037ull;
@@ -101,16 +104,12 @@ static void write_random_frame(struct buffer *out) {
         if (draw(8) == 0) {
             for (int i = 0; i < 3; i++) buffer_add(&block, bytes, HTTP2_MAX_FRAME);
         }
-        http2_write_request(out, 2 * draw(4) + 1, block.data, block.size);
+        http2_write_headers(out, 2 * draw(4) + 1, block.data, block.size, draw(2));
         break;
     case 3:
-    case 4: { /* DATA, which only Envoy writes */
-        uint32_t size = draw(draw(4) ? 50 : HTTP2_MAX_FRAME + 1);
-        uint8_t frame[9] = {0, (uint8_t)(size >> 8), (uint8_t)size, 0, (uint8_t)draw(2), 0, 0, 0, (uint8_t)(2 * draw(4) + 1)};
-        buffer_add(out, frame, sizeof frame);
-        buffer_add(out, bytes, size);
+    case 4:
+        http2_write_zeros(out, 2 * draw(4) + 1, draw(draw(4) ? 50 : HTTP2_MAX_FRAME + 1), draw(2));
         break;
-    }
     case 5:
         http2_write_reset(out, 2 * draw(4) + 1, draw(14));
         break;

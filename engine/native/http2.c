@@ -42,9 +42,9 @@ void http2_write_preface(struct buffer *out) {
     http2_write_window_update(out, 0, HTTP2_OUR_WINDOW - HTTP2_DEFAULT_WINDOW);
 }
 
-void http2_write_request(struct buffer *out, uint32_t stream, const uint8_t *block, size_t size) {
+void http2_write_headers(struct buffer *out, uint32_t stream, const uint8_t *block, size_t size, bool end_stream) {
     enum frame type = HEADERS;
-    uint8_t flags = END_STREAM;
+    uint8_t flags = end_stream ? END_STREAM : 0;
     do {
         size_t part = size < HTTP2_MAX_FRAME ? size : HTTP2_MAX_FRAME;
         write_frame(out, type, part == size ? flags | END_HEADERS : flags, stream, block, part);
@@ -53,6 +53,11 @@ void http2_write_request(struct buffer *out, uint32_t stream, const uint8_t *blo
         type = CONTINUATION;
         flags = 0;
     } while (size);
+}
+
+void http2_write_zeros(struct buffer *out, uint32_t stream, size_t size, bool end_stream) {
+    static const uint8_t zeros[HTTP2_MAX_FRAME];
+    write_frame(out, DATA, end_stream ? END_STREAM : 0, stream, zeros, size);
 }
 
 void http2_write_reset(struct buffer *out, uint32_t stream, uint32_t code) {
@@ -108,6 +113,8 @@ static bool read_settings(const struct frame_view *frame, const struct http2_eve
     for (size_t i = 0; i < frame->size; i += 6) {
         uint32_t name = (uint32_t)frame->payload[i] << 8 | frame->payload[i + 1], value = get32(frame->payload + i + 2);
         if (name == MAX_CONCURRENT_STREAMS && !events->max_streams(context, value)) return false;
+        if (name != INITIAL_WINDOW_SIZE) continue;
+        if (value > HTTP2_OUR_WINDOW || !events->initial_window(context, value)) return false;
     }
     write_frame(answers, SETTINGS, ACK, 0, NULL, 0);
     return true;
@@ -160,10 +167,15 @@ static bool read_frame(struct http2_reader *reader, struct frame_view frame, con
         return true;
     case GOAWAY:
         return !frame.stream && frame.size >= 8 && events->goaway(context, get32(frame.payload) & HTTP2_OUR_WINDOW);
+    case WINDOW_UPDATE: {
+        if (frame.size != 4) return false;
+        uint32_t increment = get32(frame.payload) & HTTP2_OUR_WINDOW;
+        return increment && events->window_update(context, frame.stream, increment);
+    }
     case PUSH_PROMISE:
         return false; /* our SETTINGS forbid it */
     default:
-        return true; /* WINDOW_UPDATE, since we send no DATA; PRIORITY, and what later specifications add */
+        return true; /* PRIORITY, and what later specifications add */
     }
 }
 

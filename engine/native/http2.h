@@ -1,8 +1,8 @@
 /* HTTP/2 (RFC 9113) as a client speaks it: what we write towards Envoy's HTTP connection manager, and Envoy's own output,
  * which we read. Touches memory only; no byte of the network is read here.
  *
- * Requests are headers alone (the message itself stays in the registry, request.h), so there is no DATA to write and no
- * window of Envoy's to respect. */
+ * A request is headers alone: the message itself stays in the registry (request.h). Only the later messages of a stream
+ * have DATA, which says their sizes: zeros, so that Envoy's windows hold back a client that sends too fast. */
 #ifndef MP_HTTP2_H
 #define MP_HTTP2_H
 
@@ -21,8 +21,10 @@ enum {
 
 /* The connection preface with our SETTINGS: no dynamic table, no push, the largest windows. */
 void http2_write_preface(struct buffer *out);
-/* A request that is headers alone: HEADERS, and CONTINUATION where the block is longer than a frame. */
-void http2_write_request(struct buffer *out, uint32_t stream, const uint8_t *block, size_t size);
+/* HEADERS, and CONTINUATION where the block is longer than a frame. */
+void http2_write_headers(struct buffer *out, uint32_t stream, const uint8_t *block, size_t size, bool end_stream);
+/* One frame of DATA, of at most HTTP2_MAX_FRAME zeros. */
+void http2_write_zeros(struct buffer *out, uint32_t stream, size_t size, bool end_stream);
 void http2_write_reset(struct buffer *out, uint32_t stream, uint32_t code);
 void http2_write_window_update(struct buffer *out, uint32_t stream, uint32_t increment);
 
@@ -35,6 +37,8 @@ struct http2_events {
     bool (*reset)(void *context, uint32_t stream, uint32_t code);
     bool (*goaway)(void *context, uint32_t last_stream);
     bool (*max_streams)(void *context, uint32_t count); /* SETTINGS_MAX_CONCURRENT_STREAMS */
+    bool (*initial_window)(void *context, uint32_t size);
+    bool (*window_update)(void *context, uint32_t stream, uint32_t increment);
 };
 
 struct http2_reader {

@@ -128,8 +128,33 @@ static void free_replies(struct request *request) {
     }
 }
 
+bool messages_add(struct messages *messages, void *holder, struct text bytes, bool last) {
+    struct message *message = calloc(1, sizeof *message);
+    if (!message) return python_drop_later(holder), false;
+    *message = (struct message){.holder = holder, .bytes = bytes, .last = last};
+    if (!messages->first) messages->end = &messages->first;
+    *messages->end = message;
+    messages->end = &message->next;
+    atomic_fetch_add_explicit(&all_bytes, bytes.size, memory_order_relaxed);
+    return true;
+}
+
+struct message *messages_take(struct messages *messages) {
+    struct message *message = messages->first;
+    if (!message) return NULL;
+    messages->first = message->next;
+    atomic_fetch_sub_explicit(&all_bytes, message->bytes.size, memory_order_relaxed);
+    return message;
+}
+
+void messages_free(struct messages *messages) {
+    for (struct message *message; (message = messages_take(messages)); free(message)) python_drop_later(message->holder);
+}
+
 void request_release(struct request *request) {
     if (!request || --request->references) return;
+    messages_free(&request->to_server);
+    messages_free(&request->to_client);
     free_replies(request);
     slots[request->number] = NULL;
     free_slots[free_count++] = request->number;

@@ -9,6 +9,7 @@
 
 #include "buffer.h"
 
+struct bridge;
 struct codec_filter;
 struct codec_config;
 
@@ -27,6 +28,18 @@ struct reply {
     struct reply *next;
 };
 
+/* A later message of a stream, on its way. */
+struct message {
+    void *holder; /* keeps the bytes alive */
+    struct text bytes;
+    bool last; /* the stream is over when it has left */
+    struct message *next;
+};
+
+struct messages {
+    struct message *first, **end;
+};
+
 struct request {
     unsigned references, number;
     enum { REGISTERED, ADMITTED, ENDED } state;
@@ -37,6 +50,9 @@ struct request {
     void *object;                    /* the Python half's Request */
     void *holder;                    /* keeps the texts below alive */
     struct text path, authority, message;
+    bool is_stream, abandoned; /* abandoned: the client has ended the stream in both directions */
+    struct bridge *bridge;     /* of a stream: its only attempt */
+    struct messages to_server, to_client;
     bool oneway, secret_id; /* secret_id: a oneway leaves under an id that nobody can guess */
     char details[160]; /* response.code_details of the answer, if it is Envoy's own */
     struct reply *replies;
@@ -59,6 +75,12 @@ void request_write_token(const struct request *request, char token[TOKEN_SIZE]);
 struct request *request_find(struct text token);
 /* Admit the request: its token is worthless from now on, and a new one is its reference. */
 void request_admit(struct request *request);
+
+/* Append a message; takes over the holder. Return false without memory. */
+bool messages_add(struct messages *messages, void *holder, struct text bytes, bool last);
+/* Take the first; the caller frees it. */
+struct message *messages_take(struct messages *messages);
+void messages_free(struct messages *messages);
 
 struct reply *reply_new(struct request *request, size_t headers);
 void reply_set_message(struct reply *reply, struct text message);

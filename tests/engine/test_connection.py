@@ -22,14 +22,11 @@ from metaprotocol_envoy.connection import (
 )
 from metaprotocol_envoy.statistics import NAMES, Counter, reply_counter, request_counter
 from metaprotocol_sdk import (
-    Capability,
     Correlation,
     Direction,
     ErrorType,
     MessageType,
     Metadata,
-    Status,
-    StreamCodec,
     UpstreamConnection,
     register_codec,
     unregister_codec,
@@ -319,19 +316,12 @@ class OrderedCodec(AwesomeRpcCodec):
     correlation = Correlation.FIFO
 
 
-class Streams(StreamCodec):
-    name = "streaming"
-    framing = AwesomeRpcCodec.framing
-    capabilities = frozenset({Capability.STREAMS})
-
-    def decode(self, message: bytes, direction: Direction) -> Metadata:
-        return Metadata(message, MessageType.STREAM_DATA, status=Status.OK)
-
-    def end_stream(self, *args: Any) -> bytes:
-        return b""
+class GreetingCodec(AwesomeRpcCodec):
+    name = "greeting"
+    server_first = True
 
 
-@pytest.mark.parametrize(("codec", "need"), [(SessionCodec, "session"), (Streams, "streams")])
+@pytest.mark.parametrize(("codec", "need"), [(SessionCodec, "session"), (GreetingCodec, "speak first")])
 def test_a_codec_that_needs_what_is_not_built_is_refused_with_the_reason(codec: Any, need: str) -> None:
     register_codec(codec)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import secrets
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
 
 from attrs import frozen
 
@@ -24,6 +24,8 @@ from metaprotocol_sdk import (
     Metadata,
     Mutation,
     ProtocolError,
+    Status,
+    StreamCodec,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
 Result: TypeAlias = "tuple[int, tuple[str, ...], tuple[str, ...], bytes, Reply, bool, bool]"
 """An answer for the C half: HTTP status, own headers, property headers, message, reply, True if the connection to the
 server must not be used again, and True if `Reply.deliver` must be called although no header changed."""
+
+StreamResult: TypeAlias = "tuple[Result | None, tuple[bytes, ...], bool, bool]"
+"""What a server said in a stream: the first answer, later messages, True if the stream is over, and True if the
+connection to the server must not be used again then."""
 
 MAX_RESPONSE_HEADERS = 80
 MAX_RESPONSE_HEADERS_SIZE = 48 * 1024
@@ -75,6 +81,15 @@ class ClientSide:
     stateless: bool
     rules: HeaderRules
     oneway_ids: OnewayIds
+
+
+class StreamState(Protocol):
+    """The request that opened a stream, as an attempt sees it."""
+
+    metadata: Metadata
+    client_closed: bool
+    server_closed: bool
+    opened: bool
 
 
 class OnewayIds:
@@ -185,6 +200,59 @@ class Attempt:
         return (status, own, fields.flat, raw, reply, unclean, not self._client.stateless)
 
 
+class StreamAttempt(Attempt):
+    """Reads what a server says in a stream.
+
+    The first message is an answer as others are: filters see it and may change it. The later ones pass as they are.
+
+    Args:
+        client: The client's connection.
+        stream: The request that opened the stream.
+        echoed: The client's own values of properties that the answer repeats.
+    """
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, client: ClientSide, stream: StreamState, echoed: dict[str, str | None]) -> None:
+        super().__init__(client, stream.metadata, echoed)
+        self._stream = stream
+
+    def feed(self, data: bytes) -> StreamResult | int:  # type: ignore[override]
+        """Take the server's next bytes.
+
+        Args:
+            data: Bytes as they came.
+
+        Returns:
+            The messages that they complete; the number of a counter if they are not the stream's.
+        """
+        stream, decoder = self._stream, self._decoder
+        first: Result | None = None
+        later: list[bytes] = []
+        over = False
+        try:
+            for message in decoder.feed(data):
+                if over or message.error is not None or message.stream_id != self._request.stream_id:
+                    return int(Counter.UPSTREAM_CLOSED)
+                if stream.opened:
+                    later.append(message.message)
+                else:
+                    first = self._result(message, unclean=False)
+                    stream.opened = True
+                kind = message.message_type
+                if kind is MessageType.STREAM_CLOSE_ONE_WAY:
+                    stream.server_closed = True
+                    over = stream.client_closed
+                elif kind is MessageType.STREAM_CLOSE_TWO_WAY or message.status is Status.ERROR:
+                    over = True
+        except Exception as bug:  # noqa: BLE001 - whatever a codec raises
+            report_bug(self._codec, bug)
+            return int(Counter.CODEC_EXCEPTIONS)
+        if decoder.stream_error is not None or decoder.opaque:
+            return int(Counter.UPSTREAM_CLOSED)
+        return (first, tuple(later), over, bool(over and (decoder.buffered or not stream.client_closed)))
+
+
 class Reply:
     """An answer that is on its way back to the client.
 
@@ -268,9 +336,23 @@ def as_bytes(message: object) -> bytes:
     return message
 
 
-def answer_with_error(codec: Codec, request: Metadata, error: Error) -> Answer:
-    """Return the protocol's error for a request, as an Answer; a codec that has none closes the connection."""
+def stream_error(codec: Codec, stream: Metadata, error: Error, direction: Direction = Direction.TO_CLIENT) -> bytes:
+    """Return the message that ends a stream."""
+    return as_bytes(codec.end_stream(stream, error, direction)) if isinstance(codec, StreamCodec) else b""
+
+
+def answer_with_error(codec: Codec, request: Metadata, error: Error, *, open_stream: bool = False) -> Answer:
+    """Return the protocol's error for a request, as an Answer; a codec that has none closes the connection.
+
+    Args:
+        codec: Of the client's connection.
+        request: The request.
+        error: The reason.
+        open_stream: True if it opened a stream, which the server has answered already.
+    """
     try:
+        if request.message_type is MessageType.STREAM_INIT and (open_stream or not request.expects_reply):
+            return (reply_counter(error.type), stream_error(codec, request, error), False)
         reply = as_bytes(codec.on_error(request, error))
         return (reply_counter(error.type), reply, isinstance(reply, ClosingReply))
     except EncodeError as failure:

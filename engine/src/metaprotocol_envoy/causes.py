@@ -30,6 +30,7 @@ _BY_DETAILS: tuple[tuple[str, ErrorType], ...] = (
     ("stream_idle_timeout", ErrorType.TIMEOUT),
     ("request_overall_timeout", ErrorType.TIMEOUT),
     # No cluster with the bridge answers without a registered reply: the request was routed to plain HTTP.
+    ("metaprotocol_bad_response", ErrorType.BAD_RESPONSE),
     ("metaprotocol_no_bridge", ErrorType.ROUTE_NOT_FOUND),
     (VIA_UPSTREAM, ErrorType.ROUTE_NOT_FOUND),
 )

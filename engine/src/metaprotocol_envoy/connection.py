@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from metaprotocol_envoy.attempt import Answer, Attempt, ClientSide, OnewayIds, answer_with_error, as_bytes
+from metaprotocol_envoy.attempt import (
+    Answer,
+    Attempt,
+    ClientSide,
+    OnewayIds,
+    StreamAttempt,
+    answer_with_error,
+    as_bytes,
+    stream_error,
+)
 from metaprotocol_envoy.causes import STOPPED, error_type
 from metaprotocol_envoy.detect import Detection, detect
 from metaprotocol_envoy.headers import HeaderRules, change_headers, changed, difference, path_of, to_headers
@@ -27,7 +36,6 @@ from metaprotocol_sdk import (
     MessageType,
     Metadata,
     Mutation,
-    StreamCodec,
     UnsupportedMutation,
     UpstreamConnection,
     load_codec,
@@ -40,20 +48,23 @@ if TYPE_CHECKING:
     from metaprotocol_envoy.settings import Settings
     from metaprotocol_sdk import Codec
 
-FORWARD, REPLY, CLOSE = range(3)
-NEEDS_REPLY, ONEWAY, ONEWAY_WITH_SECRET_ID = range(3)
+FORWARD, REPLY, CLOSE, STREAM = range(4)
+NEEDS_REPLY, ONEWAY, ONEWAY_WITH_SECRET_ID, OPENS_STREAM = range(4)
 
 Step: TypeAlias = tuple[Any, ...]
 """What the C half does next, in order:
 
 * `(FORWARD, counter, path, authority, own headers, property headers, message, request, kind)`; the kind is NEEDS_REPLY,
-  ONEWAY or ONEWAY_WITH_SECRET_ID
+  ONEWAY, ONEWAY_WITH_SECRET_ID or OPENS_STREAM
+* `(STREAM, counter, request, message, half, all)`: a later message of a stream; its end in one direction or both
 * `(REPLY, counter, bytes, close)`: answer the client; the bytes may be empty
 * `(CLOSE, counter)`: read no more, and close when all earlier requests are answered
 """
 
 _FORWARDED = frozenset({MessageType.REQUEST, MessageType.ONEWAY, MessageType.HEARTBEAT, MessageType.EVENT})
 _OWN: dict[MessageType, tuple[str, ...]] = {kind: ("x-metaprotocol-type", kind.value) for kind in MessageType}
+_CLOSES = frozenset({MessageType.STREAM_CLOSE_ONE_WAY, MessageType.STREAM_CLOSE_TWO_WAY})
+_NO_STREAM = Error(ErrorType.BAD_REQUEST, "there is no such stream")
 _INCOMPLETE = ("x-metaprotocol-incomplete", "true")
 
 
@@ -122,13 +133,14 @@ class Connection:
         service: The filter that it came to.
     """
 
-    __slots__ = ("_decoder", "client", "codec", "service")
+    __slots__ = ("_decoder", "client", "codec", "service", "streams")
 
     def __init__(self, service: Service) -> None:
         self.service = service
         self.codec = service.codec.for_connection()
         self.client = ClientSide(self.codec, service.stateless, service.response_rules, service.oneway_ids)
         self._decoder = MessageDecoder(self.codec, Direction.TO_SERVER)
+        self.streams: dict[int | None, Request] = {}
 
     @property
     def buffered(self) -> int:
@@ -144,7 +156,7 @@ class Connection:
         steps: list[Step] = []
         try:
             for message in self._decoder.feed(data):
-                step = self._step(message)
+                step = self._step(message) if message.stream_id is None else self._stream_step(message)
                 steps.append(step)
                 if step[0] == CLOSE or (step[0] == REPLY and step[3]):
                     return steps
@@ -174,6 +186,40 @@ class Connection:
                 return (REPLY, request_counter(kind), as_bytes(reply), isinstance(reply, ClosingReply))
         return self._forward(message, kind)
 
+    def _stream_step(self, message: Metadata) -> Step:
+        """Return what to do with a message of a stream.
+
+        All of a stream's messages go to the server that its first one was sent to. What they say changes nothing that
+        was decided by the first one's properties.
+        """
+        kind, number = message.message_type, message.stream_id
+        stream = self.streams.get(number)
+        if kind is MessageType.STREAM_INIT:
+            if stream is not None:
+                return self._refuse(message, ErrorType.BAD_REQUEST, "the stream is open already", Counter.DECODE_ERRORS)
+            if message.error is not None:
+                return self._refuse(message, ErrorType.BAD_REQUEST, str(message.error), Counter.DECODE_ERRORS)
+            step = self._forward(message, kind)
+            if step[0] == FORWARD:
+                self.streams[number] = step[7]
+            return step
+        if stream is None:
+            if kind in _CLOSES:
+                return (REPLY, Counter.IGNORED, b"", False)
+            return (REPLY, Counter.DECODE_ERRORS, stream_error(self.codec, message, _NO_STREAM), False)
+        ends = kind is MessageType.STREAM_CLOSE_TWO_WAY
+        half = kind is MessageType.STREAM_CLOSE_ONE_WAY
+        data = message.message
+        if message.error is not None:  # it is not forwarded; the server learns that the stream is over
+            error = Error(ErrorType.BAD_REQUEST, str(message.error))
+            data, ends = stream_error(self.codec, message, error, Direction.TO_SERVER), True
+        if half:
+            stream.client_closed = True
+            ends = ends or stream.server_closed
+        if ends:
+            del self.streams[number]
+        return (STREAM, request_counter(kind), stream, data, half, ends)
+
     def _forward(self, message: Metadata, kind: MessageType) -> Step:
         settings = self.service.settings
         fields = to_headers(message.properties)
@@ -195,7 +241,10 @@ class Connection:
             )
             return self._refuse(message, ErrorType.BAD_REQUEST, text, Counter.HEADERS_OVER_LIMIT)
         request = Request(self, message, fields)
-        wait = NEEDS_REPLY if message.expects_reply else self.service.oneway
+        if kind is MessageType.STREAM_INIT:
+            wait = OPENS_STREAM
+        else:
+            wait = NEEDS_REPLY if message.expects_reply else self.service.oneway
         return (FORWARD, request_counter(kind), path, authority, own, fields.flat, message.message, request, wait)
 
     def _authority(self, message: Metadata) -> str:
@@ -220,7 +269,10 @@ class Request:
         fields: Its headers.
     """
 
-    __slots__ = ("_fields", "_mutation", "_refusal", "_stopped", "connection", "metadata")
+    __slots__ = (
+        *("_fields", "_mutation", "_refusal", "_stopped", "connection", "metadata"),
+        *("client_closed", "opened", "server_closed"),
+    )
 
     def __init__(self, connection: Connection, metadata: Metadata, fields: Fields) -> None:
         self.connection = connection
@@ -229,6 +281,8 @@ class Request:
         self._mutation = Mutation()
         self._refusal: Error | None = None
         self._stopped: Error | None = None
+        # Of a stream: who has ended its half, and whether the server has answered.
+        self.client_closed = self.server_closed = self.opened = False
 
     def current(self, after: Iterable[tuple[bytes, bytes]]) -> Metadata:
         """Return the request as the filters before have left it.
@@ -290,13 +344,19 @@ class Request:
             self._refusal = Error(ErrorType.UNSPECIFIED, "the codec failed")
             return int(Counter.CODEC_EXCEPTIONS)
 
-    def attempt(self) -> Attempt:
+    def attempt(self) -> Attempt | StreamAttempt:
         """Return the decoder of one attempt to get an answer."""
         echoed: dict[str, str | None] = {}
         if self._mutation:
             for name in self.connection.codec.echoed_properties & self._mutation.keys():
                 echoed[name] = self.metadata.properties.get(name)
+        if self.metadata.message_type is MessageType.STREAM_INIT:
+            return StreamAttempt(self.connection.client, self, echoed)
         return Attempt(self.connection.client, self.metadata, echoed)
+
+    def close_stream(self) -> None:
+        """Forget a stream, which has ended."""
+        self.connection.streams.pop(self.metadata.stream_id, None)
 
     # Errors of an attempt. The C half keeps them with the attempt, and hands the one that Envoy delivers to `answer`.
 
@@ -355,13 +415,11 @@ class Request:
         return self._answer(Error(ErrorType.BAD_RESPONSE, "the answer was given an HTTP body"))
 
     def _answer(self, error: Error) -> Answer:
-        return answer_with_error(self.connection.codec, self.metadata, error)
+        return answer_with_error(self.connection.codec, self.metadata, error, open_stream=self.opened)
 
 
 def _not_built(codec: Codec) -> str:
     """Return what the codec needs and the module does not have yet, or ""."""
-    if isinstance(codec, StreamCodec):
-        return "streams"
     if codec.server_first:
         return "servers that speak first"
     if codec.upstream_connection is UpstreamConnection.SESSION:

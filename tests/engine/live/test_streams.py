@@ -1,0 +1,213 @@
+"""Streams of a protocol, each on one HTTP stream and one connection to a server."""
+
+import resource
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from live_engine.config import bridged, codec_listener
+from live_engine.peers import Client, serving
+from live_engine.streams import Streams, build
+from live_envoy.config import bootstrap, route
+
+pytestmark = pytest.mark.live
+
+CODEC = Streams()
+PREFIX = "dynamicmodulescustom.metaprotocol."
+HCM = {"stream_idle_timeout": "0s"}
+
+
+def start(start_envoy, *servers, routes=None, **settings):
+    routes = routes or [route("0", timeout="0s")]
+    listener = codec_listener("live_engine.streams:Streams", routes, hcm=HCM, **settings)
+    clusters = [bridged(str(number), server.port) for number, server in enumerate(servers)]
+    return start_envoy(bootstrap([listener], clusters))
+
+
+def kind(message):
+    return message.message[:1]
+
+
+def echo(message, connection):
+    """Accept streams, send data back, and end what the client ends."""
+    number, body = message.message[1], message.message[4:]
+    match kind(message):
+        case b"I":
+            return build(b"A", number, b"welcome")
+        case b"D" | b"H":
+            return build(kind(message), number, body)
+        case b"Q":
+            return build(b"R", number, body)
+    return None
+
+
+def test_a_stream_carries_messages_both_ways(start_envoy):
+    with serving(CODEC, echo) as server:
+        envoy = start(start_envoy, server)
+        with Client(CODEC, envoy.port("in")) as client:
+            assert client.call(build(b"I", 1, b"hello")).message == build(b"A", 1, b"welcome")
+            for number in range(20):
+                message = build(b"D", 1, b"%d" % number)
+                assert client.call(message).message == message
+            assert client.call(build(b"H", 1)).message == build(b"H", 1)
+            envoy.wait_for_stat(PREFIX + "in_flight", lambda value: value == 0)
+            assert client.call(build(b"Q", 1, b"q")).message == build(b"R", 1, b"q")
+            assert client.call(build(b"I", 1, b"again")).message == build(b"A", 1, b"welcome")
+        assert len(server.connections) == 1  # a stream that ended well leaves its connection for others
+
+
+def test_messages_may_follow_at_once(start_envoy):
+    with serving(CODEC, echo) as server:
+        envoy = start(start_envoy, server)
+        messages = [build(b"D", 1, b"%d" % number) for number in range(50)]
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(build(b"I", 1) + b"".join(messages) + build(b"H", 1))
+            answers = [client.receive().message for _ in range(52)]
+        assert answers == [build(b"A", 1, b"welcome"), *messages, build(b"H", 1)]
+
+
+def test_streams_and_requests_share_a_connection(start_envoy):
+    with serving(CODEC, echo) as one, serving(CODEC, echo) as other:
+        routes = [route("1", headers={"body": "other"}, timeout="0s"), route("0", timeout="0s")]
+        envoy = start(start_envoy, one, other, routes=routes)
+        with Client(CODEC, envoy.port("in")) as client:
+            for number in range(10):
+                assert kind(client.call(build(b"I", number, b"other" if number % 2 else b"one"))) == b"A"
+            for turn in range(5):
+                for number in range(10):
+                    message = build(b"D", number, b"%d" % turn)
+                    assert client.call(message).message == message
+                assert kind(client.call(build(b"Q", turn, b"q"))) == b"R"
+        assert {message.message[1] for message in other.received} == {1, 3, 5, 7, 9}
+
+
+def test_a_large_stream_passes_in_both_directions(start_envoy):
+    chunk = bytes(60_000)
+    with serving(CODEC, echo) as server:
+        envoy = start(start_envoy, server)
+        with Client(CODEC, envoy.port("in")) as client:
+            client.call(build(b"I", 1))
+            everything = b"".join(build(b"D", 1, chunk) for _ in range(500))
+            sending = threading.Thread(target=client.send, args=(everything,))
+            sending.start()
+            for _ in range(500):
+                assert client.receive().message == build(b"D", 1, chunk)
+            sending.join()
+
+
+def test_a_server_that_does_not_read_holds_its_client_back(start_envoy):
+    free = threading.Event()
+
+    def stuck(message, connection):
+        if kind(message) == b"D":
+            free.wait(60)
+        return echo(message, connection) if kind(message) == b"I" else None
+
+    def memory():
+        return int(Path(f"/proc/{envoy.pid}/statm").read_text().split()[1]) * resource.getpagesize()
+
+    with serving(CODEC, stuck) as server:
+        hcm = {**HCM, "http2_protocol_options": {"initial_stream_window_size": 65_536}}
+        listener = codec_listener(
+            "live_engine.streams:Streams", [route("0", timeout="0s")], hcm=hcm, max_held=1_000_000
+        )
+        envoy = start_envoy(bootstrap([listener], [bridged("0", server.port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            client.call(build(b"I", 1))
+            before = memory()
+            client.socket.settimeout(2)
+            with pytest.raises(TimeoutError):
+                client.send(build(b"D", 1, bytes(60_000)) * 3000)  # 180 MB
+            assert memory() - before < 60_000_000
+            free.set()
+
+
+def test_a_client_that_does_not_read_holds_its_server_back(start_envoy):
+    def flood(message, connection):
+        if kind(message) == b"I":
+            connection.socket.sendall(build(b"A", message.message[1]))
+            connection.socket.settimeout(3)
+            try:
+                for _ in range(3000):
+                    connection.socket.sendall(build(b"D", message.message[1], bytes(60_000)))
+            except TimeoutError:
+                stalled.set()
+
+    stalled = threading.Event()
+    with serving(CODEC, flood) as server:
+        envoy = start(start_envoy, server)
+        with Client(CODEC, envoy.port("in")) as client:
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.send(build(b"I", 1))
+            assert stalled.wait(60)
+
+
+def test_a_stream_without_a_route_is_refused(start_envoy):
+    with serving(CODEC, echo) as server:
+        envoy = start(start_envoy, server, routes=[route("0", headers={"body": "fine"})])
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(build(b"I", 1, b"not") + build(b"D", 1, b"data"))
+            assert client.receive().message == build(b"N", 1, b"route_not_found")
+            assert kind(client.call(build(b"I", 2, b"fine"))) == b"A"
+
+
+def test_a_servers_refusal_is_delivered(start_envoy):
+    with serving(CODEC, lambda message, connection: build(b"N", message.message[1], b"no")) as server:
+        envoy = start(start_envoy, server)
+        with Client(CODEC, envoy.port("in")) as client:
+            assert client.call(build(b"I", 1)).message == build(b"N", 1, b"no")
+            assert client.call(build(b"D", 1)).message == build(b"X", 1, b"bad_request")
+
+
+def test_a_lost_server_ends_the_stream(start_envoy):
+    def handle(message, connection):
+        return connection.reset() if kind(message) == b"D" else echo(message, connection)
+
+    with serving(CODEC, handle) as server:
+        envoy = start(start_envoy, server)
+        with Client(CODEC, envoy.port("in")) as client:
+            client.call(build(b"I", 1))
+            assert client.call(build(b"D", 1)).message == build(b"X", 1, b"upstream_reset")
+            assert kind(client.call(build(b"I", 2))) == b"A"
+
+
+def test_garbage_of_a_server_ends_the_stream(start_envoy):
+    def handle(message, connection):
+        return b"zz\0\0" if kind(message) == b"D" else echo(message, connection)
+
+    with serving(CODEC, handle) as server:
+        envoy = start(start_envoy, server)
+        with Client(CODEC, envoy.port("in")) as client:
+            client.call(build(b"I", 1))
+            assert client.call(build(b"D", 1)).message == build(b"X", 1, b"bad_response")
+
+
+def test_a_client_that_leaves_ends_its_streams_at_the_server(start_envoy):
+    with serving(CODEC, echo) as server:
+        envoy = start(start_envoy, server)
+        with Client(CODEC, envoy.port("in")) as client:
+            client.call(build(b"I", 1))
+            client.reset()
+        envoy.wait_for_stat("cluster.0.upstream_cx_active", lambda value: value == 0)
+        envoy.wait_for_stat(PREFIX + "in_flight", lambda value: value == 0)
+
+
+def test_a_client_may_end_a_stream_in_both_directions_at_once(start_envoy):
+    with serving(CODEC, echo) as server:
+        envoy = start(start_envoy, server)
+        with Client(CODEC, envoy.port("in")) as client:
+            client.call(build(b"I", 1))
+            client.send(build(b"X", 1))
+            assert server.wait(2)[1].message == build(b"X", 1)
+            assert kind(client.call(build(b"I", 1))) == b"A"
+            envoy.wait_for_stat(PREFIX + "in_flight", lambda value: value == 1)
+
+
+def test_an_open_stream_cannot_be_opened_again(start_envoy):
+    with serving(CODEC, echo) as server:
+        envoy = start(start_envoy, server)
+        with Client(CODEC, envoy.port("in")) as client:
+            client.call(build(b"I", 1))
+            assert client.call(build(b"I", 1)).message == build(b"N", 1, b"bad_request")
+            assert client.call(build(b"D", 1, b"x")).message == build(b"D", 1, b"x")
