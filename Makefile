@@ -18,7 +18,7 @@ BENCH := $(VENV)/.stamp-bench
 PARALLEL := -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo engine test deep coverage live mutants packaging interop lint docs bench bench-engine soak fuzz clean
+.PHONY: help demo engine test deep coverage live mutants packaging interop lint docs bench bench-engine soak fuzz fuzz-engine clean
 # Two installers in one environment at the same time would trip over each other.
 .NOTPARALLEL:
 
@@ -77,6 +77,11 @@ soak: $(RUNTIME)  ## Send mixed traffic through Envoy for ten minutes and watch 
 
 fuzz: $(TEST)  ## Look for bytes that a codec cannot stand; ARGS="dubbo --time 600" says which codec and how long
 	$(BIN)/metaprotocol fuzz $(or $(ARGS),dubbo --vectors tests/vectors/dubbo)
+
+fuzz-engine: $(RUNTIME)  ## Look for bytes of Envoy's that the engine's C half cannot stand; SECONDS=600 says how long
+	@mkdir -p .cache
+	$(BIN)/python engine/native/compile.py fuzz .cache/fuzz-engine
+	.cache/fuzz-engine $(or $(SECONDS),60) $$(date +%s)
 
 clean:  ## Remove what the other targets made, .venv included
 	rm -rf $(VENV) build dist docs/_build htmlcov .coverage .coverage.* \

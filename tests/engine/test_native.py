@@ -12,8 +12,6 @@ from required import require
 NATIVE = Path(__file__).parents[2] / "engine" / "native"
 COMPILERS = ("gcc", "clang")  # the tests of packaging have zig
 
-pytestmark = pytest.mark.live
-
 
 @pytest.fixture(params=COMPILERS)
 def environment(request):
@@ -30,14 +28,26 @@ def build(what, output, environment):
     return done.stdout
 
 
+@pytest.mark.live
 def test_the_module_compiles_without_a_warning(environment, tmp_path):
     build("module", tmp_path / "module.so", environment)
     assert (tmp_path / "module.so").stat().st_size
 
 
-def test_the_http2_half_stands_random_bytes(environment, tmp_path):
-    printed = build("fuzz", tmp_path / "fuzz", environment)
-    if "clang" in environment["CC"]:
-        assert "address,undefined" in printed
-    done = subprocess.run([tmp_path / "fuzz", "2", "1"], capture_output=True, text=True, check=False)
+def fuzz(driver):
+    done = subprocess.run([driver, "1", "1"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_the_http2_half_stands_random_bytes(tmp_path):
+    """Under the sanitizers that the system's compiler has; without any compiler the module's own tests are skipped."""
+    if not (os.environ.get("CC") or shutil.which("cc")):
+        require("compiler", "this machine has no C compiler")
+    build("fuzz", tmp_path / "fuzz", os.environ)
+    fuzz(tmp_path / "fuzz")
+
+
+@pytest.mark.live
+def test_the_http2_half_stands_random_bytes_with_each_compiler(environment, tmp_path):
+    assert "address,undefined" in build("fuzz", tmp_path / "fuzz", environment)
+    fuzz(tmp_path / "fuzz")
