@@ -14,7 +14,6 @@ from metaprotocol_sdk import Error, ErrorType
 from metaprotocol_sdk.error_codes import ErrorCodes
 
 _write_header = Struct(">HBBQI").pack
-_HESSIAN2 = header.HESSIAN2
 
 ERRORS = ErrorCodes(
     {
@@ -48,7 +47,7 @@ def error_reply(request_id: int, error: Error) -> bytes:
         EncodeError: The code is no such status.
     """
     body = write_string(error.message)
-    return _write_header(0xDABB, _HESSIAN2, ERRORS.code(error), request_id, len(body)) + body
+    return _write_header(0xDABB, header.HESSIAN2, ERRORS.code(error), request_id, len(body)) + body
 
 
 def heartbeat_reply(request_id: int, serialization: int, null: bytes) -> bytes:
