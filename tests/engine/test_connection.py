@@ -206,6 +206,22 @@ def test_an_answer_with_another_id_reaches_nobody() -> None:
     assert request().attempt().feed(awesome.build(RESPONSE, 2, 7)) == Counter.UPSTREAM_CLOSED
 
 
+def test_a_decoder_is_used_again_only_after_one_whole_answer_and_nothing_more() -> None:
+    connection = connect()
+    (step,) = connection.feed(awesome.build(CALL, 1, 7))
+    spare, answer = connection.service.spare_decoders, awesome.build(RESPONSE, 1, 7)
+    for wrong in (answer + b"A", answer + answer, awesome.build(RESPONSE, 2, 7), b"HTTP/1.1"):
+        step[7].attempt().feed(wrong)
+        assert spare == []
+    attempt = step[7].attempt()
+    assert attempt.feed(answer[:-1]) is None
+    attempt.feed(answer[-1:])
+    (decoder,) = spare
+    assert not decoder.buffered
+    assert step[7].attempt().feed(answer)[3] == answer
+    assert spare == [decoder]
+
+
 @pytest.mark.parametrize("surplus", [b"A", awesome.build(RESPONSE, 1, 7), awesome.build(RESPONSE, 2, 7), b"GET /"])
 def test_surplus_bytes_after_an_answer_end_the_connection_to_the_server(surplus: bytes) -> None:
     result = request().attempt().feed(awesome.build(RESPONSE, 1, 7) + surplus)

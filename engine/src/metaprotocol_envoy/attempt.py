@@ -50,6 +50,9 @@ either way."""
 Answer: TypeAlias = "tuple[int, bytes, bool]"
 """A counter, -1 for none; bytes for the client; True if the connection must end after them."""
 
+SPARE_AT_MOST = 256
+"""Decoders that are kept for later attempts."""
+
 _ANSWERS = frozenset({MessageType.RESPONSE, MessageType.EXCEPTION, MessageType.HEARTBEAT})
 _OWN: dict[MessageType, tuple[str, ...]] = {kind: ("x-metaprotocol-type", kind.value) for kind in MessageType}
 _STATUS = {
@@ -75,12 +78,15 @@ class ClientSide:
         stateless: True if that is the one of all connections.
         rules: Says which headers of answers count.
         oneway_ids: Ids under which oneways have left.
+        spare: Decoders of answers that stand between two messages, for the next attempt of any connection; None if a
+            decoder must not be used again.
     """
 
     codec: Codec
     stateless: bool
     rules: HeaderRules
     oneway_ids: OnewayIds
+    spare: list[MessageDecoder] | None
 
 
 class StreamState(Protocol):
@@ -139,7 +145,13 @@ class Attempt:
         self._codec = client.codec if client.stateless else copy.deepcopy(client.codec)
         self._request = request
         self._echoed = echoed
-        self._decoder = MessageDecoder(self._codec, Direction.TO_CLIENT)
+        decoder = None
+        if client.spare:
+            try:  # noqa: SIM105 - suppress takes as long as a new decoder
+                decoder = client.spare.pop()
+            except IndexError:  # another worker was quicker
+                pass
+        self._decoder = decoder or MessageDecoder(self._codec, Direction.TO_CLIENT)
         self._unclean = False
 
     def feed(self, data: bytes) -> Result | int | None:
@@ -165,6 +177,9 @@ class Attempt:
                     decoder = self._decoder
                     surplus = at + 1 < len(messages) or decoder.buffered or decoder.opaque
                     unclean = bool(self._unclean or surplus or decoder.stream_error is not None)
+                    spare = self._client.spare
+                    if not unclean and spare is not None and len(spare) < SPARE_AT_MOST:
+                        spare.append(decoder)
                     return self._result(message, unclean)
         except Exception as bug:  # noqa: BLE001 - whatever a codec raises
             report_bug(self._codec, bug)

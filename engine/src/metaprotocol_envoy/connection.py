@@ -32,6 +32,8 @@ from metaprotocol_sdk import (
     EncodeError,
     Error,
     ErrorType,
+    HeaderLength,
+    LengthField,
     MessageDecoder,
     MessageType,
     Metadata,
@@ -94,6 +96,9 @@ class Service:
             codec.upstream_connection is UpstreamConnection.ORDERED or codec.correlation is Correlation.SERIAL
         )
         self.stateless = codec.for_connection() is codec
+        # Where the framing is data alone, a decoder between two messages is as good as a new one.
+        reusable = self.stateless and isinstance(codec.framing, (LengthField, HeaderLength))
+        self.spare_decoders: list[MessageDecoder] | None = [] if reusable else None
         # A oneway that leaves under a random id needs no connection of its own: an answer to it would answer nobody.
         self.oneway_ids = OnewayIds()
         self.oneway = ONEWAY_WITH_SECRET_ID if codec.correlation is Correlation.ID and mutable else ONEWAY
@@ -138,7 +143,9 @@ class Connection:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.codec = service.codec.for_connection()
-        self.client = ClientSide(self.codec, service.stateless, service.response_rules, service.oneway_ids)
+        self.client = ClientSide(
+            self.codec, service.stateless, service.response_rules, service.oneway_ids, service.spare_decoders
+        )
         self._decoder = MessageDecoder(self.codec, Direction.TO_SERVER)
         self.streams: dict[int | None, Request] = {}
 
