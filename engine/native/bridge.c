@@ -148,8 +148,9 @@ static bool change(struct bridge *bridge, const struct header *headers, size_t h
     bool late = python_was_late();
     Py_DecRef(after);
     Py_DecRef(changed);
-    bool good = python_bytes(bytes, &bridge->outgoing);
-    if (good) bridge->outgoing_holder = bytes;
+    bool good = bytes && PyTuple_Size(bytes) == 2 && python_bytes(PyTuple_GetItem(bytes, 0), &bridge->outgoing);
+    PyErr_Clear();
+    if (good) bridge->outgoing_holder = bytes, count(bridge, PyLong_AsLong(PyTuple_GetItem(bytes, 1)));
     else if (bytes) count(bridge, PyLong_AsLong(bytes));
     else count(bridge, late ? COUNT_DEADLINES : COUNT_CODEC_EXCEPTIONS);
     if (!good) Py_DecRef(bytes);

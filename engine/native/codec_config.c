@@ -61,10 +61,11 @@ static bool read_facts(struct codec_config *config, void *envoy, void *facts) {
     config->max_in_flight = number(facts, 4);
     config->max_held = number(facts, 5);
     requests_set_limits((uint64_t)number(facts, 6), (uint64_t)number(facts, 7));
-    guard_set_deadline((uint64_t)number(facts, 8));
-    return read_rules(&config->request_rules, PyTuple_GetItem(facts, 9), PyTuple_GetItem(facts, 10)) &&
-           read_rules(&config->response_rules, PyTuple_GetItem(facts, 11), PyTuple_GetItem(facts, 12)) &&
-           define_statistics(config, envoy, PyTuple_GetItem(facts, 13), PyTuple_GetItem(facts, 14));
+    config->max_silent = number(facts, 8);
+    guard_set_deadline((uint64_t)number(facts, 9));
+    return read_rules(&config->request_rules, PyTuple_GetItem(facts, 10), PyTuple_GetItem(facts, 11)) &&
+           read_rules(&config->response_rules, PyTuple_GetItem(facts, 12), PyTuple_GetItem(facts, 13)) &&
+           define_statistics(config, envoy, PyTuple_GetItem(facts, 14), PyTuple_GetItem(facts, 15));
 }
 
 void *codec_config_new(void *envoy, struct text text) {

@@ -13,7 +13,7 @@ struct codec_config {
     bool in_order;   /* replies must keep the order of their requests */
     bool one_by_one; /* the next request leaves after the last was answered */
     bool foreign;    /* bytes of other protocols are passed to the HTTP connection manager */
-    long max_in_flight, max_held;
+    long max_in_flight, max_held, max_silent;
     struct header_rules request_rules, response_rules;
     size_t *counters, counters_count, in_flight;
 };
@@ -32,6 +32,7 @@ enum counter {
     COUNT_IGNORED,
     COUNT_DEADLINES,
     COUNT_FOREIGN_CONNECTIONS,
+    COUNT_SILENT_OVER_LIMIT,
 };
 
 struct codec_config *codec_config_keep(struct codec_config *config);

@@ -1,9 +1,11 @@
 /* The network filter before Envoy's HTTP connection manager. */
 #include "codec_filter.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "abi.h"
 #include "bridge.h"
@@ -40,7 +42,7 @@ struct codec_filter {
     struct codec_config *config;
     void *connection, *feed; /* the Python half's Connection, and its method */
     uint64_t connection_id;
-    bool begun, known, passes, half_closed, last, draining, closing, closed, above, paused, posted;
+    bool begun, known, silent, passes, half_closed, last, draining, closing, closed, above, paused, posted;
     uint32_t next_id, max_streams;
     int64_t window, initial_window; /* for DATA, which the messages of streams have */
     size_t in_flight, held;
@@ -49,10 +51,14 @@ struct codec_filter {
     struct stream *first, *newest, *unsent, *ready, *ready_last, *buckets[BUCKETS];
     struct bridge *held_first, *held_last;
     char destination[96];
+    struct request *heartbeat; /* the last one that was told to the HTTP connection manager */
+    time_t kept_alive;
 };
 
 static __thread struct buffer block;
 static __thread struct header_list list;
+
+static _Atomic long silent_connections; /* of the process */
 
 static const struct http2_events events;
 static void post(struct codec_filter *filter);
@@ -104,10 +110,17 @@ static void free_stream(struct stream *stream) {
     free(stream);
 }
 
+/* The connection has sent a whole message, or has gone. */
+static void heard(struct codec_filter *filter) {
+    if (filter->silent) atomic_fetch_sub(&silent_connections, 1);
+    filter->silent = false;
+}
+
 void codec_filter_closed(void *object) {
     struct codec_filter *filter = object;
     if (filter->closed) return;
     filter->closed = true;
+    heard(filter);
     while (filter->held_first) codec_filter_unhold(filter, filter->held_first);
     if (filter->in_flight) abi_network_gauge_add(filter->envoy, filter->config->in_flight, -(int64_t)filter->in_flight);
     for (struct stream *stream = filter->first, *after; stream; stream = after) {
@@ -126,6 +139,7 @@ void codec_filter_free(void *object) {
     struct codec_filter *filter = object;
     codec_filter_closed(filter);
     if (filter->scheduler) abi_network_scheduler_delete(filter->scheduler);
+    request_release(filter->heartbeat);
     python_drop_later(filter->feed);
     python_drop_later(filter->connection);
     http2_reader_free(&filter->reader);
@@ -137,6 +151,12 @@ void codec_filter_free(void *object) {
 int codec_filter_connected(void *object) {
     struct codec_filter *filter = object;
     filter->connection_id = abi_network_connection_id(filter->envoy);
+    filter->silent = true;
+    if (atomic_fetch_add(&silent_connections, 1) >= filter->config->max_silent) {
+        codec_filter_count(filter, COUNT_SILENT_OVER_LIMIT);
+        abi_network_close(filter->envoy, false, "metaprotocol_too_many_silent");
+        return ABI_STOP;
+    }
     abi_network_enable_half_close(filter->envoy); /* a client that has said all still waits for answers */
     return ABI_CONTINUE;
 }
@@ -643,6 +663,29 @@ static bool forward(struct codec_filter *filter, void *step) {
     return true;
 }
 
+/* A heartbeat that is answered here must keep the client's connection, too: the HTTP connection manager counts idleness in
+ * requests. It gets one that the admission filter answers, once a second at most, if it has no other. */
+static void keep_alive(struct codec_filter *filter) {
+    time_t now = time(NULL);
+    if (filter->in_flight || filter->kept_alive == now) return;
+    filter->kept_alive = now;
+    struct request *request = request_new(0);
+    if (!request) return;
+    struct stream *stream = calloc(1, sizeof *stream);
+    if (!stream) return request_release(request);
+    request->keeps_alive = true;
+    request->connection = filter;
+    request->connection_id = filter->connection_id;
+    request->path = TEXT("/");
+    request->authority = TEXT("heartbeat");
+    stream->request = request;
+    write_request(filter, stream);
+    forget_id(filter, stream); /* nobody waits for the answer */
+    free(stream);
+    request_release(filter->heartbeat);
+    filter->heartbeat = request;
+}
+
 /* (STREAM, counter, request, message, half, all): the client's half of the stream, or all of it, ends after it. */
 static bool forward_in_stream(struct codec_filter *filter, void *step) {
     void *object = PyTuple_GetItem(step, 2);
@@ -679,6 +722,7 @@ static bool take_step(struct codec_filter *filter, void *step) {
     python_bytes(PyTuple_GetItem(step, 2), &stream->answer);
     stream->ends = PyLong_AsLong(PyTuple_GetItem(step, 3));
     if (stream->ends) filter->last = true;
+    if (PyLong_AsLong(PyTuple_GetItem(step, 4))) keep_alive(filter);
     finish(filter, stream);
     return true;
 }
@@ -698,6 +742,7 @@ static bool feed(struct codec_filter *filter, size_t size) {
     Py_DecRef(bytes);
     good = steps;
     ssize_t count = steps ? PyList_Size(steps) : 0;
+    if (count > 0) heard(filter);
     for (ssize_t i = 0; i < count && good && !filter->last; i++) good = take_step(filter, PyList_GetItem(steps, i));
     Py_DecRef(steps);
     python_report();
@@ -731,6 +776,7 @@ int codec_filter_read(void *object, size_t size, bool end) {
         if (detection == FOREIGN || (detection == UNSURE && end)) {
             codec_filter_count(filter, COUNT_FOREIGN_CONNECTIONS);
             filter->passes = true;
+            heard(filter);
             return ABI_CONTINUE;
         }
         if (detection == UNSURE) return ABI_STOP;

@@ -132,6 +132,11 @@ static int admit(struct http_filter *filter) {
         if (strip(filter, ABI_REQUEST_HEADERS)) abi_http_count(filter->envoy, filter->config->forged, 1);
         return ABI_CONTINUE;
     }
+    if (request->keeps_alive) {
+        request->state = ENDED;
+        abi_http_answer(filter->envoy, 204, TEXT("metaprotocol_heartbeat"));
+        return ABI_STOP;
+    }
     filter->request = request_keep(request);
     if (request->state == REGISTERED) {
         char reference[TOKEN_SIZE];

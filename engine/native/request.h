@@ -53,6 +53,7 @@ struct request {
     bool is_stream, abandoned; /* abandoned: the client has ended the stream in both directions */
     struct bridge *bridge;     /* of a stream: its only attempt */
     struct messages to_server, to_client;
+    bool keeps_alive; /* it carries no message; the admission filter answers it */
     bool oneway, secret_id; /* secret_id: a oneway leaves under an id that nobody can guess */
     char details[160]; /* response.code_details of the answer, if it is Envoy's own */
     struct reply *replies;

@@ -32,7 +32,7 @@ def test_a_setting_that_cannot_be_used_is_named(text: str, problem: str) -> None
 
 def test_the_c_half_gets_what_it_needs_as_plain_values() -> None:
     _, *numbers, names, prefixes, _, _, counters, gauge = start("codec = awesomerpc\nmax_held = 9")
-    assert numbers == [False, False, False, 1024, 9, 200_000, 2**30, 1000]
+    assert numbers == [False, False, False, 1024, 9, 200_000, 2**30, 10_000, 1000]
     assert "x-request-id" in names
     assert "x-envoy-" in prefixes
     assert counters == NAMES

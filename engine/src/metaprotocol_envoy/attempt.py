@@ -26,6 +26,7 @@ from metaprotocol_sdk import (
     ProtocolError,
     Status,
     StreamCodec,
+    UnsupportedMutation,
 )
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class ClientSide:
         oneway_ids: Ids under which oneways have left.
         spare: Decoders of answers that stand between two messages, for the next attempt of any connection; None if a
             decoder must not be used again.
+        passes: True if an answer that cannot be changed passes as it came.
     """
 
     codec: Codec
@@ -87,6 +89,7 @@ class ClientSide:
     rules: HeaderRules
     oneway_ids: OnewayIds
     spare: list[MessageDecoder] | None
+    passes: bool
 
 
 class StreamState(Protocol):
@@ -321,7 +324,12 @@ class Reply:
         try:
             if not self._client.stateless:
                 metadata = _seen_by(codec, metadata)
-            return (-1, as_bytes(codec.encode(metadata, mutation)), False)
+            try:
+                return (-1, as_bytes(codec.encode(metadata, mutation)), False)
+            except UnsupportedMutation:
+                if not self._client.passes:
+                    raise
+                return (Counter.MUTATIONS_REFUSED, as_bytes(codec.encode(metadata, Mutation(self._echoed))), False)
         except EncodeError as error:
             report(f"a response cannot be changed as Envoy asks: {error}")
             counter = Counter.MUTATIONS_REFUSED

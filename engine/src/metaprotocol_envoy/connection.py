@@ -53,13 +53,16 @@ if TYPE_CHECKING:
 FORWARD, REPLY, CLOSE, STREAM = range(4)
 NEEDS_REPLY, ONEWAY, ONEWAY_WITH_SECRET_ID, OPENS_STREAM = range(4)
 
+Outgoing: TypeAlias = tuple[bytes, int]
+"""Bytes for the server, and the number of a counter, -1 for none."""
+
 Step: TypeAlias = tuple[Any, ...]
 """What the C half does next, in order:
 
 * `(FORWARD, counter, path, authority, own headers, property headers, message, request, kind)`; the kind is NEEDS_REPLY,
   ONEWAY, ONEWAY_WITH_SECRET_ID or OPENS_STREAM
 * `(STREAM, counter, request, message, half, all)`: a later message of a stream; its end in one direction or both
-* `(REPLY, counter, bytes, close)`: answer the client; the bytes may be empty
+* `(REPLY, counter, bytes, close, alive)`: answer the client; the bytes may be empty; alive: it is to a heartbeat
 * `(CLOSE, counter)`: read no more, and close when all earlier requests are answered
 """
 
@@ -101,6 +104,7 @@ class Service:
         self.spare_decoders: list[MessageDecoder] | None = [] if reusable else None
         # A oneway that leaves under a random id needs no connection of its own: an answer to it would answer nobody.
         self.oneway_ids = OnewayIds()
+        self.passes = settings.unsupported_mutation == "pass"
         self.oneway = ONEWAY_WITH_SECRET_ID if codec.correlation is Correlation.ID and mutable else ONEWAY
 
     def authority_mutation(self, after: Iterable[tuple[bytes, bytes]]) -> dict[str, str | None]:
@@ -144,7 +148,12 @@ class Connection:
         self.service = service
         self.codec = service.codec.for_connection()
         self.client = ClientSide(
-            self.codec, service.stateless, service.response_rules, service.oneway_ids, service.spare_decoders
+            self.codec,
+            service.stateless,
+            service.response_rules,
+            service.oneway_ids,
+            service.spare_decoders,
+            service.passes,
         )
         self._decoder = MessageDecoder(self.codec, Direction.TO_SERVER)
         self.streams: dict[int | None, Request] = {}
@@ -184,13 +193,13 @@ class Connection:
         if message.error is not None:
             return self._refuse(message, ErrorType.BAD_REQUEST, str(message.error), Counter.DECODE_ERRORS)
         if kind not in _FORWARDED:
-            return (REPLY, Counter.IGNORED, b"", False)
+            return (REPLY, Counter.IGNORED, b"", False, False)
         if kind is MessageType.HEARTBEAT:
             if not message.expects_reply:
-                return (REPLY, Counter.IGNORED, b"", False)
+                return (REPLY, Counter.IGNORED, b"", False, False)
             reply = self.codec.heartbeat_reply(message)
             if reply is not None:
-                return (REPLY, request_counter(kind), as_bytes(reply), isinstance(reply, ClosingReply))
+                return (REPLY, request_counter(kind), as_bytes(reply), isinstance(reply, ClosingReply), True)
         return self._forward(message, kind)
 
     def _stream_step(self, message: Metadata) -> Step:
@@ -212,8 +221,8 @@ class Connection:
             return step
         if stream is None:
             if kind in _CLOSES:
-                return (REPLY, Counter.IGNORED, b"", False)
-            return (REPLY, Counter.DECODE_ERRORS, stream_error(self.codec, message, _NO_STREAM), False)
+                return (REPLY, Counter.IGNORED, b"", False, False)
+            return (REPLY, Counter.DECODE_ERRORS, stream_error(self.codec, message, _NO_STREAM), False, False)
         ends = kind is MessageType.STREAM_CLOSE_TWO_WAY
         half = kind is MessageType.STREAM_CLOSE_ONE_WAY
         data = message.message
@@ -264,7 +273,7 @@ class Connection:
 
     def _refuse(self, message: Metadata, cause: ErrorType, text: str, counter: Counter) -> Step:
         reply = as_bytes(self.codec.on_error(message, Error(cause, text)))
-        return (REPLY, counter, reply, isinstance(reply, ClosingReply))
+        return (REPLY, counter, reply, isinstance(reply, ClosingReply), False)
 
 
 class Request:
@@ -316,7 +325,7 @@ class Request:
         """
         self._stopped = error
 
-    def outgoing(self, after: Iterable[tuple[bytes, bytes]], authority_changed: bool) -> bytes | int:
+    def outgoing(self, after: Iterable[tuple[bytes, bytes]], authority_changed: bool) -> Outgoing | int:
         """Return the bytes for the server: the message, changed as its headers were.
 
         A request without an answer gets an id that nobody can guess, so that a server that answers it all the same
@@ -327,7 +336,8 @@ class Request:
             authority_changed: True if `:authority` is another than went in.
 
         Returns:
-            The bytes; or the number of a counter, if the message cannot carry the change.
+            The bytes and the number of a counter, -1 for none; or that number alone, if the message cannot carry the
+            change.
         """
         connection, metadata = self.connection, self.metadata
         service = connection.service
@@ -339,7 +349,12 @@ class Request:
             self._mutation = mutation
             secret = not metadata.expects_reply and service.oneway == ONEWAY_WITH_SECRET_ID
             new_id = service.oneway_ids.new(connection.codec) if secret else None
-            return as_bytes(connection.codec.encode(metadata, mutation, new_id))
+            try:
+                return (as_bytes(connection.codec.encode(metadata, mutation, new_id)), -1)
+            except UnsupportedMutation:
+                if service.settings.unsupported_mutation == "refuse":
+                    raise
+                return (as_bytes(connection.codec.encode(metadata, Mutation(), new_id)), Counter.MUTATIONS_REFUSED)
         except UnsupportedMutation as error:
             self._refusal = Error(ErrorType.BAD_REQUEST, f"the request cannot be changed as Envoy asks: {error}")
             return int(Counter.MUTATIONS_REFUSED)

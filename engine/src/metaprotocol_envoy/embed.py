@@ -56,10 +56,10 @@ def start(text: str) -> tuple[object, ...]:
         text: The `filter_config`.
 
     Returns:
-        The service; True if replies keep the order of their requests; True if requests leave one by one; True if other
-        protocols pass; `max_in_flight`; `max_held`; the limits of the process for requests and bytes; the deadline in
-        milliseconds; the headers of requests that never count as properties, by name and by beginning; those of
-        responses; the names of the counters and of the gauge.
+        The service; True if replies keep the order of their requests; True if requests leave one by one; True if
+        other protocols pass; `max_in_flight`; `max_held`; the limits of the process for requests, bytes and silent
+        connections; the deadline in milliseconds; the headers of requests that never count as properties, by name and
+        by beginning; those of responses; the names of the counters and of the gauge.
 
     Raises:
         SettingsError: The text cannot be used.
@@ -79,6 +79,7 @@ def start(text: str) -> tuple[object, ...]:
         settings.max_held,
         settings.max_process_requests,
         settings.max_process_bytes,
+        settings.max_silent,
         settings.codec_deadline,
         *sets,
         NAMES,

@@ -62,6 +62,8 @@ class Settings:
         authority_suffix: Written after the property's value.
         incomplete: "refuse" answers requests whose properties may lack some with BAD_REQUEST; "pass" lets rules see
             `x-metaprotocol-incomplete: true`.
+        unsupported_mutation: "refuse" answers a request with BAD_REQUEST if its message cannot carry a change of its
+            headers, and a response with BAD_RESPONSE; "pass" sends the message as it came. Both count it.
         propagate: Tracing headers that are written into requests.
         max_headers: Headers of one request, the HCM's `max_headers_count`; more are refused.
         max_headers_size: Bytes of them all, the HCM's `max_request_headers_kb`; more are refused.
@@ -69,6 +71,7 @@ class Settings:
         max_held: Bytes of one connection's requests that wait for an answer, before reading stops.
         max_process_requests: Requests of all connections that wait for an answer; more are answered OVERFLOW.
         max_process_bytes: Bytes of all their messages and answers; more are answered OVERFLOW, and reading stops.
+        max_silent: Connections of the process that have not sent a whole message yet; more are closed.
         codec_deadline: Milliseconds that one call into the codec may take.
         foreign: "refuse" closes a connection whose first bytes are no message of the protocol; "pass" hands it to the
             HTTP connection manager as it is.
@@ -79,6 +82,7 @@ class Settings:
     authority_property: str = ""
     authority_suffix: str = ""
     incomplete: str = field(default="refuse", validator=_refuse_or_pass)
+    unsupported_mutation: str = field(default="refuse", validator=_refuse_or_pass)
     propagate: tuple[str, ...] = TRACING
     # Envoy's own bounds are 100 headers and 60 KiB. Pseudo headers, those of this module and those that filters add
     # need room.
@@ -89,6 +93,7 @@ class Settings:
     max_held: int = field(default=64 * 1024 * 1024, validator=_at_least_one)
     max_process_requests: int = field(default=200_000, validator=_at_least_one)
     max_process_bytes: int = field(default=1024 * 1024 * 1024, validator=_at_least_one)
+    max_silent: int = field(default=10_000, validator=_at_least_one)
     codec_deadline: int = field(default=1000, validator=_at_least_one)
     foreign: str = field(default="refuse", validator=_refuse_or_pass)
 

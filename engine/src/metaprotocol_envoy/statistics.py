@@ -25,7 +25,7 @@ class Counter(IntEnum):
     INCOMPLETE_REFUSED = 4
     """Requests refused since their properties may lack some."""
     IN_FLIGHT_OVER_LIMIT = 5
-    """Requests refused since as many wait for an answer as may."""
+    """Requests and answers refused since as many wait as may, or as many bytes."""
     FORGED_REQUESTS = 6
     """HTTP requests that no codec filter made."""
     BODIES_CHANGED = 7
@@ -38,6 +38,8 @@ class Counter(IntEnum):
     """Calls into a codec or a filter that took longer than `codec_deadline`, and were ended."""
     FOREIGN_CONNECTIONS = 11
     """Connections that spoke another protocol."""
+    SILENT_OVER_LIMIT = 12
+    """Connections closed since too many had not sent a whole message yet."""
 
 
 _SINGLE = len(Counter)

@@ -1,11 +1,15 @@
 """A message's way through Envoy and back, with AwesomeRPC."""
 
 import threading
+import time
+from contextlib import ExitStack
 
 import pytest
 from live_engine.awesome import CODEC, HEARTBEAT, ONEWAY, body, replying, request
 from live_engine.config import bridged, codec_listener
 from live_engine.peers import Client, serving
+from live_engine.toys import Beating
+from live_engine.toys import build as toy
 from live_envoy.config import bootstrap, route, typed
 
 
@@ -269,3 +273,87 @@ def test_a_draining_envoy_answers_what_is_in_flight_and_closes(start_envoy):
             free.set()
             assert client.receive().request_id == 1
             assert client.ended()
+
+
+def test_an_authority_comes_from_a_property_and_a_change_of_it_goes_back_there(start, v1):
+    hosts = [{"name": "a", "domains": ["reviews.local"], "routes": [route("v1", host_rewrite_literal="ratings.local")]}]
+    hcm = {"route_config": {"virtual_hosts": hosts}}
+    envoy = start(v1, hcm=hcm, authority_property="service", authority_suffix=".local")
+    with Client(CODEC, envoy.port("in")) as client:
+        assert client.call(request(1, {"service": "reviews"})).status_code == 0
+        assert client.call(request(2, {"service": "unknown"})).status_code == 1
+        assert client.call(request(3, {})).status_code == 1
+    assert [message.properties["service"] for message in v1.received] == ["ratings"]
+
+
+def test_a_change_of_an_authority_that_no_property_stands_for_is_refused(start, v1):
+    envoy = start(v1, routes=[route("v1", host_rewrite_literal="other")])
+    with Client(CODEC, envoy.port("in")) as client:
+        assert client.call(request(1)).status_code == 5
+    assert v1.received == []
+
+
+def test_tracing_headers_are_written_into_requests_as_configured(start, v1):
+    added = [
+        {"header": {"key": "traceparent", "value": "00-1-2-03"}},
+        {"header": {"key": "x-b3-traceid", "value": "1"}},
+        {"header": {"key": "x-request-id", "value": "1"}},
+    ]
+    routes = [{**route("v1"), "request_headers_to_add": added}]
+    envoy = start(v1, routes=routes, propagate=("traceparent",))
+    with Client(CODEC, envoy.port("in")) as client:
+        client.call(request(1, {}))
+    assert v1.received[0].properties == {"cmd": "7", "traceparent": "00-1-2-03"}
+
+
+@pytest.mark.parametrize("way", ["request", "response"])
+def test_a_change_that_no_message_can_carry_may_pass_unchanged(start, v1, way):
+    added = {"header": {"key": "cmd", "value": "8"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    routes = [{**route("v1"), f"{way}_headers_to_add": [added]}]
+    envoy = start(v1, routes=routes, unsupported_mutation="pass")
+    with Client(CODEC, envoy.port("in")) as client:
+        answer = client.call(request(1))
+    assert (answer.status_code, answer.properties["cmd"], v1.received[0].properties["cmd"]) == (0, "7", "7")
+    assert envoy.stat("dynamicmodulescustom.metaprotocol.mutations_refused") == 1
+
+
+@pytest.mark.live
+def test_heartbeats_that_are_answered_here_keep_the_connection(start, v1):
+    hcm = {"common_http_protocol_options": {"idle_timeout": "3s"}}
+    envoy = start(v1, hcm=hcm)
+    with Client(CODEC, envoy.port("in")) as client:
+        for number in range(12):
+            assert client.call(request(number, kind=HEARTBEAT)).request_id == number
+            time.sleep(0.5)
+        assert body(client.call(request(99))) == b"v1"
+    with Client(CODEC, envoy.port("in")) as client:
+        client.call(request(1))
+        assert client.ended()
+    assert len(v1.received) == 2
+
+
+def test_a_heartbeat_that_the_codec_cannot_answer_is_a_request(start_envoy):
+    codec = Beating()
+    with serving(codec, lambda message, connection: toy(b"B", "pong")) as server:
+        envoy = start_envoy(
+            bootstrap([codec_listener("live_engine.toys:Beating", [route("up")])], [bridged("up", server.port)])
+        )
+        with Client(codec, envoy.port("in")) as client:
+            assert client.call(toy(b"H", "ping")).message == toy(b"B", "pong")
+        assert [message.message for message in server.received] == [toy(b"H", "ping")]
+
+
+@pytest.mark.live
+def test_too_many_connections_that_say_nothing_are_closed(start, v1):
+    envoy = start(v1, max_silent=3)
+    with ExitStack() as stack:
+        silent = [stack.enter_context(Client(CODEC, envoy.port("in"))) for _ in range(3)]
+        envoy.wait_for_stat("listener_manager.total_listeners_active", bool)
+        for client in silent:
+            client.send(request(1)[:5])
+        envoy.wait_for_stat("http.http.downstream_cx_active", lambda value: value == 3)
+        with Client(CODEC, envoy.port("in")) as client:
+            assert client.ended()
+        assert body(silent[0].call(request(1)[5:])) == b"v1"
+        with Client(CODEC, envoy.port("in")) as client:
+            assert body(client.call(request(2))) == b"v1"

@@ -58,6 +58,17 @@ class Fifo(Codec):
         return ErrorType.UNSPECIFIED if response.status is Status.ERROR else None
 
 
+class Beating(Fifo):
+    """Has heartbeats, `H` and their answers `B`, which only the server can answer."""
+
+    name = "toy-beating"
+
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        if message[:1] not in {b"H", b"B"}:
+            return super().decode(message, direction)
+        return Metadata(message, MessageType.HEARTBEAT, expects_reply=message[:1] == b"H", header_size=2)
+
+
 class Serial(Fifo):
     """One request at a time."""
 
