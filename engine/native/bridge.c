@@ -36,7 +36,6 @@ void bridge_free(void *object) {
         return;
     }
     if (bridge->held_by) codec_filter_unhold(bridge->held_by, bridge);
-    if (bridge->request && bridge->request->bridge == bridge) bridge->request->bridge = NULL;
     forget_received(bridge);
     python_drop_later(bridge->outgoing_holder);
     request_release(bridge->request);
@@ -164,7 +163,6 @@ static bool change(struct bridge *bridge, const struct header *headers, size_t h
 static void send(struct bridge *bridge) {
     struct request *request = bridge->request;
     bridge->sent = true;
-    if (request->is_stream && !bridge->shadow) request->bridge = bridge;
     bool last = request->oneway && !request->secret_id;
     abi_bridge_send_upstream(bridge->envoy, bridge->outgoing.data, bridge->outgoing.size, last);
     if (!request->oneway) return;
@@ -174,6 +172,18 @@ static void send(struct bridge *bridge) {
     reply->unclean = last;
     reply->status = 200;
     deliver(bridge, reply);
+}
+
+/* A stream has one attempt: nobody else gets the messages that have left already. A mirror of it gets nothing. */
+static void begin_stream(struct bridge *bridge) {
+    struct request *request = bridge->request;
+    if (bridge->shadow || request->opened) {
+        bridge->shadow = true;
+        refuse(bridge, "stream_cannot_be_repeated", -1);
+        return;
+    }
+    request->opened = true;
+    send(bridge);
 }
 
 void bridge_request_headers(void *object, bool end) {
@@ -206,7 +216,8 @@ void bridge_request_headers(void *object, bool end) {
                change(bridge, headers, headers_count, authority_changed);
     }
     if (headers != few) free(headers);
-    if (good && (end || request->is_stream)) send(bridge);
+    if (good && request->is_stream) begin_stream(bridge);
+    else if (good && end) send(bridge);
 }
 
 /* Send so much of a stream's later messages as Envoy's windows have let through. */

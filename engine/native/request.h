@@ -9,7 +9,6 @@
 
 #include "buffer.h"
 
-struct bridge;
 struct codec_filter;
 struct codec_config;
 
@@ -50,8 +49,8 @@ struct request {
     void *object;                    /* the Python half's Request */
     void *holder;                    /* keeps the texts below alive */
     struct text path, authority, message;
-    bool is_stream, abandoned; /* abandoned: the client has ended the stream in both directions */
-    struct bridge *bridge;     /* of a stream: its only attempt */
+    bool is_stream, opened; /* opened: its only attempt has begun */
+    bool abandoned;         /* the client has ended the stream in both directions */
     struct messages to_server, to_client;
     bool keeps_alive; /* it carries no message; the admission filter answers it */
     bool oneway, secret_id; /* secret_id: a oneway leaves under an id that nobody can guess */

@@ -402,6 +402,10 @@ class Request:
         """Return the error of a request whose server did not answer it with a message that can be read."""
         return Error(ErrorType.BAD_RESPONSE, "the server's bytes are no answer to the request")
 
+    def stream_cannot_be_repeated(self) -> Error:
+        """Return the error of a stream that is retried or mirrored: its messages have left already."""
+        return Error(ErrorType.UPSTREAM_RESET, "a stream cannot be retried or mirrored")
+
     def no_room(self) -> Error:
         """Return the error of a request whose answer would have to wait, and there is no room for it."""
         return Error(ErrorType.OVERFLOW, "too many answers wait for clients that do not read")

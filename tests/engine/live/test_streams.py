@@ -211,3 +211,18 @@ def test_an_open_stream_cannot_be_opened_again(start_envoy):
             client.call(build(b"I", 1))
             assert client.call(build(b"I", 1)).message == build(b"N", 1, b"bad_request")
             assert client.call(build(b"D", 1, b"x")).message == build(b"D", 1, b"x")
+
+
+def test_a_stream_is_neither_mirrored_nor_retried(start_envoy):
+    def handle(message, connection):
+        return connection.reset() if kind(message) == b"H" else None
+
+    with serving(CODEC, handle) as server, serving(CODEC, echo) as mirror:
+        retry = {"retry_on": "reset", "num_retries": 2}
+        action = route("0", timeout="0s", retry_policy=retry, request_mirror_policies=[{"cluster": "1"}])
+        envoy = start(start_envoy, server, mirror, routes=[action])
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(build(b"I", 1) + build(b"D", 1) + build(b"H", 1))
+            assert client.receive().message == build(b"N", 1, b"upstream_reset")
+        assert len(server.received) == 3
+        assert mirror.received == []

@@ -1,0 +1,161 @@
+/* The exchanges of a client's connection, on their way to Envoy and back. */
+#include "exchange.h"
+
+#include <stdlib.h>
+
+#include "abi.h"
+#include "codec_config.h"
+#include "hpack.h"
+#include "http_filter.h"
+#include "python.h"
+#include "request.h"
+
+void exchange_post(struct codec_filter *filter) {
+    if (filter->posted || filter->closed) return;
+    filter->posted = true;
+    abi_network_scheduler_commit(filter->scheduler, 0);
+}
+
+void exchange_update_pause(struct codec_filter *filter) {
+    /* Only a connection that waits for something is told when the process has room again. */
+    bool waits = filter->held > (size_t)filter->config->max_held || requests_over_limit();
+    bool pause = filter->above || (filter->in_flight && waits);
+    if (pause == filter->paused || filter->closed) return;
+    filter->paused = pause;
+    abi_network_read_disable(filter->envoy, pause);
+}
+
+/* ---- which there are */
+
+void exchange_free(struct exchange *exchange) {
+    python_drop_later(exchange->holder);
+    if (exchange->request) request_end(exchange->request);
+    free(exchange);
+}
+
+struct exchange *exchange_add(struct codec_filter *filter, struct request *request) {
+    struct exchange *exchange = calloc(1, sizeof *exchange);
+    if (!exchange) return NULL;
+    exchange->request = request;
+    exchange->before = filter->newest;
+    if (filter->newest) filter->newest->after = exchange;
+    else filter->first = exchange;
+    filter->newest = exchange;
+    return exchange;
+}
+
+struct exchange *exchange_of(struct codec_filter *filter, const struct request *request) {
+    struct exchange *exchange = filter->first;
+    while (exchange && exchange->request != request) exchange = exchange->after;
+    return exchange;
+}
+
+struct exchange *exchange_find(struct codec_filter *filter, uint32_t id) {
+    struct exchange *exchange = filter->buckets[id / 2 % EXCHANGE_BUCKETS];
+    while (exchange && exchange->id != id) exchange = exchange->chain;
+    return exchange;
+}
+
+void exchange_forget_id(struct codec_filter *filter, struct exchange *exchange) {
+    struct exchange **at = &filter->buckets[exchange->id / 2 % EXCHANGE_BUCKETS];
+    while (*at && *at != exchange) at = &(*at)->chain;
+    if (*at) *at = exchange->chain;
+    exchange->id = 0;
+}
+
+static void make_ready(struct codec_filter *filter, struct exchange *exchange) {
+    if (exchange->before) exchange->before->after = exchange->after;
+    else filter->first = exchange->after;
+    if (exchange->after) exchange->after->before = exchange->before;
+    else filter->newest = exchange->before;
+    if (filter->ready_last) filter->ready_last->after = exchange;
+    else filter->ready = exchange;
+    filter->ready_last = exchange;
+    exchange->before = exchange->after = NULL;
+}
+
+/* ---- on their way to Envoy */
+
+void exchange_send(struct codec_filter *filter, struct exchange *exchange) {
+    struct request *request = exchange->request;
+    if (!filter->begun) {
+        filter->begun = true;
+        http2_write_preface(&filter->out);
+    }
+    char token[TOKEN_SIZE];
+    request_write_token(request, token);
+    static __thread struct buffer block;
+    if (!block.limit) block = buffer_new(HTTP2_MAX_HEADER_BLOCK);
+    buffer_clear(&block);
+    hpack_write_indexed(&block, HPACK_METHOD_POST);
+    hpack_write_indexed(&block, HPACK_SCHEME_HTTP);
+    hpack_write_value(&block, HPACK_AUTHORITY, request->authority);
+    hpack_write_value(&block, HPACK_PATH, request->path);
+    hpack_write_header(&block, HEADER_TOKEN, (struct text){token, sizeof token});
+    for (size_t i = 0; i < request->own_count + request->count; i++) {
+        hpack_write_header(&block, request->headers[i].name, request->headers[i].value);
+    }
+    exchange->id = filter->next_id;
+    filter->next_id += 2;
+    exchange->chain = filter->buckets[exchange->id / 2 % EXCHANGE_BUCKETS];
+    filter->buckets[exchange->id / 2 % EXCHANGE_BUCKETS] = exchange;
+    http2_write_headers(&filter->out, exchange->id, block.data, block.size, !request->is_stream);
+    exchange->window = filter->initial_window;
+    if (filter->next_id > EXCHANGE_LAST_ID) filter->last = true;
+}
+
+/* The next request leaves, where they leave one by one. */
+static void send_next(struct codec_filter *filter) {
+    struct exchange *exchange = filter->unsent;
+    if (!exchange) return;
+    do filter->unsent = filter->unsent->after;
+    while (filter->unsent && !filter->unsent->request);
+    exchange_send(filter, exchange);
+    exchange_post(filter);
+}
+
+/* ---- on their way to the client */
+
+void exchange_push(struct codec_filter *filter, void *holder, struct text bytes) {
+    struct exchange *ready = calloc(1, sizeof *ready);
+    if (!ready) return python_drop_later(holder);
+    ready->holder = holder;
+    ready->answer = bytes;
+    if (filter->ready_last) filter->ready_last->after = ready;
+    else filter->ready = ready;
+    filter->ready_last = ready;
+}
+
+void exchange_finish(struct codec_filter *filter, struct exchange *exchange) {
+    exchange->done = true;
+    if (exchange->request) {
+        if (exchange->id) exchange_forget_id(filter, exchange);
+        filter->in_flight--;
+        filter->held -= exchange->request->message.size;
+        abi_network_gauge_add(filter->envoy, filter->config->in_flight, -1);
+        request_end(exchange->request);
+        exchange->request = NULL;
+        if (filter->config->one_by_one) send_next(filter);
+    }
+    if (!filter->config->in_order) {
+        make_ready(filter, exchange);
+        return;
+    }
+    while (filter->first && filter->first->done) make_ready(filter, filter->first);
+}
+
+void exchange_flush(struct codec_filter *filter, bool in_write) {
+    while (filter->ready && !filter->closing && !filter->closed) {
+        struct exchange *exchange = filter->ready;
+        filter->ready = exchange->after;
+        if (!filter->ready) filter->ready_last = NULL;
+        if (exchange->answer.size) {
+            if (in_write) abi_network_append_write(filter->envoy, exchange->answer.data, exchange->answer.size);
+            else abi_network_inject_write(filter->envoy, exchange->answer.data, exchange->answer.size, false);
+        }
+        if (exchange->ends) filter->closing = true;
+        exchange_free(exchange);
+    }
+    if (filter->closing || (!filter->first && (filter->last || filter->half_closed || filter->draining))) exchange_post(filter);
+    exchange_update_pause(filter);
+}
