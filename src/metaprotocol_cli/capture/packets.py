@@ -1,14 +1,15 @@
-"""Reads TCP segments from the frames of a capture: link types, IPv4, IPv6, TCP."""
+"""Reads TCP segments from the frames of a capture: IPv4, IPv6, TCP, also inside tunnels."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import dpkt
-from dpkt import ethernet, ip
+from dpkt import ip
 
 from metaprotocol_cli.capture.errors import CaptureError
 from metaprotocol_cli.capture.frames import read_frames
+from metaprotocol_cli.capture.layers import MAX_TUNNELS, Skip, ip_packet, tunnelled
 from metaprotocol_cli.capture.report import CaptureReport, SkipReason
 from metaprotocol_cli.capture.segment import Segment
 from metaprotocol_cli.capture.source import MAX_FRAME
@@ -18,19 +19,6 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from metaprotocol_cli.capture.source import Frame
-
-_ETHERNET, _LINUX_COOKED, _LINUX_COOKED_2 = 1, 113, 276
-_ETHERTYPE_AND_PAYLOAD = {_ETHERNET: (12, 14), _LINUX_COOKED: (14, 16), _LINUX_COOKED_2: (0, 20)}
-_RAW_IP = {12, 14, 101, 228, 229}  # RAW of the BSDs; LINKTYPE_RAW; IPv4; IPv6
-_LOOPBACK = {0, 108}  # NULL, in the byte order of whoever captured; LOOP, in network byte order
-_LOOPBACK_FAMILIES = {2, 10, 23, 24, 28, 30}  # AF_INET; AF_INET6 of Linux, Windows, NetBSD, FreeBSD, macOS
-_LINK_TYPES = {*_ETHERTYPE_AND_PAYLOAD, *_RAW_IP, *_LOOPBACK}
-
-_VLAN_TYPES = {
-    number.to_bytes(2, "big")
-    for number in (ethernet.ETH_TYPE_8021Q, ethernet.ETH_TYPE_8021AD, ethernet.ETH_TYPE_QINQ1, ethernet.ETH_TYPE_QINQ2)
-}
-_IP_TYPES = {number.to_bytes(2, "big") for number in (ethernet.ETH_TYPE_IP, ethernet.ETH_TYPE_IP6)}
 
 # IPv6 extension headers whose second byte counts 8 bytes more than the first 8
 _EXTENSIONS = {ip.IP_PROTO_HOPOPTS, ip.IP_PROTO_ROUTING, ip.IP_PROTO_DSTOPTS, 135, 139, 140}
@@ -45,12 +33,6 @@ class _Ipv6Header(dpkt.ip6.IP6):  # type: ignore[misc] # dpkt has no types
     def unpack(self, buf: bytes) -> None:
         # Only the fixed header. dpkt copies the rest of the packet for each extension header.
         dpkt.Packet.unpack(self, buf)
-
-
-class _Skip(Exception):
-    def __init__(self, reason: SkipReason) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 def read_segments(file: BinaryIO, report: CaptureReport) -> Iterator[Segment]:
@@ -68,15 +50,15 @@ def read_segments(file: BinaryIO, report: CaptureReport) -> Iterator[Segment]:
         report.packets += 1
         try:
             segment = _read_segment(frame)
-        except _Skip as skip:
-            report.skipped[skip.reason] += 1
+        except Skip as skip:
+            report.skip(skip.reason, skip.what)
             if skip.reason is SkipReason.LINK_TYPE:
                 report.link_types.add(frame.link_type)
             continue
         except dpkt.UnpackError:
-            report.skipped[SkipReason.MALFORMED] += 1
+            report.skip(SkipReason.MALFORMED)
             continue
-        report.segments += 1
+        report.take(segment)
         yield segment
     if report.packets and report.skipped[SkipReason.LINK_TYPE] == report.packets:
         numbers = ", ".join(map(str, sorted(report.link_types)))
@@ -87,30 +69,22 @@ def read_segments(file: BinaryIO, report: CaptureReport) -> Iterator[Segment]:
 
 
 def _read_segment(frame: Frame) -> Segment:
-    """Raise _Skip if the frame holds no segment that can be used, dpkt.UnpackError if a header is impossible."""
-    data = frame.data[_ip_offset(frame.data, frame.link_type) :]
+    """Raise Skip if the frame holds no segment that can be used, dpkt.UnpackError if a header is impossible."""
+    data = ip_packet(frame.data, frame.link_type)
     # A length of 0 is filled in later by the network card: then the packet is as long as the frame.
     cut_off = min(frame.original_length, MAX_FRAME) - len(frame.data)
-    packet: Any
-    if data[:1] and data[0] >> 4 == 6:
-        packet = _Ipv6Header(data)
-        end = 40 + packet.plen if packet.plen else len(data) + cut_off
-        payload = data[_tcp_offset_in_ipv6(data[:end], packet.nxt) : end]
-    elif data[:1] and data[0] >> 4 == 4:
-        packet = _Ipv4(data)
-        if packet.mf or packet.offset:
-            raise _Skip(SkipReason.FRAGMENT)
-        if packet.p != ip.IP_PROTO_TCP:
-            raise _Skip(SkipReason.NOT_TCP)
-        end = packet.len or len(data) + cut_off
-        payload = packet.data
+    for _ in range(1 + MAX_TUNNELS):
+        packet, protocol, payload, end = _read_ip(data, cut_off)
+        if protocol == ip.IP_PROTO_TCP:
+            break
+        data = tunnelled(protocol, payload)
     else:
-        raise _Skip(SkipReason.NOT_TCP)
+        raise Skip(SkipReason.NOT_TCP, f"more than {MAX_TUNNELS} tunnels")
     missing = max(0, end - len(data))
     tcp: Any = dpkt.tcp.TCP(payload)
     missing_of_data = len(payload) + missing - 4 * tcp.off - len(tcp.data)
     if missing_of_data < 0:
-        raise _Skip(SkipReason.MALFORMED)
+        raise Skip(SkipReason.MALFORMED)
     return Segment(
         frame.timestamp,
         (packet.src, tcp.sport),
@@ -123,44 +97,36 @@ def _read_segment(frame: Frame) -> Segment:
     )
 
 
-def _ip_offset(data: bytes, link_type: int) -> int:
-    if link_type in _RAW_IP:
-        return 0
-    if link_type in _LOOPBACK:
-        family = data[:4]
-        if (
-            int.from_bytes(family, "big") in _LOOPBACK_FAMILIES
-            or int.from_bytes(family, "little") in _LOOPBACK_FAMILIES
-        ):
-            return 4
-        raise _Skip(SkipReason.NOT_TCP)
-    if link_type not in _LINK_TYPES:
-        raise _Skip(SkipReason.LINK_TYPE)
-    position, offset = _ETHERTYPE_AND_PAYLOAD[link_type]
-    ethertype = data[position : position + 2]
-    while ethertype in _VLAN_TYPES:
-        ethertype = data[offset + 2 : offset + 4]
-        offset += 4
-    if ethertype not in _IP_TYPES:
-        raise _Skip(SkipReason.NOT_TCP)
-    return offset
+def _read_ip(data: bytes, cut_off: int) -> tuple[Any, int, bytes, int]:
+    """Return a packet's header, its protocol, its captured payload, and its length on the wire."""
+    packet: Any
+    if data[:1] and data[0] >> 4 == 6:
+        packet = _Ipv6Header(data)
+        end = 40 + packet.plen if packet.plen else len(data) + cut_off
+        offset, protocol = _payload_in_ipv6(data[:end], packet.nxt)
+        return packet, protocol, data[offset:end], end
+    if data[:1] and data[0] >> 4 == 4:
+        packet = _Ipv4(data)
+        if packet.mf or packet.offset:
+            raise Skip(SkipReason.FRAGMENT)
+        return packet, packet.p, packet.data, packet.len or len(data) + cut_off
+    raise Skip(SkipReason.NOT_TCP)
 
 
-def _tcp_offset_in_ipv6(data: bytes, next_header: int) -> int:
+def _payload_in_ipv6(data: bytes, next_header: int) -> tuple[int, int]:
+    """Return the offset of the payload after the extension headers, and its protocol."""
     offset = 40
-    while next_header != ip.IP_PROTO_TCP:
+    while next_header in _EXTENSIONS or next_header in (ip.IP_PROTO_AH, ip.IP_PROTO_FRAGMENT):
         if len(data) < offset + 8:
-            raise _Skip(SkipReason.MALFORMED if next_header in _EXTENSIONS else SkipReason.NOT_TCP)
+            raise Skip(SkipReason.MALFORMED)
         if next_header in _EXTENSIONS:
             size = 8 * data[offset + 1] + 8
         elif next_header == ip.IP_PROTO_AH:
             size = 4 * data[offset + 1] + 8
-        elif next_header == ip.IP_PROTO_FRAGMENT:
-            if data[offset + 2] or data[offset + 3] & 0xF9:  # an offset, or more fragments
-                raise _Skip(SkipReason.FRAGMENT)
-            size = 8
         else:
-            raise _Skip(SkipReason.NOT_TCP)
+            if data[offset + 2] or data[offset + 3] & 0xF9:  # an offset, or more fragments
+                raise Skip(SkipReason.FRAGMENT)
+            size = 8
         next_header = data[offset]
         offset += size
-    return offset
+    return offset, next_header
