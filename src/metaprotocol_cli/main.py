@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import io
 import sys
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import click
 
+from metaprotocol_cli.terminal import output_errors
 from metaprotocol_sdk import MetaProtocolError
 
 
@@ -23,6 +24,11 @@ class Commands(click.Group):
         "new": "metaprotocol_cli.new",
         "record": "metaprotocol_cli.record",
     }
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the program; end it with a sentence if its output cannot be written."""
+        with output_errors():
+            return super().main(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the subcommands."""

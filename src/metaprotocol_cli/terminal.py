@@ -1,15 +1,20 @@
-"""Colours and marks that the terminal can show."""
+"""The output: colours and marks that the terminal can show, and failures to write it."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+_OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 
 def color_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,3 +50,29 @@ def arrow(to_server: bool) -> str:
     except UnicodeEncodeError:
         return ">" if to_server else "<"
     return mark
+
+
+@contextmanager
+def output_errors() -> Iterator[None]:
+    """End the program with one sentence if its output cannot be written: it is closed, or its disk is full.
+
+    A reader that went away, as after `| head`, is not an error; click ends the program then.
+    """
+    if sys.stdout is None:  # closed by the shell: `>&-`
+        _fail("standard output is closed")
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _OUTPUT_ERRORS or error.filename is not None:
+            raise
+        _fail(f"the output cannot be written: {error.strerror}")
+
+
+def _fail(text: str) -> NoReturn:
+    with suppress(OSError, AttributeError):
+        sys.stderr.write(f"Error: {text}\n")
+        sys.stderr.flush()
+    # What is still in the buffer would be written, and fail, once more at the exit.
+    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the exit
+    sys.exit(1)

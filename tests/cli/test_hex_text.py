@@ -1,59 +1,226 @@
-"""Hex text is read in the forms in which people paste it."""
+"""Text that shows bytes is read in the forms in which people paste it, and those that are not read are named."""
+
+import base64
+from collections.abc import Callable
+from io import BytesIO
 
 import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaprotocol_cli.inspect.hextext import looks_like_hex, read_hex
+from metaprotocol_cli.input import Input
+from metaprotocol_cli.inspect.source import read_pieces
+from metaprotocol_sdk import Direction
 
 MESSAGE = bytes.fromhex("4152 0103 00000004 00000012 0000 0000 0000")
+
+
+def read(text: str | bytes, form: str = "auto") -> bytes:
+    data = text if isinstance(text, bytes) else text.encode()
+    return b"".join(piece for _, piece in read_pieces(Input(BytesIO(data)), form))
+
+
+def sides(text: str) -> dict[Direction | None, bytes]:
+    found: dict[Direction | None, bytes] = {}
+    for way, piece in read_pieces(Input(BytesIO(text.encode())), "auto"):
+        found[way] = found.get(way, b"") + piece
+    return found
+
 
 FORMS = {
     "plain": "415201030000000400000012000000000000",
     "groups": "4152 0103 0000 0004 0000 0012 0000 0000 0000",
     "upper case": "41 52 01 03 00 00 00 04 00 00 00 12 00 00 00 00 00 00".upper(),
     "colons": "41:52:01:03:00:00:00:04:00:00:00:12:00:00:00:00:00:00",
+    "hyphens": "41-52-01-03-00-00-00-04-00-00-00-12-00-00-00-00-00-00",
     "0x": "0x41, 0x52, 0x01, 0x03, 0x00, 0x00, 0x00, 0x04, 0x00, 0x00, 0x00, 0x12, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00",
-    "literal": r"b'\x41\x52\x01\x03\x00\x00\x00\x04\x00\x00\x00\x12\x00\x00\x00\x00\x00\x00'",
     "comment": "# a heartbeat\n4152 0103 00000004 # id\n00000012 0000 0000 0000",
+    "quoted digits": '"4152 0103 0000 0004" "0000 0012 0000 0000 0000"',
+    "Node's Buffer": "<Buffer 41 52 01 03 00 00 00 04 00 00 00 12 00 00 00 00 00 00>",
+    "base64": "QVIBAwAAAAQAAAASAAAAAAAA",
+    "base64 in lines": "QVIBAwAA\nAAQAAAAS\nAAAAAAAA",
+    # dumps with offsets
     "xxd": "00000000: 4152 0103 0000 0004 0000 0012 0000 0000  AR..............\n"
     "00000010: 0000                                     ..",
+    "xxd -g1": "00000000: 41 52 01 03 00 00 00 04 00 00 00 12 00 00 00 00  AR..............\n"
+    "00000010: 00 00                                            ..",
+    "xxd -c 8": "00000000: 4152 0103 0000 0004  AR......\n00000008: 0000 0012 0000 0000  ........\n"
+    "00000010: 0000                 ..",
     "hexdump -C": "00000000  41 52 01 03 00 00 00 04  00 00 00 12 00 00 00 00  |AR..............|\n"
     "00000010  00 00                                             |..|\n00000012",
-}
+    "od -t x1": "0000000 41 52 01 03 00 00 00 04 00 00 00 12 00 00 00 00\n0000020 00 00\n0000022",
+    "od -A x -t x1z": "000000 41 52 01 03 00 00 00 04 00 00 00 12 00 00 00 00  >AR..............<\n"
+    "000010 00 00                                            >..<\n000012",
+    "od -A d -t x1": "0000000 41 52 01 03 00 00 00 04 00 00 00 12 00 00 00 00\n0000016 00 00\n0000018",
+    "one line with an offset": "00000000  41 52 01 03 00 00 00 04  00 00 00 12 00 00 00 00 00 00",
+    "tcpdump -x": "\t0x0000:  4152 0103 0000 0004 0000 0012 0000 0000\n\t0x0010:  0000",
+    "tcpdump -X": "\t0x0000:  4152 0103 0000 0004 0000 0012 0000 0000  AR..............\n"
+    "\t0x0010:  0000                                     ..",
+    "Wireshark copy": "0000   41 52 01 03 00 00 00 04 00 00 00 12 00 00 00 00   AR..............\n0010   00 00     ..",
+    "tshark -x": "0000  41 52 01 03 00 00 00 04 00 00 00 12 00 00 00 00   AR..............\n"
+    "0010  00 00                                             ..",
+    "Wireshark follow": "00000000  41 52 01 03 00 00 00 04  00 00 00 12 00 00 00 00  AR...... ........\n"
+    "00000010  00 00                                             ..",
+    # source code and what programs print
+    "Python literal": r"b'AR\x01\x03\x00\x00\x00\x04\x00\x00\x00\x12\x00\x00\x00\x00\x00\x00'",
+    "Python bytearray": r"bytearray(b'AR\x01\x03\x00\x00\x00\x04\x00\x00\x00\x12\x00\x00\x00\x00\x00\x00')",
+    "Python list": "[65, 82, 1, 3, 0, 0, 0, 4, 0, 0, 0, 18, 0, 0, 0, 0, 0, 0]",
+    "C string": '"AR\\001\\003\\0\\0\\0\\004"\n"\\0\\0\\0\\x12\\0\\0\\0\\0\\0\\0";',
+    "Wireshark escaped string": '"\\x41\\x52\\x01\\x03\\x00\\x00\\x00\\x04" \\\n'
+    '"\\x00\\x00\\x00\\x12\\x00\\x00\\x00\\x00\\x00\\x00"',
+    "C array": "const uint8_t pkt[18] = { /* Packet 4 */\n0x41, 0x52, 0x01, 0x03, 0x00, 0x00, 0x00, 0x04, // id\n"
+    "0x0, 0x0, 0x0, 0x12, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00 };",
+    "xxd -i": "unsigned char message[] = {\n  0x41, 0x52, 0x01, 0x03, 0x00, 0x00, 0x00, 0x04, 0x00, 0x00, 0x00, 0x12,\n"
+    "  0x00, 0x00, 0x00, 0x00, 0x00, 0x00\n};",
+    "Go literal": "message := []byte{0x41, 0x52, 0x1, 0x3, 0x0, 0x0, 0x0, 0x4, 0x0, 0x0, 0x0, 0x12, 0, 0, 0, 0, 0, 0}",
+    "Go %v": "[65 82 1 3 0 0 0 4 0 0 0 18 0 0 0 0 0 0]",
+    "Java array": "byte[] message = new byte[] {(byte) 0x41, 82, 1, 3, 0, 0, 0, 4, 0, 0, 0, 18, 0, 0, 0, 0, 0, 0};",
+    "Rust array": "let message: [u8; 18] = [0x41, 0x52, 1, 3, 0u8, 0, 0, 4, 0, 0, 0, 0x12, 0, 0, 0, 0, 0, 0];",
+    "Rust {:02x?}": "[41, 52, 01, 03, 00, 00, 00, 04, 00, 00, 00, 12, 00, 00, 00, 00, 00, 00]",
+    "Rust {:x?}": "[41, 52, 1, 3, 0, 0, 0, 4, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0]",
+    "JavaScript": "new Uint8Array([65, 82, 1, 3, 0, 0, 0, 4, 0, 0, 0, 18, 0, 0, 0, 0, 0, 0])",
+    "lines of an array": "65, 82, 1, 3, 0, 0, 0, 4,\n0, 0, 0, 18, 0, 0,\n0, 0, 0, 0,",
+}  # fmt: skip
+# Of all forms this one alone has nothing that tells its base: 41, 52, 1 may be decimal.
+UNDECIDED = "Rust {:x?}"
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_form_of_hex_text_is_recognised_and_read(form: str) -> None:
-    text = FORMS[form].encode()
-    assert looks_like_hex(text + b"\n")
-    assert b"".join(read_hex(text.split(b"\n"))) == MESSAGE
+@pytest.mark.parametrize("form", [form for form in FORMS if form != UNDECIDED])
+def test_a_form_of_text_is_recognised_and_read(form: str) -> None:
+    assert read(FORMS[form] + "\n") == MESSAGE
+    assert read(FORMS[form]) == MESSAGE
+
+
+def test_hex_letters_anywhere_tell_that_an_array_without_0x_is_hex() -> None:
+    assert read("[41, 52, 1, 3, 0, 0, 0, fa]") == bytes.fromhex("41520103000000fa")
+    assert read("[-38, -69, 127]") == bytes([0xDA, 0xBB, 0x7F])
 
 
 @pytest.mark.parametrize(
-    "head", [b"", b"\n", MESSAGE, b"\xda\xbb", b"GET / HTTP/1.1\r\n", b"*3\r\n$3\r\nSET\r\n", b"abc", b"4a 5g"]
-)
-def test_other_bytes_are_not_taken_for_hex(head: bytes) -> None:
-    assert not looks_like_hex(head)
+    "data",
+    [
+        MESSAGE, b"\xda\xbb", b"GET / HTTP/1.1\r\n", b"*3\r\n$3\r\nSET\r\n", b"abc", b"4a 5g",
+        b"220 mail (12), ready\r\n", b"set key 0 0 5\r\n",
+        b'[1,"ping",1,0,{}]', b'{"a": 1, "b": [1, 2]}', b"ruok", b"CONNECT {}\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x00\x00\x00\x09\x82\x21\x00\x04ping\x00",
+    ],
+)  # fmt: skip
+def test_streams_of_text_protocols_are_not_taken_for_hex(data: bytes) -> None:
+    assert read(data) == data
+
+
+REFUSED = {
+    "PDML": '<?xml version="1.0"?>\n<pdml version="0">\n',
+    "packets as JSON": '[\n  {\n    "_index": "packets",\n    "_source": {\n      "layers": {',
+    "YAML": "peers:\n  - peer: 0\n    host: 127.0.0.1\npackets:\n",
+    "packet details": "Frame 1: 74 bytes on wire (592 bits), 74 bytes captured\n",
+    "packets as tcpdump prints them": "19:22:33.123456 IP a.40000 > b.20880: Flags [P.]\n\t0x0000:  4500",
+    "Intel HEX": ":10010000214601360121470136007EFE09D2190140\n:00000001FF",
+    "words": "0000000 5241 0301 0000 0400\n0000010",
+    "od -c": "0000000   A   R 001 003  \\0  \\0\n0000006",
+    "bits": "00000000: 01000001 01010010 00000001  AR.",
+    "dump of whole packets": "0000  45 00 00 3a 00 00 40 00 40 06 7c bc 7f 00 00 01 7f 00 00 01 "
+    "9c 40 51 90 00 00 00 01 00 00 00 00 50 18 ff ff 00 00 00 00 "
+    "41 52 01 03 00 00 00 04 00 00 00 12 00 00 00 00 00 00\n",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_text_that_is_not_read_is_named_with_the_way_to_one_that_is(name: str) -> None:
+    with pytest.raises(click.UsageError, match=name):
+        read(REFUSED[name])
 
 
 def test_a_line_that_is_no_hex_is_named() -> None:
     with pytest.raises(click.UsageError, match="line 2 is not hex text: 'zz'"):
-        list(read_hex([b"4152", b"zz"]))
+        read("4152\nzz", "hex")
 
 
 def test_half_a_byte_is_refused() -> None:
     with pytest.raises(click.UsageError, match="line 1"):
-        list(read_hex([b"415"]))
+        read("415", "hex")
 
 
-def test_the_star_of_hexdump_is_refused_since_bytes_are_missing_there() -> None:
-    with pytest.raises(click.UsageError, match="line 2"):
-        list(read_hex([b"00000000  00 00 00 00  |....|", b"*", b"00000020"]))
+def test_the_star_of_hexdump_stands_for_the_rows_that_it_left_out() -> None:
+    dump = "00000000  00 00 00 00  |....|\n*\n00000010  41 42  |AB|\n00000012\n"
+    assert read(dump) == bytes(16) + b"AB"
 
 
-@given(st.binary(min_size=1, max_size=200), st.sampled_from(["", " ", ":"]))
-def test_the_hex_of_any_bytes_is_read_back(data: bytes, separator: str) -> None:
-    text = data.hex(separator) if separator else data.hex()
-    assert b"".join(read_hex([text.encode()])) == data
+def test_a_row_that_is_missing_is_refused() -> None:
+    with pytest.raises(
+        click.UsageError, match="line 2 begins at offset 00000020, and the rows before it end at 00000010"
+    ):
+        read("00000000: 4152 0103 0000 0004 0000 0012 0000 0000\n00000020: 0000\n")
+
+
+@pytest.mark.parametrize("text", ["0000 41 52 01 03", "00000010  80 01 00 01"])
+def test_a_first_column_that_may_be_an_offset_or_data_is_asked_for(text: str) -> None:
+    with pytest.raises(click.UsageError, match="line 1 begins with an offset or with bytes"):
+        read(text)
+
+
+def test_the_rows_that_follow_in_wireshark_indents_are_those_of_the_server() -> None:
+    assert sides("00000000  41 52 01  AR.\n    00000000  41 52 02  AR.\n00000003  ff  .\n    00000003  fe  .\n") == {
+        Direction.TO_SERVER: bytes.fromhex("415201ff"),
+        Direction.TO_CLIENT: bytes.fromhex("415202fe"),
+    }
+
+
+def test_the_follow_command_of_tshark_is_read_with_the_lines_around_it() -> None:
+    around = "=" * 67
+    text = (
+        f"{around}\nFollow: tcp,hex\nFilter: tcp.stream eq 0\nNode 0: 127.0.0.1:40000\nNode 1: 127.0.0.1:20880\n"
+        f"00000000  41 52 01                                          AR.\n"
+        f"\t00000000  41 52 02                                          AR.\n{around}\n"
+    )
+    assert sides(text) == {Direction.TO_SERVER: b"AR\x01", Direction.TO_CLIENT: b"AR\x02"}
+
+
+def test_the_arrays_of_wireshark_say_which_side_sent_them() -> None:
+    text = "char peer0_0[] = { /* Packet 4 */\n0x41, 0x52 };\nchar peer1_0[] = { /* Packet 6 */\n0x41, 0x53 };\n"
+    assert sides(text) == {Direction.TO_SERVER: b"AR", Direction.TO_CLIENT: b"AS"}
+
+
+def _xxd(data: bytes) -> str:
+    rows = [data[at : at + 16] for at in range(0, len(data), 16)]
+    return "\n".join(
+        f"{16 * number:08x}: {row.hex(' ', 2):<39}  {''.join(chr(b) if 32 <= b < 127 else '.' for b in row)}"
+        for number, row in enumerate(rows)
+    )
+
+
+def _hexdump(data: bytes) -> str:
+    rows = [data[at : at + 16] for at in range(0, len(data), 16)]
+    return "\n".join(
+        f"{16 * number:08x}  {row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}  "
+        f"{''.join(chr(b) if 32 <= b < 127 else '.' for b in row)}"
+        for number, row in enumerate(rows)
+    )
+
+
+WRITERS: dict[str, Callable[[bytes], str]] = {
+    "hex": bytes.hex,
+    "colons": lambda data: data.hex(":"),
+    "xxd": _xxd,
+    "follow": _hexdump,
+    "Python": repr,
+    "Java": lambda data: str([byte - 256 if byte > 127 else byte for byte in data]),
+    "Go": lambda data: "[]byte{" + ", ".join(f"0x{byte:x}" for byte in data) + "}",
+    "escapes": lambda data: '"' + "".join(f"\\x{byte:02x}" for byte in data) + '"',
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@given(data=st.binary(min_size=3, max_size=200))
+def test_any_bytes_are_read_back_from_any_form(writer: str, data: bytes) -> None:
+    text = WRITERS[writer](data)
+    assert read(text + "\n") == data
+    assert read(text + "\n", "hex") == data
+
+
+@given(data=st.binary(min_size=30, max_size=200))
+def test_bytes_are_read_back_from_base64(data: bytes) -> None:
+    text = base64.encodebytes(data)
+    if not set(text.decode()) <= set("0123456789abcdefABCDEF\n"):
+        assert read(text) == data

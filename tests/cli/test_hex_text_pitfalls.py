@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from io import BytesIO
 
 import click
 import pytest
@@ -9,13 +10,14 @@ from click.testing import CliRunner
 from patience import PATIENCE
 
 from metaprotocol_cli import main
-from metaprotocol_cli.inspect.hextext import read_hex
+from metaprotocol_cli.input import Input
+from metaprotocol_cli.inspect.source import read_pieces
 
 HEARTBEAT = bytes.fromhex("4152 0103 00000004 00000012 0000 0000 0000")
 
 
 def read(text):
-    return b"".join(read_hex(text.encode().split(b"\n")))
+    return b"".join(piece for _, piece in read_pieces(Input(BytesIO(text.encode())), "hex"))
 
 
 @pytest.mark.parametrize("form", ["plain", "blanks", "colons", "0x"])
@@ -32,11 +34,44 @@ def test_one_line_of_any_length_is_recognised(form):
     assert result.stdout.count("heartbeat") == 500
 
 
-@pytest.mark.parametrize("text", ["0x4, 0x5", "4 1", "0x41, 0x5, 0x2", "{0x0, 0x1}", "4:1"])
-def test_a_digit_alone_is_never_glued_to_the_next(text):
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [("0x4, 0x5", "04 05"), ("0x41, 0x5, 0x2", "41 05 02"), ("{0x0, 0x1}", "00 01"), ("4, 1,", "04 01")],
+)
+def test_a_digit_alone_is_a_byte_and_never_glued_to_the_next(text, data):
     """`0x4, 0x5` are the bytes 04 05, as C and Go print them; 45 would be a silent mistake."""
+    assert read(text) == bytes.fromhex(data)
+
+
+@pytest.mark.parametrize("text", ["4 1", "4:1"])
+def test_digits_alone_without_0x_are_refused(text):
     with pytest.raises(click.UsageError, match="line 1 is not hex text"):
         read(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["{256}", "{-129}", "[1, 300]", "{0x123}", "{1, two}", "pkt[18, 19] = 5", "[10, 20, 1a2]", "x = 5, 6"]
+)
+def test_an_array_of_anything_but_bytes_is_refused(text):
+    with pytest.raises(click.UsageError, match="line 1"):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{0x41, 0x52", "the text ends inside an array"),
+        (r"b'\x41", "the text ends inside a string"),
+        ("b'\\x41\nb'\\x42'", "line 1 ends inside a string"),
+        (r"b'\x4g'", "line 1 has an escape that does not stand for a byte"),
+        (r"'\u00da\x41'", "line 1 has an escape that does not stand for a byte"),
+        ("QVIBAwAAAAQAAAASA", "the text is not base64: it ends inside a group"),
+    ],
+)
+def test_a_text_that_is_not_complete_says_so(text, fault):
+    with pytest.raises(click.UsageError) as error:
+        read(text)
+    assert fault in error.value.message
 
 
 def test_a_line_that_looks_like_a_dump_and_is_none_is_refused_in_time():

@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 from toy_protocols import HELLO, TLS, UPGRADE, Upgrading, codec_for
 
 from metaprotocol_cli import main
-from metaprotocol_cli.inspect.records import Note, read_records
+from metaprotocol_cli.inspect.conversation import read_stream
+from metaprotocol_cli.inspect.records import Note, Record
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_sdk import Direction
 
@@ -108,7 +109,9 @@ def test_properties_that_may_be_missing_are_said_with_the_reason() -> None:
 def test_bytes_after_the_end_of_the_protocol_are_counted() -> None:
     assert [
         item.text
-        for item in read_records([HELLO + UPGRADE + TLS, TLS], codec_for(Upgrading()), Direction.TO_SERVER)
+        for item in read_stream(
+            [(None, HELLO + UPGRADE + TLS), (None, TLS)], codec_for(Upgrading()), Direction.TO_SERVER
+        )
         if isinstance(item, Note)
     ] == ["10 bytes came after the end of the protocol; they were not read"]
 
@@ -125,6 +128,24 @@ def test_a_broken_stream_shows_the_good_messages_and_then_where_it_breaks() -> N
     assert result.stdout.count("heartbeat") == 3
     assert "the stream is broken at offset 54: the message begins with 48" in result.stderr
     assert result.exit_code == 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 17, 1000])
+def test_after_bytes_that_are_not_a_message_the_next_one_is_found(size: int) -> None:
+    heartbeat = bytes.fromhex(HEARTBEAT)
+    data = b"\x41\x52\x09ARG" + heartbeat + b"A" + 2 * heartbeat
+    pieces = [(None, data[at : at + size]) for at in range(0, len(data), size)]
+    assert [
+        item.text if isinstance(item, Note) else item.offset
+        for item in read_stream(pieces, codec, Direction.TO_SERVER)
+        if isinstance(item, Record) or item.error is None
+    ] == [
+        "6 bytes are skipped: the next message begins at offset 6",
+        6,
+        "1 byte is skipped: the next message begins at offset 25",
+        25,
+        43,
+    ]
 
 
 def test_a_message_that_cannot_be_read_is_marked_and_the_stream_goes_on() -> None:
@@ -149,8 +170,8 @@ def test_an_empty_file_has_no_messages() -> None:
 
 def test_json_says_what_broke_the_stream() -> None:
     rows = json_rows(inspect("--json", "-", data=bytes.fromhex(HEARTBEAT) + b"XX"))
-    assert rows[-1]["stream_error"]["offset"] == 18
-    assert rows[-1]["stream_error"]["kind"] == "FramingError"
+    assert rows[1]["stream_error"]["offset"] == 18
+    assert rows[1]["stream_error"]["kind"] == "FramingError"
 
 
 @pytest.mark.parametrize(
@@ -186,14 +207,14 @@ def test_the_usual_variables_turn_colour_off_and_on(
 def test_memory_does_not_grow_with_the_stream() -> None:
     message = codec.build(REQUEST, 1, 7, payload=b"x" * 1000)
 
-    def stream(messages: int) -> Iterator[bytes]:
+    def stream(messages: int) -> Iterator[tuple[None, bytes]]:
         for _ in range(messages):
-            yield message
+            yield None, message
 
     def peak(messages: int) -> int:
         tracemalloc.start()
         try:
-            assert sum(1 for _ in read_records(stream(messages), codec, Direction.TO_SERVER)) == messages
+            assert sum(1 for _ in read_stream(stream(messages), codec, Direction.TO_SERVER)) == messages
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

@@ -116,7 +116,7 @@ def test_answers_that_overtake_each_other_are_paired_by_id() -> None:
     assert all(row["answers"] == "org.corpus.DemoService/slow" for row in answers)
 
 
-def test_after_missing_bytes_the_next_message_is_found() -> None:
+def test_after_missing_bytes_the_next_message_is_read_and_the_header_of_the_one_that_lacks_them() -> None:
     stream = (VECTORS / "java27-pipeline.c2s.bin").read_bytes()
     parts = [(0, 250), (300, len(stream))]  # the second message lacks 50 bytes
     code, rows = inspect(
@@ -127,7 +127,10 @@ def test_after_missing_bytes_the_next_message_is_found() -> None:
         )
     )
     whole = raw_stream("java27-pipeline", "c2s", "to_server")
-    assert of_stream([row for row in rows if "note" not in row], "to_server") == [whole[0], *whole[2:]]
+    first, cut, *rest = of_stream([row for row in rows if "note" not in row], "to_server")
+    assert [first, *rest] == [whole[0], *whole[2:]]
+    assert [cut[key] for key in ("offset", "type", "id", "header_size", "body_size")] == [191, "request", 4, 16, 43]
+    assert cut["error"]["message"] == "only the first 59 of 191 bytes were captured together"
     assert [row["note"] for row in rows if "note" in row] == ["50 bytes are not in the capture"]
     assert code == 1
 
@@ -142,8 +145,28 @@ def test_a_capture_that_begins_in_mid_stream_is_read_from_the_next_message() -> 
     assert rows[0]["note"] == "the capture begins in the middle of this stream"
 
 
+def test_where_the_port_does_not_tell_the_server_the_side_that_sends_requests_is_the_client(monkeypatch) -> None:
+    monkeypatch.setitem(PORTS, "c2s", (20880, 40000))
+    monkeypatch.setitem(PORTS, "s2c", (40000, 20880))
+    _, rows = inspect(capture(segments("java27-readonly", size=1000)))
+    requests = [row for row in rows if row.get("type") == "request"]
+    assert requests
+    assert {row["direction"] for row in requests} == {"to_server"}
+    assert {row["connection"]["server"] for row in requests} == {"127.0.0.1:40000"}
+
+
+def test_after_bytes_that_were_cut_off_inside_a_message_the_next_one_begins_at_its_end() -> None:
+    stream = (VECTORS / "java27-pipeline.c2s.bin").read_bytes()
+    whole = [row["offset"] for row in raw_stream("java27-pipeline", "c2s", "to_server")]
+    packets = [packet("c2s", 0, stream[:60], PUSH), packet("c2s", 100, stream[100:], PUSH)]
+    _, rows = inspect(capture(with_handshake(packets)))
+    assert [row["offset"] for row in rows if "type" in row] == whole
+    assert [row["note"] for row in rows if "note" in row] == ["40 bytes are not in the capture"]
+
+
 def test_only_the_connections_of_the_port_are_read() -> None:
-    assert inspect(capture(with_handshake(segments("java27-readonly"))), "--port", "9999") == (0, [])
+    note = "no TCP packet is of port 9999; those of the capture are of 20880 (6 packets)"
+    assert inspect(capture(with_handshake(segments("java27-readonly"))), "--port", "9999") == (0, [{"note": note}])
 
 
 def test_a_port_without_a_capture_is_refused() -> None:

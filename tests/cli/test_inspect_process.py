@@ -12,8 +12,9 @@ import pytest
 from dubbo_bytes import message, request
 from patience import PATIENCE
 
-from metaprotocol_cli.inspect.records import read_records
-from metaprotocol_cli.inspect.source import read_chunks
+from metaprotocol_cli.input import Input
+from metaprotocol_cli.inspect.conversation import read_stream
+from metaprotocol_cli.inspect.source import read_pieces
 from metaprotocol_codecs.dubbo import DubboCodec
 from metaprotocol_sdk import Direction
 
@@ -101,6 +102,9 @@ class Endless:
         self.left = messages // 2
         self.asked = []
 
+    def fileno(self):
+        raise OSError
+
     def read(self, size=-1):
         self.asked.append(size)
         pieces = min(self.left, max(1, size // len(self.piece)))
@@ -112,7 +116,7 @@ def peak(file, form):
     """Return how much memory reading a whole file takes at most."""
     tracemalloc.start()
     try:
-        for _ in read_records(read_chunks(file, form), DubboCodec(), Direction.TO_SERVER):
+        for _ in read_stream(read_pieces(Input(file), form), DubboCodec(), Direction.TO_SERVER):
             pass
         return tracemalloc.get_traced_memory()[1]
     finally:

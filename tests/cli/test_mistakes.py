@@ -30,7 +30,7 @@ def run(*arguments: str, command: str = "") -> subprocess.CompletedProcess[str]:
         (("inspect", "--codec", "dubo", VECTOR), "there is no codec named 'dubo'; did you mean 'dubbo'?"),
         (("inspect", "--codec", "no.such:Codec", VECTOR), "the codec no.such:Codec cannot be loaded"),
         (("inspect", VECTOR), "Missing option '--codec'"),
-        (("inspect", "--codec", "dubbo", "no-such-file"), "No such file"),
+        (("inspect", "--codec", "dubbo", "no-such-file"), "'no-such-file' does not exist"),
         (("inspect", "--codec", "dubbo", "--option", "speed=9", VECTOR), "its options are: limits"),
         (("inspect", "--codec", "dubbo", "--option", "speed", VECTOR), "'speed' is not KEY=VALUE"),
         (("inspect", "--codec", "dubbo", "--option", "max_depth=0", VECTOR), "must be a whole number of at least 1"),

@@ -48,10 +48,10 @@ def test_what_is_no_codec_is_refused_with_a_sentence(codec):
     assert result.stderr.startswith("Error: ")
 
 
-def test_a_folder_is_no_stream(tmp_path):
+def test_a_folder_without_a_recording_is_refused(tmp_path):
     result = CliRunner().invoke(main, ["inspect", "--codec", "dubbo", str(tmp_path)])
     assert result.exit_code == 2
-    assert "Is a directory" in result.stderr
+    assert "holds no NAME.chunks.json" in result.stderr
 
 
 def test_a_codec_name_drives_no_terminal():

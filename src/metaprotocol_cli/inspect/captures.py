@@ -2,45 +2,74 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from itertools import count
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from metaprotocol_cli.capture import CaptureReport, Connection, Data, EndReason, Gap, read_connections
-from metaprotocol_cli.inspect.records import Note, Record, opaque_note
-from metaprotocol_cli.inspect.streams import StreamReader
-from metaprotocol_proxy import Correlator
-from metaprotocol_sdk import Codec, Direction, ProtocolError
+from metaprotocol_cli.inspect.conversation import Conversation
+from metaprotocol_cli.inspect.records import Note, Record
+from metaprotocol_cli.inspect.streams import Message, StreamReader
+from metaprotocol_sdk import Codec, Direction, MessageType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from metaprotocol_cli.capture import End
+    from metaprotocol_cli.capture import StreamEvent
+    from metaprotocol_cli.input import Input
+
+_SENT_BY_CLIENT = {MessageType.REQUEST, MessageType.ONEWAY}
+_SENT_BY_SERVER = {MessageType.RESPONSE, MessageType.EXCEPTION}
 
 
 class _Reading:
     """One connection while it is read."""
 
-    def __init__(self, connection: Connection, codec: Codec) -> None:
-        codec = codec.for_connection()
+    def __init__(self, connection: Connection, codec: Codec, numbers: Iterator[int]) -> None:
         self.connection = connection
-        self.correlator = Correlator(codec)
-        self.streams = {direction: StreamReader(codec, direction) for direction in Direction}
-        self.begun: set[Direction] = set()
-        self.ended: set[Direction] = set()
+        self.ended = 0
+        self._codec = codec
+        self._conversation = Conversation(codec, connection, numbers)
+        self._begun: set[Direction] = set()
+        self._flipped = False
+        self._settled = not connection.server_is_a_guess
 
-    def note(self, text: str, direction: Direction, error: ProtocolError | None = None, *, lost: bool = False) -> Note:
-        return Note(text, self.connection, direction, error, lost or error is not None)
+    def read(self, direction: Direction, event: StreamEvent) -> Iterator[Record | Note]:
+        """Yield the messages that an event completes, and the notes on it."""
+        mid_stream = self.connection.started_mid_stream(direction)
+        if not self._settled and isinstance(event, Data):
+            self._settle(direction, event.data)
+        if self._flipped:
+            direction = direction.opposite
+        if direction not in self._begun:
+            self._begun.add(direction)
+            if mid_stream:
+                text = "the capture begins in the middle of this stream"
+                yield from self._conversation.begin_inside(direction, text)
+        if isinstance(event, Data):
+            yield from self._conversation.data(direction, event.data, event.timestamp)
+        elif isinstance(event, Gap):
+            yield from self._conversation.gap(direction, event.size, event.timestamp)
+        else:
+            self.ended += 1
+            yield from self._conversation.end(direction, complete=event.reason is not EndReason.OPEN)
 
-    def begin(self, direction: Direction) -> Iterator[Note]:
-        """Yield a note at a direction's first event if it began before the capture did."""
-        if direction in self.begun:
+    def _settle(self, direction: Direction, data: bytes) -> None:
+        """Take the side that sends requests for the client, where the port had to be guessed from."""
+        stream = StreamReader(self._codec.for_connection(), direction)
+        stream.lose(0)
+        first = next((item for item in stream.feed(data) if isinstance(item, Message)), None)
+        if first is None:
+            self._settled = bool(self._begun)
             return
-        self.begun.add(direction)
-        if self.connection.started_mid_stream(direction):
-            self.streams[direction].lose(0)
-            yield self.note("the capture begins in the middle of this stream", direction)
+        self._settled = True
+        wrong = _SENT_BY_SERVER if direction is Direction.TO_SERVER else _SENT_BY_CLIENT
+        if first.metadata.message_type in wrong and not self._begun:
+            self._flipped = True
+            self.connection.client, self.connection.server = self.connection.server, self.connection.client
+            self.connection.server_is_a_guess = False
 
 
-def read_capture(file: BinaryIO, codec: Codec, port: int | None) -> Iterator[Record | Note]:
+def read_capture(file: Input, codec: Codec, port: int | None) -> Iterator[Record | Note]:
     """Yield the messages of a capture in the order in which they were complete, and notes on what is missing.
 
     Args:
@@ -53,43 +82,13 @@ def read_capture(file: BinaryIO, codec: Codec, port: int | None) -> Iterator[Rec
     """
     report = CaptureReport()
     readings: dict[int, _Reading] = {}
-    number = 0
-    for connection, direction, event in read_connections(file, port=port, report=report):
+    numbers = count(1)
+    for connection, direction, event in read_connections(cast("BinaryIO", file), port=port, report=report):
         reading = readings.get(connection.id)
         if reading is None:
-            reading = readings[connection.id] = _Reading(connection, codec)
-        yield from reading.begin(direction)
-        stream = reading.streams[direction]
-        if isinstance(event, Data):
-            broken = stream.error
-            for offset, metadata in stream.feed(event.data):
-                number += 1
-                elapsed = reading.correlator.correlate(metadata, direction, event.timestamp)
-                yield Record(number, offset, direction, metadata, connection, event.timestamp, elapsed)
-            if stream.error is not None and broken is None:
-                yield reading.note(str(stream.error), direction, stream.error)
-        elif isinstance(event, Gap):
-            stream.lose(event.size)
-            yield reading.note(f"{event.size:,} bytes are not in the capture", direction, lost=True)
-        else:
-            yield from _end(reading, direction, event)
-            if len(reading.ended) == len(Direction):
-                del readings[connection.id]
-    for text in report.notes():
+            reading = readings[connection.id] = _Reading(connection, codec, numbers)
+        yield from reading.read(direction, event)
+        if reading.ended == len(Direction):
+            del readings[connection.id]
+    for text in report.notes(port):
         yield Note(text)
-
-
-def _end(reading: _Reading, direction: Direction, event: End) -> Iterator[Note]:
-    reading.ended.add(direction)
-    stream = reading.streams[direction]
-    if stream.error is not None:
-        return
-    if stream.opaque:
-        yield opaque_note(stream.opaque, reading.connection, direction)
-    try:
-        stream.end()
-    except ProtocolError as error:
-        if event.reason is EndReason.OPEN:
-            yield reading.note("the capture ends inside a message", direction)
-        else:
-            yield reading.note(str(error), direction, error)

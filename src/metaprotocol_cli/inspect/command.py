@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import io
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from metaprotocol_cli.capture import CaptureError, is_capture
+from metaprotocol_cli.input import Input, InputError
 from metaprotocol_cli.inspect.captures import read_capture
+from metaprotocol_cli.inspect.conversation import read_stream
 from metaprotocol_cli.inspect.jsonlines import JsonLines
-from metaprotocol_cli.inspect.records import Note, Record, read_records
-from metaprotocol_cli.inspect.source import progress, read_chunks
+from metaprotocol_cli.inspect.recordings import CHUNKS, RecordingFault, read_recording, recorded_connections
+from metaprotocol_cli.inspect.records import Note, Record
+from metaprotocol_cli.inspect.source import progress, read_pieces
 from metaprotocol_cli.inspect.text import Text
 from metaprotocol_cli.options import codec_from, codec_options
 from metaprotocol_cli.terminal import color_option
-from metaprotocol_sdk import Codec, Direction, ProtocolError, load_codec_class
+from metaprotocol_sdk import Codec, Direction, load_codec_class
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO
 
+_INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count
 _DIRECTIONS = {"to-server": Direction.TO_SERVER, "to-client": Direction.TO_CLIENT}
 
 
@@ -40,7 +43,8 @@ _DIRECTIONS = {"to-server": Direction.TO_SERVER, "to-client": Direction.TO_CLIEN
     type=click.Choice(["auto", "raw", "hex", "pcap"]),
     default="auto",
     show_default=True,
-    help="The file's format: the stream's bytes, hex text (plain, xxd, hexdump -C), or pcap or pcapng.",
+    help="The format: the stream's bytes; text that shows them (hex, dumps, arrays, strings, base64); or a packet "
+    "capture.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="In a packet capture: the server's port.")
 @click.option(
@@ -52,7 +56,7 @@ _DIRECTIONS = {"to-server": Direction.TO_SERVER, "to-client": Direction.TO_CLIEN
 @click.option("-v", "--verbose", count=True, help="Show properties and an annotated dump; -vv shortens nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line; with -v spans and bytes too.")
 @color_option
-@click.argument("file", type=click.File("rb"), metavar="FILE")
+@click.argument("file", type=click.Path(exists=True, allow_dash=True, path_type=Path), metavar="FILE")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -64,38 +68,92 @@ def command(
     idl: str | None,
     verbose: int,
     as_json: bool,
-    file: BinaryIO,
+    file: Path,
 ) -> None:
-    """Read the messages of a captured stream.
+    """Read the messages of recorded traffic.
 
-    FILE holds the bytes of one direction of one connection, raw or as hex text; or a packet capture (pcap, pcapng),
-    of which every connection is read, both ways, or those of --port. - is standard input.
+    FILE holds the bytes of one direction of one connection, raw or as text; or it is a packet capture (pcap, pcapng),
+    of which every connection is read, both ways, or those of --port; or a folder that `metaprotocol record` wrote, or
+    one of its NAME.chunks.json: then both directions are read in their order. Compressed files are decompressed. - is
+    standard input, whose messages are shown as they come.
 
-    The exit status is 0 if every message was read, 1 if one was not or the stream is broken, and 2 if the command
-    line is wrong.
+    The exit status is 0 if every message was read, 1 if one was not or a stream is broken, 2 if the command line is
+    wrong, and 130 after Ctrl-C.
 
     \b
     Examples:
       metaprotocol inspect --codec dubbo stream.c2s.bin
       metaprotocol inspect --codec dubbo -v --direction to-client stream.bin
+      metaprotocol inspect --codec dubbo recorded
       metaprotocol inspect --codec dubbo --port 20880 trace.pcapng
       metaprotocol inspect --codec thrift --idl service.thrift -v stream.c2s.bin
       echo 4152 0103 0000 0004 0000 0012 0000 0000 0000 | metaprotocol inspect --codec awesomerpc -v -
     """
     codec = codec_from(codec_name, options) if idl is None else _codec_with_idl(codec_name, options, idl)
-    reader = file if isinstance(file, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", file))
     printer = JsonLines(codec, verbose) if as_json else Text(codec, verbose)
+    if file.is_dir() or file.name.endswith(CHUNKS):
+        _refuse_port(port)
+        try:
+            connections = recorded_connections(file)
+        except RecordingFault as error:
+            raise click.UsageError(str(error)) from error
+        status = _print(_named_faults(lambda: read_recording(connections, codec)), printer, lambda: None)
+    else:
+        with click.open_file(str(file), "rb") as opened:
+            status = _inspect(cast("BinaryIO", opened), file.name, codec, direction, form, port, printer)
+    ctx.exit(status)
+
+
+def _inspect(
+    opened: BinaryIO, name: str, codec: Codec, direction: str, form: str, port: int | None, printer: JsonLines | Text
+) -> int:
+    """Print the messages of a file or a pipe, and return the exit status."""
+    try:
+        source = Input(opened)
+        captured = form == "pcap" or (form == "auto" and is_capture(source.peek(4)))
+    except InputError as error:
+        raise click.UsageError(str(error), ctx=None) from error
+    if captured:
+        items = _named_faults(lambda: read_capture(source, codec, port))
+    else:
+        _refuse_port(port)
+        way = _DIRECTIONS.get(direction) or (Direction.TO_CLIENT if "s2c" in name else Direction.TO_SERVER)
+        items = _named_faults(lambda: read_stream(read_pieces(source, form), codec, way))
+    with progress(source) as show:
+        return _print(items, printer, show)
+
+
+def _print(items: Iterator[Record | Note], printer: JsonLines | Text, show: Callable[[], None]) -> int:
+    """Print messages and notes, and return the exit status."""
+    status = 0
     printer.begin()
-    with progress(file) as show:
-        if form == "pcap" or (form == "auto" and is_capture(reader.peek(64))):
-            sound = _print_capture(reader, codec, port, printer, show)
-        elif port is not None:
-            raise click.UsageError("--port chooses connections of a packet capture; this file is not one")
-        else:
-            which = _DIRECTIONS.get(direction) or _direction_of(file)
-            sound = _print_stream(reader, form, codec, which, printer, show)
+    try:
+        for item in items:
+            if isinstance(item, Record):
+                printer.record(item)
+            else:
+                printer.note(item)
+            status = status if item.sound else 1
+            show()
+    except KeyboardInterrupt:
+        status = _INTERRUPTED
     printer.end()
-    ctx.exit(0 if sound else 1)
+    return status
+
+
+def _named_faults(read: Callable[[], Iterator[Record | Note]]) -> Iterator[Record | Note]:
+    """Yield what is read; a fault of the file itself ends it with a note."""
+    try:
+        yield from read()
+    except (CaptureError, InputError, RecordingFault) as error:
+        yield Note(str(error), lost=True)
+    except OSError as error:
+        yield Note(f"reading failed: {error.strerror or error}", lost=True)
+
+
+def _refuse_port(port: int | None) -> None:
+    if port is not None:
+        raise click.UsageError("--port chooses connections of a packet capture; this file is not one")
 
 
 def _codec_with_idl(name: str, options: tuple[str, ...], path: str) -> Codec:
@@ -108,54 +166,3 @@ def _codec_with_idl(name: str, options: tuple[str, ...], path: str) -> Codec:
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--idl") from error
     return codec_from(name, options, idl=idl)
-
-
-def _print_stream(
-    file: BinaryIO,
-    form: str,
-    codec: Codec,
-    direction: Direction,
-    printer: JsonLines | Text,
-    show: Callable[[int], None],
-) -> bool:
-    """Print the messages of one stream; return True if all of it was read."""
-    sound = True
-    with closing(read_chunks(file, form)) as chunks:
-        try:
-            for record in read_records(chunks, codec.for_connection(), direction):
-                if isinstance(record, Note):
-                    printer.note(record)
-                    continue
-                printer.record(record)
-                show(record.offset)
-                sound = sound and record.metadata.error is None
-        except ProtocolError as error:
-            printer.broken(error)
-            sound = False
-    return sound
-
-
-def _print_capture(
-    file: BinaryIO, codec: Codec, port: int | None, printer: JsonLines | Text, show: Callable[[int], None]
-) -> bool:
-    """Print the messages of all connections of a capture; return True if all of it was read."""
-    sound = True
-    try:
-        for item in read_capture(file, codec, port):
-            if file.seekable():
-                show(file.tell())
-            if isinstance(item, Record):
-                printer.record(item)
-                sound = sound and item.metadata.error is None
-            else:
-                printer.note(item)
-                sound = sound and not item.lost
-    except CaptureError as error:
-        printer.note(Note(str(error)))
-        sound = False
-    return sound
-
-
-def _direction_of(file: BinaryIO) -> Direction:
-    name = Path(str(getattr(file, "name", ""))).name
-    return Direction.TO_CLIENT if "s2c" in name else Direction.TO_SERVER

@@ -55,19 +55,17 @@ class JsonLines:
             fields["answers"] = metadata.request.operation if metadata.request else None
             fields["elapsed_ms"] = None if record.elapsed is None else record.elapsed / 1e6
         if self._verbose:
-            fields["spans"] = [attrs.asdict(span) for span in self._codec.spans(metadata)]
+            fields["spans"] = [attrs.asdict(span) for span in record.spans(self._codec)]
             fields["hex"] = metadata.message.hex()
         click.echo(json.dumps(fields))
 
-    def broken(self, error: ProtocolError) -> None:
-        """Print the error that ended the stream, as an object of its own."""
-        click.echo(json.dumps({"stream_error": _error_fields(error)}))
-
     def note(self, note: Note) -> None:
-        """Print a note about a capture, as an object of its own."""
+        """Print a note, as an object of its own."""
         fields: dict[str, Any] = {"note": note.text}
         if note.connection is not None:
-            fields |= {"connection": _connection_fields(note.connection), "direction": note.direction}
+            fields["connection"] = _connection_fields(note.connection)
+        if note.direction is not None:
+            fields["direction"] = note.direction
         if note.error is not None:
             fields["stream_error"] = _error_fields(note.error)
         click.echo(json.dumps(fields))

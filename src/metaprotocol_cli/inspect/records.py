@@ -1,4 +1,4 @@
-"""The messages of a stream or a capture, each with its position."""
+"""What is printed: messages with their positions, and notes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from metaprotocol_sdk import Codec, Direction, MessageDecoder, Metadata, ProtocolError
+from metaprotocol_sdk import Direction, IncompleteMessage, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from metaprotocol_cli.capture import Connection
+    from metaprotocol_sdk import Codec, Metadata, ProtocolError
 
 
 @frozen
@@ -23,7 +22,7 @@ class Record:
         offset: The index of its first byte in its stream.
         direction: The way it travels.
         metadata: The message.
-        connection: The connection it belongs to; None outside a capture.
+        connection: The connection it belongs to; None if the input is only one stream.
         timestamp: The time when its last byte was captured, in nanoseconds since 1970; 0 if unknown.
         elapsed: Nanoseconds since the request that it answers; None if it does not answer one.
     """
@@ -36,10 +35,27 @@ class Record:
     timestamp: int = 0
     elapsed: int | None = None
 
+    @property
+    def sound(self) -> bool:
+        """True if the message could be read."""
+        return self.metadata.error is None
+
+    def spans(self, codec: Codec) -> list[Span]:
+        """Return the fields of the message."""
+        metadata = self.metadata
+        if not isinstance(metadata.error, IncompleteMessage):
+            return codec.spans(metadata)
+        try:
+            return codec.spans(metadata)
+        except Exception:  # noqa: BLE001 - a codec is promised whole messages, and this is a part of one
+            header = codec.layout.spans(metadata.message) if codec.layout else []
+            end = header[-1].end if header else 0
+            return [*header, Span(end, len(metadata.message), "cut off")] if end < len(metadata.message) else header
+
 
 @frozen
 class Note:
-    """A remark on the capture, for the reader of what follows.
+    """A remark on the input.
 
     Args:
         text: One sentence.
@@ -55,39 +71,7 @@ class Note:
     error: ProtocolError | None = None
     lost: bool = False
 
-
-def opaque_note(size: int, connection: Connection | None = None, direction: Direction | None = None) -> Note:
-    """Return the note on bytes after the end of the protocol.
-
-    Args:
-        size: The number of bytes.
-        connection: The connection they came on, or None.
-        direction: The way they travelled, or None.
-    """
-    return Note(f"{size:,} bytes came after the end of the protocol; they were not read", connection, direction)
-
-
-def read_records(chunks: Iterable[bytes], codec: Codec, direction: Direction) -> Iterator[Record | Note]:
-    """Yield the messages of one direction of one connection, and a note on bytes after the end of the protocol.
-
-    Args:
-        chunks: Its bytes.
-        codec: The codec to read them with.
-        direction: The way they travel.
-
-    Raises:
-        ProtocolError: The stream is broken; every message before that has been yielded.
-    """
-    decoder = MessageDecoder(codec, direction)
-    number, offset, opaque = 0, 0, 0
-    for chunk in chunks:
-        for metadata in decoder.feed(chunk):
-            number += 1
-            yield Record(number, offset, direction, metadata)
-            offset += len(metadata.message)
-        if decoder.stream_error is not None:
-            raise decoder.stream_error
-        opaque += len(decoder.take_opaque())
-    decoder.eof()
-    if opaque:
-        yield opaque_note(opaque)
+    @property
+    def sound(self) -> bool:
+        """True if no message is missing."""
+        return self.error is None and not self.lost

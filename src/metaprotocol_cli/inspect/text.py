@@ -72,19 +72,14 @@ class Text:
             text = f"properties may be missing: {printable(metadata.incomplete)}"
             click.echo(click.style(f"           ! {text}", fg="yellow"))
         if self._verbose:
-            self._details(metadata)
-
-    def broken(self, error: ProtocolError) -> None:
-        """Print the error that ended the stream."""
-        where = "" if error.offset is None else f" at offset {error.offset}"
-        text = f"the stream is broken{where}: {printable(error.message)}"
-        if error.hint:
-            text += f"; {error.hint}"
-        click.echo(click.style(text, fg="red"), err=True)
+            self._details(record)
 
     def note(self, note: Note) -> None:
-        """Print a note about a capture."""
+        """Print a note."""
         self._switch(note.connection)
+        if note.error is not None and note.direction is None:  # there is only one stream
+            click.echo(click.style(f"the stream is broken{_where(note.error)}", fg="red"), err=True)
+            return
         mark = "" if note.direction is None else f"{arrow(note.direction is Direction.TO_SERVER)} "
         text = printable(note.text)
         if note.error is not None:
@@ -111,13 +106,14 @@ class Text:
                 which += " (the server is a guess; say it with --port)"
             click.echo(click.style(which, bold=True))
 
-    def _details(self, metadata: Metadata) -> None:
+    def _details(self, record: Record) -> None:
+        metadata = record.metadata
         full = self._verbose > 1
         width = min(max((len(key) for key in metadata.properties), default=0), 40)
         for key, value in metadata.properties.items():
             shown = printable(value, None if full else 200)
             click.echo(f"  {click.style(f'{printable(key):<{width}}', bold=True)}  {shown}".rstrip())
-        for line in annotate(metadata.message, self._codec.spans(metadata), full=full):
+        for line in annotate(metadata.message, record.spans(self._codec), full=full):
             click.echo(line)
         click.echo()
 
@@ -131,6 +127,8 @@ def _status(metadata: Metadata) -> str:
 def _summary(metadata: Metadata) -> str:
     operation = metadata.operation or (metadata.request.operation if metadata.request else "")
     parts = [printable(operation, 200)] if operation else []
+    if metadata.stream_id is not None:
+        parts.append(f"stream {metadata.stream_id}")
     parts += (
         f"{key}: {printable(metadata.properties[key], 100)}"
         for key in ("exception", "error", "event")
@@ -141,3 +139,9 @@ def _summary(metadata: Metadata) -> str:
 
 def _elapsed(record: Record) -> str:
     return "" if record.elapsed is None else f"  after {record.elapsed / 1e6:,.3f} ms"
+
+
+def _where(error: ProtocolError) -> str:
+    text = "" if error.offset is None else f" at offset {error.offset}"
+    text += f": {printable(error.message)}"
+    return f"{text}; {error.hint}" if error.hint else text
