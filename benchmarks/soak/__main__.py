@@ -20,26 +20,36 @@ if TYPE_CHECKING:
 
 
 async def _soak(release: Release, seconds: float, clients: int) -> tuple[Tally, list[Moment]]:
-    server, tally, stop = Server(), Tally(), asyncio.Event()
+    server, tally = Server(), Tally()
     moments: list[Moment] = []
     port = await server.start()
     with Envoy(release, configuration(port), workers=2) as envoy:
-        begin = time.monotonic()
-        interval = max(0.5, seconds / 60)
-        running = [asyncio.create_task(Client(envoy.port("in"), tally, f"c{i}").run(stop)) for i in range(clients)]
-        while time.monotonic() - begin < seconds:
-            done, _ = await asyncio.wait(running, timeout=interval, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()  # a client ends by itself only if something is wrong
-            moments.append(await asyncio.to_thread(look, envoy, time.monotonic() - begin, tally.all_calls))
-            _show(moments[-1])
-        stop.set()
-        await asyncio.gather(*running)
-        # Those who have left have left requests behind, which end when the server has answered or the route gives up.
-        for name in (IN_FLIGHT, "http.http.downstream_cx_active"):
-            await asyncio.to_thread(envoy.wait_for_stat, name, lambda value: not value)
+        try:
+            await _traffic(envoy, tally, seconds, clients, moments)
+        except WrongReply as error:
+            counts = await asyncio.to_thread(envoy.stats, "metaprotocol")
+            counted = "\n".join(f"{name}: {value}" for name, value in counts.items() if value)
+            raise WrongReply(f"{error}\n{counted}\n{envoy.tail()}") from error
     await server.stop()
     return tally, moments
+
+
+async def _traffic(envoy: Envoy, tally: Tally, seconds: float, clients: int, moments: list[Moment]) -> None:
+    stop = asyncio.Event()
+    begin = time.monotonic()
+    interval = max(0.5, seconds / 60)
+    running = [asyncio.create_task(Client(envoy.port("in"), tally, f"c{i}").run(stop)) for i in range(clients)]
+    while time.monotonic() - begin < seconds:
+        done, _ = await asyncio.wait(running, timeout=interval, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()  # a client ends by itself only if something is wrong
+        moments.append(await asyncio.to_thread(look, envoy, time.monotonic() - begin, tally.all_calls))
+        _show(moments[-1])
+    stop.set()
+    await asyncio.gather(*running)
+    # Those who have left have left requests behind, which end when the server has answered or the route gives up.
+    for name in (IN_FLIGHT, "http.http.downstream_cx_active"):
+        await asyncio.to_thread(envoy.wait_for_stat, name, lambda value: not value)
 
 
 def _show(moment: Moment) -> None:
