@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -37,10 +39,24 @@ def codec_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[
             "codec_name",
             required=required,
             metavar="NAME",
-            help="A codec that `metaprotocol codecs` lists, or package.module:Class.",
+            callback=_search_current_folder,
+            help="A codec that `metaprotocol codecs` lists, or package.module:Class, also of the current folder.",
         )(option_option(function))
 
     return add
+
+
+def search_current_folder() -> None:
+    """Let modules of the current folder be imported: a codec that is being written is there, and not installed."""
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
+def _search_current_folder(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and ":" in value:  # a name is looked up among installed codecs only
+        search_current_folder()
+    return value
 
 
 def codec_from(name: str, options: tuple[str, ...], **more: object) -> Codec:

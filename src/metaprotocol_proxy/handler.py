@@ -118,7 +118,7 @@ class ConnectionHandler:
     async def _connect(self) -> bool:
         """Connect to the server, if there is one; return True if the client can be served, if only with errors."""
         upstream = self._upstream
-        if upstream is None or self._rules.reply is not None:
+        if upstream is None or self._rules.answer_all:
             return True
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):

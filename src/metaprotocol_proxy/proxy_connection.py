@@ -22,7 +22,7 @@ from metaprotocol_sdk import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _MUTABLE = {
     Direction.TO_SERVER: frozenset({MessageType.REQUEST, MessageType.ONEWAY, MessageType.STREAM_INIT}),
@@ -37,12 +37,31 @@ class Rules:
     Args:
         request: The change to requests on their way to the server.
         response: The change to the server's responses.
-        reply: The error that answers every request instead of the server; None passes requests on.
+        reply: The error that answers requests instead of the server; None passes them on.
+        when: The properties of the requests to which the rules apply, and to whose responses; all if it is empty. The
+            key "operation" stands for `Metadata.operation` where there is no such property. A value that ends with *
+            is a prefix.
     """
 
     request: Mutation = Factory(Mutation)
     response: Mutation = Factory(Mutation)
     reply: Error | None = None
+    when: Mapping[str, str] = Factory(dict)
+
+    @property
+    def answer_all(self) -> bool:
+        """True if no request reaches the server."""
+        return self.reply is not None and not self.when
+
+    def match(self, request: Metadata | None) -> bool:
+        """Return True if the rules apply to a request.
+
+        Args:
+            request: The request; None if it is unknown.
+        """
+        if not self.when:
+            return True
+        return request is not None and all(_has(request, key, value) for key, value in self.when.items())
 
 
 @frozen
@@ -80,6 +99,7 @@ class ProxyConnection:
         codec = codec.for_connection()
         self.codec = codec
         """The codec object of this connection."""
+        self._rules = rules
         self._mutations = {Direction.TO_SERVER: rules.request, Direction.TO_CLIENT: rules.response}
         self._echoed = sorted(codec.echoed_properties & rules.request.keys())
         self._report = report or (lambda text: None)
@@ -87,7 +107,7 @@ class ProxyConnection:
         self._decoders = {direction: MessageDecoder(codec, direction) for direction in Direction}
         self._offsets = dict.fromkeys(Direction, 0)
         self._replies = LocalReplies(codec, self._correlator, self._report)
-        self.reply = rules.reply
+        self.reply = rules.reply if rules.answer_all else None
         """The error that answers every request instead of the server, or None."""
         self.stats = Stats()
 
@@ -181,6 +201,8 @@ class ProxyConnection:
             self.stats.answered += self._replies.answer(message, error, back)
         elif self.reply is not None:
             self.stats.answered += self._replies.answer(message, self.reply, back)
+        elif self._rules.reply is not None and _is_mutable(message, Direction.TO_SERVER) and self._rules.match(message):
+            self.stats.answered += self._replies.answer(message, self._rules.reply, back)
         elif asks:
             forward.append(self._encode(message, Direction.TO_SERVER))
             # A request may be pending for long, and its body is not needed any more.
@@ -200,7 +222,9 @@ class ProxyConnection:
         forward.append(self._encode(message, direction))
 
     def _encode(self, message: Metadata, direction: Direction) -> bytes:
-        if message.error is not None or message.message_type not in _MUTABLE[direction] or _answers_heartbeat(message):
+        if message.error is not None or not _is_mutable(message, direction) or _answers_heartbeat(message):
+            return message.message
+        if not self._rules.match(message if direction is Direction.TO_SERVER else message.request):
             return message.message
         mutation = self._mutations[direction]
         if self._echoed and direction is Direction.TO_CLIENT:
@@ -242,6 +266,17 @@ class ProxyConnection:
         way = "to the server" if direction is Direction.TO_SERVER else "to the client"
         what = f"the {message.message_type} at offset {self._offsets[direction]:,} {way}"
         self._report(f"{what}, id {message.request_id}, {text}")
+
+
+def _is_mutable(message: Metadata, direction: Direction) -> bool:
+    return message.message_type in _MUTABLE[direction]
+
+
+def _has(request: Metadata, key: str, value: str) -> bool:
+    found = request.properties.get(key, request.operation if key == "operation" else None)
+    if found is None:
+        return False
+    return found.startswith(value[:-1]) if value.endswith("*") else found == value
 
 
 def _answers_heartbeat(message: Metadata) -> bool:

@@ -54,7 +54,7 @@ class Relay:
         rules = Rules() if rules is None else rules
         if codec is None and rules != Rules():
             raise ValueError("rules need a codec")
-        if upstream is None and rules.reply is None:
+        if upstream is None and not rules.answer_all:
             raise ValueError("a relay needs an upstream, or an error to reply")
         self.codec = codec
         self._upstream = upstream

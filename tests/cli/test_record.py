@@ -226,7 +226,17 @@ def test_a_codec_that_cannot_begin_a_connection_is_reported_and_gives_status_1(
             "for --remove-response: a key must not be empty",
         ),
         (["--codec", "dubbo", "--reply-error", "boom"], "'boom' is not one of 'route_not_found'"),
-        (["--codec", "dubbo", "--reply-error", "timeout", "--set", "a=b"], "no message is relayed"),
+        (["--codec", "dubbo", "--reply-error", "timeout", "--set", "a=b"], "are not relayed"),
+        (
+            ["--codec", "dubbo", "--reply-error", "timeout", "--when", "a=b"],
+            "of the requests that --when does not choose",
+        ),
+        (["--upstream", "1", "--codec", "dubbo", "--when", "a=b"], "--when chooses the messages that"),
+        (["--upstream", "1", "--codec", "dubbo", "--set", "a=b", "--when", "a"], "for --when: 'a' is not KEY=VALUE"),
+        (
+            ["--upstream", "1", "--codec", "dubbo", "--set", "a=b", "--when", "a=1", "--when", "a=2"],
+            "for --when: 'a' has two values",
+        ),
         (["--upstream", "1", "--codec", "dubbo", "--reply-message", "no"], "--reply-message needs --reply-error"),
         (["--upstream", "1", "--listen", "192.0.2.1:0"], "192.0.2.1:0 cannot be listened on: "),
     ],
@@ -247,3 +257,16 @@ def test_existing_files_are_not_overwritten(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "is not empty" in done.stderr
+
+
+def test_when_chooses_the_requests_that_are_changed_or_answered(server_port: int, tmp_path: Path) -> None:
+    with running_relay(
+        tmp_path / "changed", server_port, codec="awesomerpc", set={"user": "the relay"}, when={"cmd": "2"}
+    ) as relay:
+        assert call(relay.port)[:2] == ANSWERS[:2]
+    assert relay.manifest[0]["when"] == {"cmd": "2"}
+    with running_relay(
+        tmp_path / "answered", server_port, codec="awesomerpc", reply_error="over_limit", when={"cmd": "99"}
+    ) as relay:
+        assert call(relay.port)[2:] == ["4: exception, status 3: ", "5: heartbeat"]
+    assert "1 answered by the relay" in relay.summary

@@ -65,6 +65,7 @@ def running_relay(
     remove: Sequence[str] = (),
     set_response: Mapping[str, str] = {},
     remove_response: Sequence[str] = (),
+    when: Mapping[str, str] = {},
     reply_error: str | None = None,
     reply_message: str = "",
     status: int = 0,
@@ -77,7 +78,7 @@ def running_relay(
         folder: The folder of its recording; empty, or it does not exist.
         upstream_port: The server's port; None for a relay that answers every request.
         codec: `--codec`; `options` are for `--option`, each KEY=VALUE.
-        set: `--set`, and so on with `remove`, `set_response`, `remove_response`, `reply_error`, `reply_message`.
+        set: `--set`, and so on with `remove`, `set_response`, `remove_response`, `when`, `reply_error`, `reply_message`.
         status: The exit status that is expected.
         stop: The signal that stops it; None if it ends by itself.
         limits: Resource limits of its process, such as RLIMIT_NOFILE: one number, or the soft and the hard one.
@@ -87,7 +88,7 @@ def running_relay(
     command += [] if codec is None else ["--codec", codec]
     for option in options:
         command += ["--option", option]
-    for name, changes in (("--set", set), ("--set-response", set_response)):
+    for name, changes in (("--set", set), ("--set-response", set_response), ("--when", when)):
         for key, value in changes.items():
             command += [name, f"{key}={value}"]
     for name, keys in (("--remove", remove), ("--remove-response", remove_response)):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from metaprotocol_cli.options import arguments_from
+from metaprotocol_cli.options import arguments_from, search_current_folder
 from metaprotocol_sdk import MetaProtocolError, load_codec, load_codec_class
 
 if TYPE_CHECKING:
@@ -36,8 +34,7 @@ def subject_from(
     from metaprotocol_sdk.testing import EFFORTS, Subject, provided_messages, read_vectors, strategy_at
     from metaprotocol_sdk.testing._watchdog import Endless, watchdog
 
-    # A codec that is being written is in the current folder, and not installed.
-    sys.path.insert(0, str(Path.cwd()))
+    search_current_folder()
     arguments = arguments_from(name, options)
     codec = None
     try:

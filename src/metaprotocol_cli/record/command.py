@@ -56,9 +56,17 @@ def _mutation_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @codec_options(required=False)
 @_mutation_options
 @click.option(
+    "--when",
+    "conditions",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change or answer only requests with this property, and change only their responses; operation is a key too, "
+    "and a * at the end takes any rest. Repeatable: all must hold. Needs --codec.",
+)
+@click.option(
     "--reply-error",
     type=click.Choice([error_type.value for error_type in ErrorType]),
-    help="Answer every request with this error; the server is not contacted. Needs --codec.",
+    help="Answer requests with this error; without --when the server is not contacted. Needs --codec.",
 )
 @click.option("--reply-message", default="", metavar="TEXT", help="The text of that error.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
@@ -72,6 +80,7 @@ def command(
     upstream: Address | None,
     codec_name: str | None,
     options: tuple[str, ...],
+    conditions: tuple[str, ...],
     reply_error: str | None,
     reply_message: str,
     as_json: bool,
@@ -86,8 +95,9 @@ def command(
     ADDRESS is HOST:PORT, [IPV6]:PORT, or a PORT of 127.0.0.1.
 
     With --codec the relay reads the messages. It answers requests that cannot be read with an error of the protocol.
-    --set and --remove change requests, --set-response and --remove-response change responses. The recording holds the
-    bytes that each side sent, before any change.
+    --set and --remove change requests, --set-response and --remove-response change responses, --reply-error answers
+    requests; --when chooses those that this is for. The recording holds the bytes that each side sent, before any
+    change.
 
     The exit status is 0 if nothing failed, 1 if a message could not be read or changed, a connection failed or the
     recording could not be written, and 2 if the command line is wrong.
@@ -97,10 +107,11 @@ def command(
       metaprotocol record --listen 20881 --upstream 127.0.0.1:20880 recorded
       metaprotocol record --listen 20881 --upstream 20880 --codec dubbo --set tag=gray recorded
       metaprotocol record --listen 20881 --codec dubbo --reply-error over_limit recorded
+      metaprotocol record --listen 20881 --upstream 20880 --codec dubbo --when method=pay --reply-error timeout recorded
     """
     codec = codec_from(codec_name, options) if codec_name else None
     reply = Error(ErrorType(reply_error), reply_message) if reply_error else None
-    rules = Rules(_mutation(changes, ""), _mutation(changes, "_response"), reply)
+    rules = Rules(_mutation(changes, ""), _mutation(changes, "_response"), reply, _conditions(conditions))
     _check(codec, rules, options, upstream, reply_message)
     facts = {
         "upstream": None if upstream is None else str(upstream),
@@ -108,6 +119,7 @@ def command(
         "request": rules.request,
         "response": rules.response,
         "reply": reply_error,
+        "when": rules.when,
     }
     report = JsonReport() if as_json else TextReport(ctx.color)
     try:
@@ -123,14 +135,29 @@ def command(
     ctx.exit(0 if ok else 1)
 
 
+def _conditions(texts: tuple[str, ...]) -> dict[str, str]:
+    conditions: dict[str, str] = {}
+    for text in texts:
+        key, value = _key_and_value(text, "--when")
+        if key in conditions:
+            raise click.BadParameter(f"{key!r} has two values, and a request has one", param_hint="--when")
+        conditions[key] = value
+    return conditions
+
+
+def _key_and_value(text: str, option: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint=option)
+    return key, value
+
+
 def _mutation(changes: dict[str, tuple[str, ...]], suffix: str) -> Mutation:
     """Return the changes that the options for requests ("") or responses ("_response") ask for."""
     option = suffix.replace("_", "-")
     mutation = Mutation()
     for text in changes[f"set{suffix}"]:
-        key, equals, value = text.partition("=")
-        if not key or not equals:
-            raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint=f"--set{option}")
+        key, value = _key_and_value(text, f"--set{option}")
         if key in mutation:
             raise click.BadParameter(f"{key!r} is set twice", param_hint=f"--set{option}")
         mutation[key] = value
@@ -152,13 +179,17 @@ def _check(
             "the relay must read messages to change or answer them: name the protocol with --codec; "
             "`metaprotocol codecs` lists them"
         )
-    if rules.reply is None:
-        if upstream is None:
-            raise click.UsageError("Missing option '--upstream', the server to relay to.")
-        if reply_message:
-            raise click.UsageError("--reply-message needs --reply-error: it is the text of that error")
-    elif rules.request or rules.response:
-        raise click.UsageError("with --reply-error no message is relayed, so there is none to change")
+    if upstream is None and not rules.answer_all:
+        others = " of the requests that --when does not choose" if rules.reply else ""
+        raise click.UsageError(f"Missing option '--upstream', the server to relay to{others}.")
+    if reply_message and rules.reply is None:
+        raise click.UsageError("--reply-message needs --reply-error: it is the text of that error")
+    if rules.reply is not None and (rules.request or rules.response):
+        raise click.UsageError("requests that --reply-error answers are not relayed, so there is none to change")
+    if rules.when and rules.reply is None and not (rules.request or rules.response):
+        raise click.UsageError(
+            "--when chooses the messages that --set, --remove or --reply-error are for: none is given"
+        )
     if codec is None:
         return
     for mutation, capability, messages in (

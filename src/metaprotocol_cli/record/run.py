@@ -51,9 +51,9 @@ async def run(
             addresses = await relay.listen(listen)
         except OSError as error:
             raise click.UsageError(f"{listen} cannot be listened on: {reason_of(error)}") from error
-        if rules.reply is None and upstream in addresses:
+        if not rules.answer_all and upstream in addresses:
             raise click.UsageError(f"the relay itself listens on {upstream}: it cannot be its own upstream")
-        report.listening(addresses, None if rules.reply else upstream)
+        report.listening(addresses, None if rules.answer_all else upstream)
         relay.failed.add_done_callback(lambda failed: stop.set())
         while not stop.is_set():
             with contextlib.suppress(TimeoutError):
