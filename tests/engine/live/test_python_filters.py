@@ -1,5 +1,7 @@
 """Filters in Python between Envoy's own."""
 
+from pathlib import Path
+
 import pytest
 from live_engine.awesome import CODEC, body, replying, request
 from live_engine.config import bridged, codec_listener, python_filter
@@ -7,6 +9,13 @@ from live_engine.peers import Client, serving
 from live_envoy.config import bootstrap, route
 
 pytestmark = pytest.mark.live
+
+EXAMPLES = str(Path(__file__).parents[3] / "examples" / "filters")
+
+
+@pytest.fixture(autouse=True)
+def _examples(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
 
 
 @pytest.fixture
@@ -94,3 +103,19 @@ def test_plain_http_does_not_meet_a_filter(start_envoy, server):
     with socket.create_connection(("127.0.0.1", envoy.port("in"))) as client:
         client.sendall(b"GET / HTTP/1.1\r\nhost: a\r\ndo: raise\r\n\r\n")
         assert b" 400 " in client.recv(1000)
+
+
+def test_the_example_that_authorizes(start_envoy, server, tmp_path):
+    rules = tmp_path / "rules"
+    rules.write_text("# operation caller\nratings/* User=mary\nreviews/7 User=jason\n")
+    envoy = start(start_envoy, server, python_filter("authorize:Authorize", str(rules)))
+    assert call(envoy, {"service": "reviews", "User": "jason"}).status_code == 0
+    assert call(envoy, {"service": "ratings", "User": "jason"}).status_code == 7
+    assert call(envoy, {"service": "ratings", "User": "mary"}).status_code == 0
+
+
+def test_the_example_that_adds_a_header(start_envoy, server):
+    envoy = start(start_envoy, server, python_filter("add_header:AddHeader"))
+    answer = call(envoy, {"caller": "somebody else"})
+    assert server.received[0].properties["caller"].startswith("127.0.0.1:")
+    assert answer.properties["answered-by"] == f"127.0.0.1:{envoy.port('in')}"
