@@ -8,7 +8,7 @@
 #include "python.h"
 
 struct watched {
-    _Atomic uint64_t since; /* when the call began, in ns; 0: there is none */
+    _Atomic uint64_t since; /* when the call began, by `awake`; 0: there is none */
     _Atomic unsigned raised;
     unsigned long thread;
     struct watched *next;
@@ -19,6 +19,10 @@ static struct watched *all;
 static __thread struct watched *own;
 static _Atomic uint64_t deadline = 1000000000;
 static void *late;
+
+/* The nanoseconds that the watching thread has not slept longer than it wanted to, and 1. If the whole process is stopped,
+ * or gets no processor, this clock stands still, and no call is late for that. */
+static _Atomic uint64_t awake = 1;
 
 static uint64_t now(void) {
     struct timespec time;
@@ -39,17 +43,22 @@ static void raise_in(struct watched *watched, uint64_t since) {
 
 static void *watch(void *unused) {
     (void)unused;
-    for (;;) {
+    for (uint64_t before = now();;) {
         uint64_t allowed = atomic_load(&deadline), pause = allowed / 8;
         if (pause > 50000000) pause = 50000000;
         if (pause < 1000000) pause = 1000000;
         nanosleep(&(struct timespec){.tv_nsec = (long)pause}, NULL);
+        uint64_t time = now(), slept = time - before;
+        before = time;
+        if (slept > 2 * pause) slept = 2 * pause;
+        uint64_t clock = atomic_fetch_add(&awake, slept) + slept;
+        allowed += 2 * pause; /* a call that began within this step would seem to be older */
         pthread_mutex_lock(&lock);
         struct watched *watched = all; /* it only grows, at its head */
         pthread_mutex_unlock(&lock);
         for (; watched; watched = watched->next) {
             uint64_t since = atomic_load(&watched->since);
-            if (since && now() - since > allowed * (atomic_load(&watched->raised) + 1)) raise_in(watched, since);
+            if (since && clock - since > allowed * (atomic_load(&watched->raised) + 1)) raise_in(watched, since);
         }
     }
     return NULL;
@@ -73,7 +82,7 @@ void guard_begin(void) {
         pthread_mutex_unlock(&lock);
     }
     atomic_store_explicit(&own->raised, 0, memory_order_relaxed);
-    atomic_store_explicit(&own->since, now(), memory_order_release);
+    atomic_store_explicit(&own->since, atomic_load_explicit(&awake, memory_order_relaxed), memory_order_release);
 }
 
 bool guard_end(void) {

@@ -1,5 +1,8 @@
 """A codec that raises, loops or returns nonsense ends its connection, and no other."""
 
+import os
+import signal
+import time
 from contextlib import suppress
 
 import pytest
@@ -68,3 +71,18 @@ def test_what_cannot_be_interrupted_is_counted_when_it_ends(envoy):
         client.send(build(b"Q", "c@decode"))
         assert client.ended()
     assert envoy.stat(PREFIX + "deadlines") == 1
+
+
+def test_a_process_that_stands_still_makes_no_call_late(envoy):
+    """As on a machine that is overloaded or paused. The codec is within its deadline, and the process is not."""
+    for number in range(1, 6):
+        with Client(CODEC, envoy.port("in")) as client:
+            since = len(envoy.log)
+            client.send(build(b"Q", "nap@decode"))
+            envoy.wait_for_log("the codec naps", since)
+            os.kill(envoy.pid, signal.SIGSTOP)
+            time.sleep(0.5)
+            os.kill(envoy.pid, signal.SIGCONT)
+            assert client.receive().message_type == "exception"  # there is no route for it
+        assert envoy.stat(PREFIX + "local_replies.route_not_found") == number
+    assert envoy.stat(PREFIX + "deadlines") == 0

@@ -7,6 +7,7 @@ import re
 import time
 from typing import Self
 
+from metaprotocol_envoy.log import report
 from metaprotocol_sdk import (
     Capability,
     Codec,
@@ -146,6 +147,9 @@ class Misbehaving(Fifo):
                     pass
         if what == "recursion":
             return self.misbehave(body, where)
+        if what == "nap":  # which is allowed
+            report("the codec naps")
+            time.sleep(0.1)
         if what == "c":  # one call of C that the deadline cannot interrupt
             re.match("(a+)+$", "a" * 24 + "b")
         return None
