@@ -28,8 +28,8 @@ help:  ## Show this list
 demo: $(RUNTIME)  ## Show a recorded Dubbo message, field by field
 	$(BIN)/metaprotocol inspect --codec dubbo -v tests/vectors/dubbo/java27-heartbeat.c2s.bin
 
-engine: $(RUNTIME)  ## Compile the engine, and show where its parts are
-	$(BIN)/python -m metaprotocol_envoy $(ARGS)
+engine: $(RUNTIME)  ## Compile the engine, fetch what Debian leaves out, and show where its parts are
+	$(BIN)/python -m metaprotocol_envoy --fetch-libpython
 
 test: $(TEST)  ## Run the tests; ARGS="tests/sdk -k framing" chooses some
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)

@@ -78,7 +78,7 @@ def running_relay(
         folder: The folder of its recording; empty, or it does not exist.
         upstream_port: The server's port; None for a relay that answers every request.
         codec: `--codec`; `options` are for `--option`, each KEY=VALUE.
-        set: `--set`, and so on with `remove`, `set_response`, `remove_response`, `when`, `reply_error`, `reply_message`.
+        set: `--set`, so do `remove`, `set_response`, `remove_response`, `when`, `reply_error`, `reply_message`.
         status: The exit status that is expected.
         stop: The signal that stops it; None if it ends by itself.
         limits: Resource limits of its process, such as RLIMIT_NOFILE: one number, or the soft and the hard one.
