@@ -263,14 +263,15 @@ void bridge_request_trailers(void *object) {
 
 /* ---- the server's bytes */
 
-/* Register a Result: (status, own headers, property headers, message, reply, unclean); takes it over. */
+/* Register a Result: (status, own headers, property headers, message, reply, unclean), which it keeps; NULL if it is none. */
 static struct reply *make_reply(struct request *request, void *result) {
     void *own = PyTuple_GetItem(result, 1), *flat = PyTuple_GetItem(result, 2), *object = PyTuple_GetItem(result, 4);
     size_t own_count = (size_t)PyTuple_Size(own) / 2, flat_count = (size_t)PyTuple_Size(flat) / 2;
     struct text message;
     struct reply *reply = NULL;
     if (python_bytes(PyTuple_GetItem(result, 3), &message)) reply = reply_new(request, own_count + flat_count);
-    if (!reply) return Py_DecRef(result), NULL;
+    if (!reply) return NULL;
+    Py_IncRef(result);
     reply->result = result;
     reply->object = object;
     reply->stateful = PyLong_AsLong(PyTuple_GetItem(result, 6));
@@ -338,10 +339,7 @@ static void stream_data(struct bridge *bridge) {
     } else if (PyTuple_Size(result) >= 0) {
         void *answer = PyTuple_GetItem(result, 0);
         good = bridge->sent;
-        if (good && PyObject_IsTrue(answer)) {
-            Py_IncRef(answer);
-            reply = make_reply(request, answer);
-        }
+        if (good && PyObject_IsTrue(answer)) reply = make_reply(request, answer);
         queue_messages(request, PyTuple_GetItem(result, 1));
         over = PyLong_AsLong(PyTuple_GetItem(result, 2));
         unclean = PyLong_AsLong(PyTuple_GetItem(result, 3));
@@ -384,7 +382,6 @@ void bridge_response_data(void *object, bool end) {
         more = bridge->sent; /* a server that speaks before it was asked is not believed */
     } else if (PyTuple_Size(result) >= 0) {
         reply = bridge->sent ? make_reply(bridge->request, result) : NULL;
-        if (reply) result = NULL;
         if (reply && reply->unclean) count(bridge, COUNT_UPSTREAM_CLOSED);
     } else {
         PyErr_Clear();

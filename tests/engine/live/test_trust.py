@@ -5,8 +5,8 @@ import socket
 import threading
 
 import pytest
-from live_engine.awesome import CODEC, ONEWAY, body, reply, replying, request
-from live_engine.config import bridged, codec_listener
+from live_engine.awesome import CODEC, HEARTBEAT, ONEWAY, body, reply, replying, request
+from live_engine.config import bridged, codec_listener, http_filter
 from live_engine.peers import Client, serving
 from live_envoy.config import bootstrap, cluster, route, typed
 from patience import PATIENCE
@@ -264,3 +264,29 @@ def test_an_answer_to_a_oneway_reaches_no_other_client(start_envoy):
                 liar.send(request(number, kind=ONEWAY))
                 answer = client.call(request(number))
                 assert (answer.request_id, body(answer), answer.status_code) == (number, b"%d" % number, 0)
+
+
+def test_a_request_that_a_filter_sends_to_plain_http_is_answered_by_a_second_admission(start_envoy, server, raw):
+    """A filter after the first admission chooses another route; the second stands right before the router."""
+    code = "function envoy_on_request(h) h:headers():replace('go', 'astray') h:clearRouteCache() end"
+    routes = [route("plain", headers={"go": "astray"}), route("up")]
+    clusters = [bridged("up", server.port), cluster("plain", raw.port)]
+    listener = codec_listener("awesomerpc", routes, lua("astray", code), http_filter("admission"))
+    envoy = start_envoy(bootstrap([listener], clusters))
+    with Client(CODEC, envoy.port("in")) as client:
+        assert client.call(request(1, payload=b"secret")).status_code == 1
+    assert raw.got == b""
+    assert server.received == []
+
+
+def test_what_a_server_says_on_an_idle_connection_closes_it(start_envoy):
+    def handle(message, connection):
+        connection.socket.sendall(reply(message, b"%d" % connection.number))
+        threading.Timer(0.1, connection.socket.sendall, [request(1, kind=HEARTBEAT)]).start()
+
+    with serving(CODEC, handle) as serving_:
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("up")])], [bridged("up", serving_.port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            for number in range(3):
+                assert body(client.call(request(number))) == b"%d" % number
+                envoy.wait_for_stat("cluster.up.upstream_cx_active", lambda value: value == 0)
