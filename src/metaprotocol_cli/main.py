@@ -19,6 +19,7 @@ class Commands(click.Group):
     modules: ClassVar[dict[str, str]] = {
         "check": "metaprotocol_cli.check",
         "codecs": "metaprotocol_cli.codecs",
+        "dissector": "metaprotocol_cli.dissector",
         "fuzz": "metaprotocol_cli.fuzz",
         "inspect": "metaprotocol_cli.inspect",
         "new": "metaprotocol_cli.new",

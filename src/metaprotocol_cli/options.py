@@ -26,6 +26,11 @@ option_option = click.option(
 )
 
 
+def codec_argument(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the argument CODEC to a command, as `name`."""
+    return click.argument("name", metavar="CODEC", callback=_search_current_folder)(function)
+
+
 def codec_options(*, required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that adds `--codec` and `--option` to a command.
 
@@ -54,6 +59,7 @@ def search_current_folder() -> None:
 
 
 def _search_current_folder(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Let a class of the current folder be named."""
     if value is not None and ":" in value:  # a name is looked up among installed codecs only
         search_current_folder()
     return value

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import dpkt
@@ -22,16 +22,33 @@ def write_capture(path: Path, connection: Path, ways: Sequence[str] = BOTH) -> N
         connection: The file that holds its pieces, `NAME.chunks.json`, beside its two streams.
         ways: Which of the streams are seen.
     """
+    name = connection.name.removesuffix(".chunks.json")
+    streams = {way: Recording(connection.parent / f"{name}.{way}.bin").data for way in ways}
+    write_pieces(
+        path,
+        (
+            (way, streams[way][start : start + size] if way in ways else b"")
+            for way, start, size, *_ in json.loads(connection.read_text("utf-8"))
+        ),
+    )
+
+
+def write_pieces(path: Path, pieces: Iterable[tuple[str, bytes]], largest_segment: int = _LARGEST_SEGMENT) -> None:
+    """Write a pcap file of a connection, from the first packet on, a millisecond apart.
+
+    Args:
+        path: The file.
+        pieces: The bytes that are sent, in their order, each with its way, "c2s" or "s2c".
+        largest_segment: The most of them that a packet carries.
+    """
     with path.open("wb") as file:
         writer = dpkt.pcap.Writer(file)
-        for millisecond, frame in enumerate(_frames(connection, ways)):
+        for millisecond, frame in enumerate(_frames(pieces, largest_segment)):
             writer.writepkt(frame, millisecond / 1000)
 
 
-def _frames(connection: Path, ways: Sequence[str]) -> Iterator[bytes]:
+def _frames(pieces: Iterable[tuple[str, bytes]], largest_segment: int) -> Iterator[bytes]:
     ends = {"c2s": (CLIENT, CLIENT_PORT), "s2c": (SERVER, SERVER_PORT)}
-    name = connection.name.removesuffix(".chunks.json")
-    streams = {way: Recording(connection.parent / f"{name}.{way}.bin").data for way in ways}
     sent = dict.fromkeys(ends, 0)
 
     def frame(way: str, flags: int, payload: bytes = b"") -> bytes:
@@ -46,10 +63,9 @@ def _frames(connection: Path, ways: Sequence[str]) -> Iterator[bytes]:
 
     yield frame("c2s", dpkt.tcp.TH_SYN)
     yield frame("s2c", dpkt.tcp.TH_SYN | dpkt.tcp.TH_ACK)
-    for way, start, size, *_ in json.loads(connection.read_text("utf-8")):
-        piece = streams[way][start : start + size] if way in ways else b""
-        for offset in range(0, len(piece), _LARGEST_SEGMENT):
-            yield frame(way, dpkt.tcp.TH_ACK | dpkt.tcp.TH_PUSH, piece[offset : offset + _LARGEST_SEGMENT])
+    for way, piece in pieces:
+        for offset in range(0, len(piece), largest_segment):
+            yield frame(way, dpkt.tcp.TH_ACK | dpkt.tcp.TH_PUSH, piece[offset : offset + largest_segment])
 
 
 def _packed(address: str) -> bytes:
