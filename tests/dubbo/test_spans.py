@@ -64,9 +64,34 @@ def test_a_request_field_by_field():
         (54, 57, "arguments.1", "...", "..."),
         (57, 58, "attachments", "", "a map of 2"),
         (58, 62, "attachments.k", "v", ""),
-        (62, 65, "attachments.n", "", "not a string"),
+        (62, 65, "attachments.n", "0", "not a string"),
         (65, 66, "end", "", "of the attachments"),
     ]
+
+
+def test_attachments_that_are_not_strings_show_their_values():
+    entries = {
+        "a": b"\x97",
+        "b": b"T",
+        "c": b"N",
+        "d": b"H" + string("k") + b"\x91Z",
+        "e": b"\x51\x90",
+        "a2": string("x"),
+    }
+    data = request(
+        types="Ljava/util/List;",
+        arguments=b"\x79" + string("hi"),
+        attachments=b"H" + b"".join(string(key) + value for key, value in entries.items()) + b"Z",
+    )
+    shown = {span.name: (span.value, span.meaning) for span in spans_of(data) if span.name.startswith("attachments.")}
+    assert shown == {
+        "attachments.a": ("7", "not a string"),
+        "attachments.b": ("True", "not a string"),
+        "attachments.c": ("None", "not a string"),
+        "attachments.d": ("{'k': 1}", "not a string"),
+        "attachments.e": ("['hi']", "not a string"),
+        "attachments.a2": ("x", ""),
+    }
 
 
 def test_a_response_with_a_value_and_attachments():

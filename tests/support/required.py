@@ -1,6 +1,7 @@
 """What a test needs that not every machine has: without it the test is skipped, or fails where it must not be."""
 
 import os
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -17,3 +18,9 @@ def require(name: str, reason: str) -> NoReturn:
     if name in required:
         pytest.fail(f"{reason} (METAPROTOCOL_REQUIRE asks for {name})", pytrace=False)
     pytest.skip(reason)
+
+
+def cases_folder() -> Path | None:
+    """Return the folder with the inputs of public situations, which METAPROTOCOL_CASES names; None without it."""
+    variable = os.environ.get("METAPROTOCOL_CASES")
+    return Path(variable) if variable else None

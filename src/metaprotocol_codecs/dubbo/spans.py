@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from metaprotocol_codecs.dubbo import header
 from metaprotocol_codecs.dubbo.arguments import descriptors
 from metaprotocol_codecs.dubbo.attachments import Place, read_map
-from metaprotocol_codecs.dubbo.hessian2 import Reader, Tables, describe, read_string, read_text, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import Map, Reader, Tables, describe, read_string, read_text, skip_values
 from metaprotocol_codecs.dubbo.hessian2.strings import NULL
 from metaprotocol_codecs.dubbo.request import read_invocation
 from metaprotocol_codecs.dubbo.response import KINDS, read_result
@@ -75,21 +75,22 @@ def _request(message: bytes, position: int, limits: Limits) -> Iterator[Span]:
         end = skip_values(message, position, 1, tables)
         yield Span(position, end, f"arguments.{number}", values.describe_next(), descriptor)
         position = end
-    yield from _attachments(message, invocation.place, tables, limits)
+    yield from _attachments(message, invocation.place, tables, limits, values)
 
 
 def _response(message: bytes, position: int, limits: Limits) -> Iterator[Span]:
     result = read_result(message, position)
     place = result.place
     yield Span(position, place.values_start, "kind", str(result.kind), KINDS[result.kind])
+    values = _Values(message, place.values_start, limits)
     if place.values:
-        value = _Values(message, place.values_start, limits).describe_next()
+        value = values.describe_next()
         yield Span(place.values_start, place.start, "exception" if result.is_exception else "value", value)
     if result.has_attachments:
-        yield from _attachments(message, place, result.tables, limits)
+        yield from _attachments(message, place, result.tables, limits, values)
 
 
-def _attachments(message: bytes, place: Place, tables: Tables, limits: Limits) -> Iterator[Span]:
+def _attachments(message: bytes, place: Place, tables: Tables, limits: Limits, values: _Values) -> Iterator[Span]:
     start = place.start
     if message[start : start + 1] == b"Q":
         end = skip_values(message, start, 1, tables)
@@ -100,9 +101,16 @@ def _attachments(message: bytes, place: Place, tables: Tables, limits: Limits) -
         yield Span(start, found.end, "attachments", "", "null")
         return
     yield Span(start, found.entries_start, "attachments", "", f"a map of {len(found.entries)}")
-    for key_start, _, end, key, value in found.entries:
+    objects = None
+    for number, (key_start, _, end, key, value) in enumerate(found.entries):
         name = f"attachments.{'?' if key is None else key}"
-        yield Span(key_start, end, name, value or "", "not a string" if value is None else "")
+        if value is not None:
+            yield Span(key_start, end, name, value)
+            continue
+        if objects is None:
+            objects = values.describe_next_map()
+        shown = objects[number] if number < len(objects) else ""
+        yield Span(key_start, end, name, shown, "not a string")
     yield Span(found.end - 1, found.end, "end", "", "of the attachments")
 
 
@@ -121,6 +129,16 @@ class _Values:
         except ProtocolError:
             self._reader = None
             return ""
+
+    def describe_next_map(self) -> list[str]:
+        """Return what the values of the next value, a map, are; none if it cannot be built."""
+        if self._reader is None:
+            return []
+        try:
+            found = self._reader.read()
+        except ProtocolError:
+            return []
+        return [describe(value, _LONGEST_DESCRIPTION) for _, value in found.pairs] if isinstance(found, Map) else []
 
 
 def _string(position: int, name: str, value: str | None, end: int) -> Span:
