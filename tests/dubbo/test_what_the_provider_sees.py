@@ -7,6 +7,7 @@ import pytest
 from dubbo_bytes import INTERFACE, message, request, response, string
 from dubbo_messages import HASH_MAP, changed, hx, properties, read, sound
 
+from metaprotocol_codecs.dubbo.arguments import descriptors
 from metaprotocol_sdk import UnsupportedMutation
 
 PATH, VERSION, GROUP = "04 70617468", "07 76657273696f6e", "05 67726f7570"
@@ -244,6 +245,25 @@ class TestIncomplete:
         assert incomplete(message(0x23, b"anything", status=20)) == ""
 
 
+@pytest.mark.parametrize(
+    ("types", "complete"),
+    [("", True), (NODE, True), ("Ljava/util/List;", False), ("I", False), ("[" + NODE, False), (NODE + TEXT, False)],
+)
+def test_an_argument_in_protobuf_is_a_message_of_protobuf(types, complete):
+    """Providers before 3.0 read nothing of others, and their bytes as the attachments."""
+
+    def field(text):
+        raw = text.encode()
+        inner = b"\x0a" + bytes((len(raw),)) + raw if raw else b""
+        return bytes((len(inner),)) + inner
+
+    arguments = field("hi") * len(descriptors(types))
+    body = b"".join(map(field, ("2.0.2", "a.B", "1", "m", types))) + arguments + b"\x00"
+    found = read(message(0xD6, body))
+    assert found.properties["interface"] == "a.B"
+    assert (found.incomplete == "") is complete
+
+
 class TestAnArgumentThatJavaDoesNotReadToItsEnd:
     """Providers before 3.0 read on after it from where they stopped: what is in it is then their attachments."""
 
@@ -273,6 +293,35 @@ class TestAnArgumentThatJavaDoesNotReadToItsEnd:
             ("IJ" + TEXT + "I", "91 e1 00 78"),
             (NODE + "I", "78 78"),
             ("I" * 100, "91 " * 99 + "78"),
+            # a list or a map without a class that the parameter's type does not know
+            ("Ljava/util/List;", f"48 01 6b {HIDDEN} 5a"),
+            ("Ljava/util/Map;", f"79 {HIDDEN}"),
+            ("Ljava/util/Map;", f"57 {HIDDEN} 5a"),
+            ("[" + TEXT, f"48 01 6b {HIDDEN} 5a"),
+            ("[I", f"48 01 6b {HIDDEN} 5a"),
+            ("Ljava/util/Date;", f"79 {HIDDEN}"),
+            ("Ljava/util/Date;", f"48 01 6b {HIDDEN} 5a"),
+            ("Ljava/math/BigDecimal;", f"48 01 6b {HIDDEN} 5a"),
+            (NODE, f"79 {HIDDEN}"),
+            ("V", f"48 01 6b {HIDDEN} 5a"),
+            ("Ljava/util/List;", f"43 01 41 90 48 01 6b {HIDDEN} 5a"),
+            # an item that ends Java's reading of its array
+            ("[I", f"7a 01 61 {HIDDEN}"),
+            ("[I", f"58 a3 {'91 ' * 17} 4a 0000000000000000 {HIDDEN}"),
+            ("[" + TEXT, f"7a 78 {HIDDEN}"),
+            ("[[I", f"79 7a 01 61 {HIDDEN}"),
+            ("[[I", f"7a 91 {HIDDEN}"),
+            ("[Ljava/util/List;", f"7a 48 5a {HIDDEN}"),
+            ("[Ljava/util/Map;", f"7a 78 {HIDDEN}"),
+            ("[Ljava/lang/Integer;", f"72 06 5b73686f7274 01 61 {HIDDEN}"),
+            ("[[B", f"7a 01 61 {HIDDEN}"),
+            ("[" + NODE, f"7a 01 61 {HIDDEN}"),
+            # a character of four bytes inside
+            ("Ljava/util/List;", "7a 05 f09f9880 61616161 91"),
+            ("Ljava/util/Map;", "48 05 f09f9880 61616161 91 5a"),
+            ("Ljava/lang/Object;", "71 05 f09f9880 61616161 91"),
+            ("Ljava/lang/Object;", "43 01 41 91 05 f09f9880 61616161 60 91"),
+            ("Ljava/lang/Object;", "79 30 24 " + "61" * 35 + "f09f9880"),
         ],
     )
     def test_makes_the_properties_incomplete(self, types, arguments):
@@ -303,6 +352,22 @@ class TestAnArgumentThatJavaDoesNotReadToItsEnd:
             ("[I", "79 91"),
             ("I" * 100, "91 " * 100),
             (NODE * 100, "78 " * 100),
+            ("Ljava/util/List;", f"7a 01 61 {HIDDEN}"),
+            ("Ljava/util/Set;", "78"),
+            ("Ljava/util/Map;", f"48 79 91 {HIDDEN} 5a"),
+            ("Ljava/lang/Object;", f"48 7a 91 {HIDDEN} 4e 5a"),
+            ("Ljava/util/Date;", "4a 0000000000000000"),
+            ("[Ljava/lang/Object;", f"7b 91 {HIDDEN} 78"),
+            ("[" + TEXT, "7c 02 6869 4e 91 54"),
+            ("[" + TEXT, "58 a2 " + "01 61" * 18),
+            ("[I", "58 a2 " + "91 " * 18),
+            ("[D", "57 5b 44 0000000000000000 4e 5a"),
+            ("[[I", "7b 79 91 4e 57 91 92 5a"),
+            ("[[B", "7a 21 01 4e"),
+            ("[" + NODE, "43 01 41 90 7a 60 51 90"),
+            ("[Ljava/util/List;", f"7a 79 {HIDDEN} 78"),
+            ("[Ljava/util/Date;", "7a 4b 00000000 4e"),
+            ("Ljava/lang/Object;", "43 01 41 c8f0 " + "01 61" * 240 + "60" + "91" * 240),
         ],
     )
     def test_is_none_that_java_reads_or_may_read(self, types, arguments):

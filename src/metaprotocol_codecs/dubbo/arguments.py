@@ -1,8 +1,12 @@
 """The arguments of a request: how many there are, where they end, and whether Java reads them to that end.
 
 Dubbo 2.6 and 2.7 read on after an argument that they cannot read, from where they stopped: what comes then is their
-map of attachments, although it is inside the argument. Dubbo 3 answers status 40. It can be told here of text, numbers
-and bytes; of objects only the provider knows what their class can read.
+map of attachments, although it is inside the argument. Dubbo 3 answers status 40. The parameter's type tells which
+values without a class name Java reads to the end; of a value that names a class only the provider knows.
+
+Source: Hessian2Input.readObject(Class) and the deserializers of hessian-lite 3.2 and Dubbo 2.6. A value of one piece
+is always read to its end, if only for the text of the error. Of a list or a map that the type's deserializer does not
+know it reads the first item.
 """
 
 from __future__ import annotations
@@ -11,10 +15,10 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from metaprotocol_codecs.dubbo.hessian2 import Tables, skip_values
-from metaprotocol_codecs.dubbo.hessian2.runs import LONGEST_RUN, Run, simple_values
+from metaprotocol_codecs.dubbo.hessian2 import Tables, read_type_end, skip_values
+from metaprotocol_codecs.dubbo.hessian2.runs import LIST_RUN, LONGEST_RUN, Run, numbers, short_strings, simple_values
 from metaprotocol_codecs.dubbo.hessian2.skip import CLASS_DEFINITION, skip_class_definition
-from metaprotocol_codecs.dubbo.hessian2.strings import read_raw_string
+from metaprotocol_codecs.dubbo.hessian2.strings import raise_cut_off, read_integer
 from metaprotocol_sdk import DecodeError
 
 # JVM specification 4.3.2: field descriptors, one after the other.
@@ -23,27 +27,78 @@ _DESCRIPTOR = re.compile(r"\[*+(?:[VZBCDFIJS]|L[^;]+;)")
 LONGEST_KNOWN = 256
 """Characters of parameter types that are remembered; longer ones are read anew."""
 
-# A value with values inside is none of these.
-_SCALARS = frozenset("ZBCDFIJS") | {"[B", "[C"}
-_SCALARS |= {
-    f"Ljava/lang/{name};"
-    for name in ("String", "Character", "Boolean", "Byte", "Short", "Integer", "Long", "Float", "Double")
-}
+_MAP, _END, _NULL, _REFERENCE, _EMPTY_LIST = 0x48, 0x5A, 0x4E, 0x51, 0x78
+_BOOLEANS = frozenset({0x54, 0x46})
+_NUMBERS = frozenset({*range(0x80, 0x100), *range(0x38, 0x40), 0x49, 0x4C, 0x59, *range(0x5B, 0x60), 0x44}) | _BOOLEANS
+_TEXTS = frozenset({*range(0x20), *range(0x30, 0x34), 0x52, 0x53})
+_BYTES = frozenset({*range(0x20, 0x30), *range(0x34, 0x38), 0x41, 0x42})
+_DATES = frozenset({0x4A, 0x4B})
+_UNTYPED_LISTS = frozenset({0x57, 0x58, *range(0x78, 0x80)})
+_LISTS = _UNTYPED_LISTS | {0x55, 0x56, *range(0x70, 0x78)}
+_OBJECTS = frozenset({0x4D, 0x4F, *range(0x60, 0x70)})
+_CONTAINERS = _LISTS | _OBJECTS | {_MAP}
+_ANYTHING: frozenset[int] = frozenset(range(0x100))
 
-# What a string may begin with.
-_TEXTS = frozenset(bytes((tag,)) for tag in (*range(0x20), *range(0x30, 0x34), 0x52, 0x53))
-_BEYOND_JAVA = bytes(range(0xF0, 0x100))
+
+class Parameter(NamedTuple):
+    """The values that Java reads to the end for a parameter, or for an item of an array."""
+
+    known: frozenset[int]
+    """The type codes."""
+    item: Parameter | None = None
+    """The items of the array, if Java's reading can end at one of them."""
+    run: Run | None = None
+    """Skips `LIST_RUN` items that Java knows, which most are."""
 
 
 class Parameters(NamedTuple):
     """The arguments that a parameter types string announces."""
 
-    scalars: tuple[bool, ...]
-    """For each argument, True if its type is text, a number, a boolean or bytes."""
+    each: tuple[Parameter, ...]
     size: int
     """The number of arguments."""
     run: Run
-    """Skips the arguments if they are simple, which most are; then Java reads them too."""
+    """Skips the arguments if all are of one piece, which most are; then Java reads them too."""
+
+
+# An item is not read on its own: any error ends the reading of its array.
+_NUMBER_ITEM = Parameter(_NUMBERS | {_NULL}, None, numbers(LIST_RUN))
+_TEXT_ITEM = Parameter(_NUMBERS | _TEXTS | {_NULL}, None, short_strings(LIST_RUN))
+_BYTES_ITEM = Parameter(_BYTES | {_NULL})
+_OBJECT_ITEM = Parameter(_LISTS - _UNTYPED_LISTS | _OBJECTS | _DATES | {_NULL, _REFERENCE})
+_MAP_ITEM = Parameter(_OBJECT_ITEM.known - _DATES | {_MAP})
+_LIST_ITEM = Parameter(_OBJECT_ITEM.known - _DATES | _UNTYPED_LISTS)
+
+_SCALAR = Parameter(_ANYTHING - _CONTAINERS)
+_ANY = Parameter(_ANYTHING)
+_LIST = Parameter(_ANYTHING - {_MAP})
+# A list without items has no more to read.
+_MAP_TYPE = Parameter(_ANYTHING - _UNTYPED_LISTS | {_EMPTY_LIST})
+_OF_JAVA = Parameter(_MAP_TYPE.known - {_MAP})
+
+_COLLECTIONS = (
+    "lang/Iterable util/Collection util/List util/ArrayList util/LinkedList util/AbstractList util/Vector util/Stack "
+    "util/Set util/HashSet util/LinkedHashSet util/SortedSet util/NavigableSet util/TreeSet util/Queue util/Deque "
+    "util/ArrayDeque util/PriorityQueue util/concurrent/CopyOnWriteArrayList util/AbstractCollection"
+)
+_MAPS = (
+    "util/Map util/HashMap util/LinkedHashMap util/SortedMap util/NavigableMap util/TreeMap util/Hashtable "
+    "util/Properties util/AbstractMap util/WeakHashMap util/IdentityHashMap util/concurrent/ConcurrentMap "
+    "util/concurrent/ConcurrentHashMap util/concurrent/ConcurrentSkipListMap"
+)
+_BOXES = "Boolean Byte Short Integer Long Float Double"
+# By descriptor: as a parameter, and as an item of an array.
+_KNOWN: dict[str, tuple[Parameter, Parameter]] = {
+    **{f"Ljava/{name};": (_LIST, _LIST_ITEM) for name in _COLLECTIONS.split()},
+    **{f"Ljava/{name};": (_MAP_TYPE, _MAP_ITEM) for name in _MAPS.split()},
+    **{f"Ljava/lang/{name};": (_SCALAR, _NUMBER_ITEM) for name in _BOXES.split()},
+    **dict.fromkeys("ZSIJFD", (_SCALAR, _NUMBER_ITEM)),
+    **dict.fromkeys(("Ljava/lang/String;", "Ljava/lang/Character;", "C", "[C"), (_SCALAR, _TEXT_ITEM)),
+    "[B": (_SCALAR, _BYTES_ITEM),
+    "B": (_SCALAR, _NUMBER_ITEM),
+    "V": (_SCALAR, _NUMBER_ITEM),
+    "Ljava/lang/Object;": (_ANY, _ANY),
+}
 
 
 def parameters_of(types: str | None, position: int) -> Parameters:
@@ -62,7 +117,9 @@ def parameters_of(types: str | None, position: int) -> Parameters:
     found = known_parameters(types) if len(types) <= LONGEST_KNOWN else _parse(types)
     if found is None:
         raise DecodeError(
-            f"the parameter types {types[:80]!r} are no JVM field descriptors", offset=position, field="parameter_types"
+            f"the parameter types {types[:80]!r} are not JVM field descriptors",
+            offset=position,
+            field="parameter_types",
         )
     return found
 
@@ -78,7 +135,7 @@ def skip_arguments(message: bytes, position: int, parameters: Parameters) -> tup
     Args:
         message: A Dubbo message.
         position: Where the first one begins.
-        parameters: What there is to skip.
+        parameters: The arguments to skip.
 
     Returns:
         The position after the last one; what they have numbered; and why a provider may see other attachments than
@@ -89,44 +146,97 @@ def skip_arguments(message: bytes, position: int, parameters: Parameters) -> tup
     """
     tables = Tables()
     unclear = ""
-    for is_scalar in parameters.scalars:
-        start, references = position, tables.references
-        if message[start : start + 1] in _TEXTS:
-            text, position = read_raw_string(message, start)
-            if _java_reads_text(text):
-                continue
+    for parameter in parameters.each:
+        start = position
+        if parameter.item is not None and message[start : start + 1] in _LIST_STARTS:
+            position, known = _skip_array(message, start, parameter, tables)
         else:
             position = skip_values(message, start, 1, tables)
-            if tables.references > references:  # what can be referred to has values inside
-                if not is_scalar:
-                    continue
-            elif message[start] != CLASS_DEFINITION or _java_reads_after_class(message, start):
-                continue
-        unclear = (
-            f"Java does not read the argument at {start} to its end, and providers before 3.0 take what follows in it "
-            "for the attachments"
-        )
+            known = message[tables.first] in parameter.known
+        if not known or tables.beyond_java:
+            unclear = unclear or (
+                f"Java does not read the argument at {start} to its end, and providers before 3.0 take what follows in "
+                "it for the attachments"
+            )
     return position, tables, unclear
 
 
-def _java_reads_text(text: bytes) -> bool:
-    """Return whether Java knows all characters of a string; it knows those of up to three bytes."""
-    # Deleting bytes is the fastest way to look for any of several.
-    return text.isascii() or len(text.translate(None, _BEYOND_JAVA)) == len(text)
+_LIST_STARTS = frozenset(bytes((tag,)) for tag in _LISTS | {CLASS_DEFINITION})
 
 
-def _java_reads_after_class(message: bytes, start: int) -> bool:
-    while message[start] == CLASS_DEFINITION:  # one may stand before any value
-        start = skip_class_definition(message, start, [])
-    return message[start : start + 1] not in _TEXTS or _java_reads_text(read_raw_string(message, start)[0])
+def _skip_array(message: bytes, position: int, parameter: Parameter, tables: Tables) -> tuple[int, bool]:
+    """Skip the argument of an array parameter, and return True if Java knows each of its items too."""
+    known = True
+    # For each array that has begun: the number of items still to come, -1 if it ends with a mark, and what they are.
+    pending: list[tuple[int, Parameter]] = [(1, parameter)]
+    start = position
+    try:
+        while pending:
+            count, item = pending.pop()
+            if not count:
+                continue
+            if count < 0 and message[position] == _END:
+                position += 1
+                continue
+            if count >= LIST_RUN and item.run is not None and (match := item.run(message, position)) is not None:
+                position = match.end()
+                pending.append((count - LIST_RUN, item))
+                continue
+            pending.append((count - 1 if count > 0 else count, item))
+            start = position
+            while message[position] == CLASS_DEFINITION:
+                position = skip_class_definition(message, position, tables.field_counts)
+            tag = message[position]
+            known = known and tag in item.known
+            if item.item is not None and tag in _LISTS:
+                count, position = _list_head(message, position, tag, tables)
+                pending.append((count, item.item))
+            else:
+                position = skip_values(message, position, 1, tables)
+    except IndexError:
+        raise_cut_off(message, start, "value")
+    return position, known
+
+
+def _list_head(message: bytes, position: int, tag: int, tables: Tables) -> tuple[int, int]:
+    """Number a list, and return its length, -1 if it ends with a mark, and the position of its first item."""
+    tables.references += 1
+    start = position
+    position += 1
+    if tag not in _UNTYPED_LISTS:
+        position = read_type_end(message, position, tables)
+    if tag in (0x55, 0x57):
+        return -1, position
+    if tag in (0x56, 0x58):
+        length, position = read_integer(message, position)
+        if length < 0:
+            raise DecodeError(f"a list has the length {length}", offset=start)
+        return length, position
+    return tag & 7, position
 
 
 def _parse(types: str) -> Parameters | None:
     if _DESCRIPTORS.fullmatch(types) is None:
         return None
-    scalars = tuple(descriptor in _SCALARS for descriptor in _DESCRIPTOR.findall(types))
-    size = len(scalars)
-    return Parameters(scalars, size, simple_values(size) if size <= LONGEST_RUN else _no_run)
+    each = tuple(_parameter(descriptor)[0] for descriptor in _DESCRIPTOR.findall(types))
+    size = len(each)
+    return Parameters(each, size, simple_values(size) if size <= LONGEST_RUN else _no_run)
+
+
+def _parameter(descriptor: str) -> tuple[Parameter, Parameter]:
+    """Return what Java reads for a descriptor as a parameter, and as an item of an array."""
+    dimensions = 0
+    while descriptor not in _KNOWN and descriptor.startswith("["):
+        descriptor = descriptor[1:]
+        dimensions += 1
+    pair = _KNOWN.get(descriptor)
+    if pair is None:
+        of_java = descriptor.startswith(("Ljava/", "Ljavax/"))
+        pair = (_OF_JAVA, _OBJECT_ITEM) if of_java else (_MAP_TYPE, _MAP_ITEM)
+    for _ in range(dimensions):
+        item = None if pair[1] is _ANY else pair[1]
+        pair = Parameter(_LIST.known, item), Parameter(_LIST_ITEM.known, item)
+    return pair
 
 
 def _no_run(_data: bytes, _position: int) -> None:

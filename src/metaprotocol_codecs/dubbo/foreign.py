@@ -11,7 +11,7 @@ import json
 import re
 from typing import NamedTuple
 
-from metaprotocol_codecs.dubbo.arguments import parameters_of
+from metaprotocol_codecs.dubbo.arguments import descriptors, parameters_of
 from metaprotocol_codecs.dubbo.header import SERIALIZATIONS, not_read
 from metaprotocol_codecs.dubbo.request import request_properties
 from metaprotocol_sdk import DecodeError, Limits
@@ -32,6 +32,8 @@ class ForeignInvocation(NamedTuple):
     strings: list[str | None]
     """Dubbo version, path, service version, method, parameter types."""
     attachments: dict[str, str]
+    unclear: str = ""
+    """The reason why a provider may see other attachments; "" if it does not."""
 
 
 def read_foreign(message: bytes, position: int, serialization: int, limits: Limits) -> tuple[dict[str, str], str]:
@@ -56,7 +58,8 @@ def read_foreign(message: bytes, position: int, serialization: int, limits: Limi
     if found is None:
         name = SERIALIZATIONS[serialization]
         return {}, f"the body in the serialization {name} is not written as Dubbo's clients write it"
-    return request_properties(found.strings, found.attachments)
+    properties, unclear = request_properties(found.strings, found.attachments)
+    return properties, found.unclear or unclear
 
 
 def _read_fastjson(message: bytes, position: int, limits: Limits) -> ForeignInvocation | None:
@@ -92,7 +95,14 @@ def _read_protobuf(message: bytes, position: int, limits: Limits) -> ForeignInvo
     for _ in range(5):
         value, position = _delimited(message, position)
         strings.append(_single_field(value, 0x0A))
-    for _ in range(parameters_of(strings[4], position).size):
+    unclear = ""
+    parameters_of(strings[4], position)  # refuses what are not descriptors
+    for descriptor in descriptors(strings[4] or ""):
+        if not descriptor.startswith("L") or descriptor.startswith(("Ljava/", "Ljavax/")):
+            unclear = (
+                f"{descriptor[:80]!r} is not a protobuf message, so a provider before 3.0 reads nothing for it and takes "
+                "its bytes for the attachments"
+            )
         _, position = _delimited(message, position)
     entries, position = _delimited(message, position)
     if position != len(message):
@@ -107,7 +117,7 @@ def _read_protobuf(message: bytes, position: int, limits: Limits) -> ForeignInvo
             return None
         key, value_at = _delimited(entry, 1)
         attachments[key.decode()] = _single_field(entry[value_at:], 0x12)
-    return ForeignInvocation(strings, attachments)
+    return ForeignInvocation(strings, attachments, unclear)
 
 
 def _single_field(raw: bytes, tag: int) -> str:

@@ -162,6 +162,21 @@ def test_what_all_providers_see_alike_is_complete():
 
 
 HIDDEN = attached("group", "blue")
+HIDDEN_GENERIC = attached("group", "blue", "generic", "true")
+UNREADABLE = bytes((2 + len(HIDDEN),)) + b"\xf0"
+MAP = "Ljava/util/Map;"
+
+
+def generic(types: bytes) -> bytes:
+    """Return a generic call of `note` whose second argument, an array of strings, is written so."""
+    return call(
+        attached("generic", "true"),
+        method="$invoke",
+        types="Ljava/lang/String;[Ljava/lang/String;[Ljava/lang/Object;",
+        argument=string("note") + types + b"\x79" + string("1"),
+    )
+
+
 # What is called by 2.6 and 2.7, and by 3, and which no property tells.
 UNCLEAR = {
     "the path holds a group and a version": (call(attached("path", f"blue/{SERVICE}:1.2.3")), BLUE_NEW, BLUE_NEW),
@@ -190,6 +205,27 @@ UNCLEAR = {
         NOBODY,
     ),
     "bytes that are a list": (call(argument=b"\x79" + HIDDEN, method="bytes", types="[B"), BLUE, NOBODY),
+    "a list where a map is expected": (call(argument=b"\x79" + HIDDEN, method="map", types=MAP), BLUE, NOBODY),
+    "a list of two where a map is expected": (
+        call(argument=b"\x58\x92" + HIDDEN + string("x"), method="map", types=MAP),
+        BLUE,
+        NOBODY,
+    ),
+    "a generic call with a map where the types are expected": (
+        generic(b"H" + string("k") + b"\x79" + string("77") + HIDDEN_GENERIC + string("v") + b"Z"),
+        BLUE,
+        NOBODY,
+    ),
+    "a generic call whose types are a list with a list in it": (
+        generic(b"\x7b\x79" + string("x") + b"\x79" + string("77") + HIDDEN_GENERIC),
+        BLUE,
+        NOBODY,
+    ),
+    "any value, a list with a text that no Java reader reads to its end": (
+        call(argument=b"\x79" + UNREADABLE + HIDDEN, method="any", types="Ljava/lang/Object;"),
+        BLUE,
+        NOBODY,
+    ),
     "any value, a text that no Java reader reads to its end": (
         call(argument=bytes((2 + len(HIDDEN),)) + b"\xf0" + HIDDEN, method="any", types="Ljava/lang/Object;"),
         BLUE,

@@ -21,8 +21,9 @@ from metaprotocol_codecs.dubbo.hessian2.strings import (
     raise_cut_off,
     read_integer,
     read_string,
-    skip_characters,
     skip_string,
+    skip_wide_characters,
+    string_chunk,
 )
 from metaprotocol_sdk import DecodeError
 
@@ -35,7 +36,16 @@ class Tables:
     References count every list, map and object, in the order in which they begin.
     """
 
-    __slots__ = ("definitions", "field_counts", "highest_reference", "highest_type", "references", "types")
+    __slots__ = (
+        "beyond_java",
+        "definitions",
+        "field_counts",
+        "first",
+        "highest_reference",
+        "highest_type",
+        "references",
+        "types",
+    )
 
     def __init__(self) -> None:
         self.field_counts: list[int] = []
@@ -48,6 +58,10 @@ class Tables:
         """The highest number of a type name that was referred to."""
         self.highest_reference = -1
         """The highest number of a value that was referred to."""
+        self.beyond_java = False
+        """True if a string has a character of four bytes, which ends Java's reading of the value around it."""
+        self.first = 0
+        """The beginning of the first value that was skipped last, after the class definitions before it."""
         self.definitions: list[tuple[int, int]] | None = None
         """The beginning and end of each class definition, if a list is put here."""
 
@@ -81,6 +95,7 @@ def _widths() -> bytes:
 
 
 _WIDTHS = _widths()
+_LEADS_OF_FOUR = bytes(range(0xF0, 0xF8))
 
 # Chunks of a binary of 8,189 bytes: in these, Java's writers write a long one.
 _skip_full_chunks = re.compile(rb"(?:\x41\x1f\xfd.{8189})++", re.DOTALL).match
@@ -99,7 +114,7 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
     Raises:
         DecodeError: The bytes are no values, refer to what is not there, or end too early.
     """
-    start = position
+    start = first = position
     pending = count
     field_counts, references = tables.field_counts, tables.references
     widths = _WIDTHS
@@ -126,10 +141,15 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
                 continue
             if tag < 0x20:
                 end = position + 1 + tag
-                position = end if data[position + 1 : end].isascii() else skip_characters(data, position + 1, tag)
+                if data[position + 1 : end].isascii():
+                    position = end
+                else:
+                    position, known = skip_wide_characters(data, position + 1, tag)
+                    if not known:
+                        tables.beyond_java = True
                 continue
             if tag < 0x34 or tag in (0x52, 0x53):
-                position = skip_string(data, position)
+                position = _skip_long_string(data, position, tables)
                 continue
             if tag < 0x38 or tag in (0x41, 0x42):
                 position = _skip_binary(data, position)
@@ -137,6 +157,11 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
             if tag == 0x43:
                 position = skip_class_definition(data, position, field_counts)
                 pending += 1
+                # Most have no byte that begins a character of four; lengths may have one.
+                if len(data[start:position].translate(None, _LEADS_OF_FOUR)) != position - start:
+                    tables.beyond_java |= not _java_reads_definition(data, start)
+                if start == first:
+                    first = position
                 if tables.definitions is not None:
                     tables.definitions.append((start, position))
                 continue
@@ -197,6 +222,7 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
     if position > len(data):
         raise_cut_off(data, start, "value")
     tables.references = references
+    tables.first = first
     return position
 
 
@@ -260,12 +286,35 @@ def read_type_end(data: bytes, position: int, tables: Tables) -> int:
     tag = data[position]
     if tag < 0x20 or 0x30 <= tag <= 0x33 or tag in (0x52, 0x53):
         tables.types += 1
-        return skip_string(data, position)
+        return _skip_long_string(data, position, tables)
     index, end = read_integer(data, position)
     if not 0 <= index < tables.types:
         raise DecodeError(f"a type refers back to number {index}, and {tables.types} came before it", offset=position)
     tables.highest_type = max(tables.highest_type, index)
     return end
+
+
+def _skip_long_string(data: bytes, position: int, tables: Tables) -> int:
+    """Skip a string of more than 31 characters, or one in chunks."""
+    final = False
+    while not final:
+        body, count, final = string_chunk(data, position)
+        position = body + count
+        if not data[body:position].isascii():
+            position, known = skip_wide_characters(data, body, count)
+            if not known:
+                tables.beyond_java = True
+    return position  # the caller sees if it is after the end
+
+
+def _java_reads_definition(data: bytes, start: int) -> bool:
+    """Return True if Java knows the characters of a class definition's names."""
+    tables = Tables()
+    position = _skip_long_string(data, start + 1, tables)
+    count, position = read_integer(data, position)
+    for _ in range(count):
+        position = _skip_long_string(data, position, tables)
+    return not tables.beyond_java
 
 
 def _skip_binary(data: bytes, position: int) -> int:

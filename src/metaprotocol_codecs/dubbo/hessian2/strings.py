@@ -6,7 +6,7 @@ of its own; Rust code points, written as up to 4 bytes. So every UTF-8 sequence 
 
 from __future__ import annotations
 
-from codecs import utf_8_decode
+from codecs import utf_8_decode, utf_16_le_encode
 from typing import NoReturn
 
 from metaprotocol_sdk import DecodeError
@@ -97,6 +97,14 @@ def skip_characters(data: bytes, position: int, count: int) -> int:
         if end > len(data):
             raise IndexError
         return end
+    return skip_wide_characters(data, position, count)[0]
+
+
+def skip_wide_characters(data: bytes, position: int, count: int) -> tuple[int, bool]:
+    """Return the position after `count` characters that are not all ASCII, and True if Java knows them.
+
+    Its reader knows those of up to three bytes. Raises IndexError where the data ends.
+    """
     # Decoding counts in C. Text that is all Chinese, Japanese or Korean has three bytes a character and fills the first
     # window; other text is encoded again to be measured. What follows the string in the window need not be UTF-8.
     for width in (3, 4):
@@ -105,15 +113,18 @@ def skip_characters(data: bytes, position: int, count: int) -> int:
             text, size = utf_8_decode(window, "surrogatepass", False)
         except UnicodeDecodeError as error:
             text, size = window[: error.start].decode("utf-8", "surrogatepass"), error.start
-        if len(text) == count:
-            return position + size
         if len(text) > count:
-            return position + len(text[:count].encode("utf-8", "surrogatepass"))
+            text = text[:count]
+            size = len(text.encode("utf-8", "surrogatepass"))
+        if len(text) == count:
+            # UTF-16 has two units for a character of four bytes.
+            return position + size, len(utf_16_le_encode(text, "surrogatepass")[0]) == 2 * count
     return _skip_lead_bytes(data, position, count)
 
 
-def _skip_lead_bytes(data: bytes, position: int, count: int) -> int:
+def _skip_lead_bytes(data: bytes, position: int, count: int) -> tuple[int, bool]:
     """Count as Java's reader does, which trusts the lead byte and looks at no other."""
+    known = True
     for _ in range(count):
         lead = data[position]
         if lead < 0x80:
@@ -124,11 +135,12 @@ def _skip_lead_bytes(data: bytes, position: int, count: int) -> int:
             position += 3
         elif 0xF0 <= lead < 0xF8:
             position += 4
+            known = False
         else:
             raise DecodeError(f"the byte {lead:02x} begins no UTF-8 character", offset=position)
     if position > len(data):
         raise IndexError
-    return position
+    return position, known
 
 
 def decode_text(raw: bytes) -> str:
