@@ -1,10 +1,12 @@
 """A Java consumer calls Java providers through a real Envoy with the module: routed, changed, and refused."""
 
 import socket
+import time
 
 import pytest
 from live_engine.config import bridged, codec_listener
 from live_envoy.config import Config, bootstrap, route, typed
+from patience import PATIENCE
 from peers.dubbo_java import DUBBO_2_7, DUBBO_3, JavaProvider, required
 
 # Constants of RpcException.
@@ -181,3 +183,26 @@ def test_a_provider_that_dies_is_an_exception_at_once(version, consumer, start_e
         outcome = client.call("echo", "hello")
     assert (outcome["exception"], outcome["code"]) == (version.rpc_exception, NETWORK_EXCEPTION)
     assert "upstream_reset_before_response_started" in outcome["message"]
+
+
+def test_no_call_is_lost_when_a_provider_shuts_down(version, consumer, start_envoy, tmp_path):
+    """It sends READONLY on its connections, waits, and closes them. Some are idle in Envoy's pool then, some busy."""
+    retry = {"retry_on": "reset,connect-failure,refused-stream", "num_retries": 3}
+    (tmp_path / "other").mkdir()
+    with (
+        JavaProvider(version, tmp_path, ["hessian2"]) as going,
+        JavaProvider(version, tmp_path / "other", ["hessian2"]) as staying,
+    ):
+        servers = bridged("java", going.ports["hessian2"], staying.ports["hessian2"])
+        envoy = start_envoy(configuration(route("java", retry_policy=retry), clusters=[servers]))
+        with consumer.client(envoy.port("in")) as client:
+            for _ in range(20):
+                assert client.call("echo", "hello")["same"] is True
+            going.terminate()
+            deadline = time.monotonic() + PATIENCE
+            while going.runs:
+                assert client.call("echo", "hello")["same"] is True
+                assert time.monotonic() < deadline
+            for _ in range(20):
+                assert client.call("echo", "hello")["same"] is True
+        assert envoy.stat("http.http.downstream_cx_total") == 1

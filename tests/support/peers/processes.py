@@ -77,6 +77,11 @@ class PeerProcess:
         report: dict[str, Any] = json.loads(line)
         return report
 
+    @property
+    def runs(self) -> bool:
+        """True until it has ended."""
+        return self._process.poll() is None
+
     def terminate(self) -> None:
         """Ask it to shut down, as an operator does; it may take its time."""
         self._process.terminate()
