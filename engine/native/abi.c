@@ -44,12 +44,13 @@ void chunks_free(struct chunks *chunks) {
     if (chunks->at != chunks->few) free(chunks->at);
 }
 
-void chunks_copy(const struct chunks *chunks, void *to) {
+void chunks_copy(const struct chunks *chunks, void *to, size_t size) {
     uint8_t *at = to;
-    for (size_t i = 0; i < chunks->count; i++) {
-        if (!chunks->at[i].size) continue;
-        memcpy(at, chunks->at[i].data, chunks->at[i].size);
-        at += chunks->at[i].size;
+    for (size_t i = 0; i < chunks->count && size; i++) {
+        size_t part = chunks->at[i].size < size ? chunks->at[i].size : size;
+        if (part) memcpy(at, chunks->at[i].data, part);
+        at += part;
+        size -= part;
     }
 }
 

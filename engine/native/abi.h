@@ -17,8 +17,8 @@ struct chunks {
 };
 
 void chunks_free(struct chunks *chunks);
-/* Copy all bytes to `to`, which has room for `size`. */
-void chunks_copy(const struct chunks *chunks, void *to);
+/* Copy the first `size` bytes. */
+void chunks_copy(const struct chunks *chunks, void *to, size_t size);
 
 /* ---- log */
 

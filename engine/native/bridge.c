@@ -23,8 +23,8 @@ void *bridge_new(void *envoy) {
 
 static void forget_received(struct bridge *bridge) {
     requests_add_bytes(-(int64_t)bridge->received);
+    python_drop_bytes(bridge->attempt, bridge->received);
     bridge->received = 0;
-    python_drop_later(bridge->attempt);
     bridge->attempt = NULL;
 }
 
@@ -291,7 +291,7 @@ static void *feed(struct bridge *bridge) {
     void *bytes = PyBytes_FromStringAndSize(NULL, (ssize_t)chunks.size), *result = NULL;
     struct text copy;
     if (python_bytes(bytes, &copy)) {
-        chunks_copy(&chunks, (void *)copy.data);
+        chunks_copy(&chunks, (void *)copy.data, copy.size);
         if (!bridge->attempt) bridge->attempt = python_call_method(bridge->request->object, "attempt", NULL, NULL);
         if (bridge->attempt) result = python_call_method(bridge->attempt, "feed", bytes, NULL);
     }

@@ -14,7 +14,7 @@
 #include "python.h"
 #include "request.h"
 
-enum { STREAMS_AT_MOST = 1 << 30 };
+enum { STREAMS_AT_MOST = 1 << 30, FED_AT_ONCE = 256 << 10 };
 
 /* The Step of metaprotocol_envoy.connection. */
 enum step { FORWARD, REPLY, CLOSE, STREAM };
@@ -266,10 +266,10 @@ static bool feed(struct codec_filter *filter, size_t size) {
     struct chunks chunks;
     if (!abi_network_read_chunks(filter->envoy, &chunks)) return false;
     python_enter();
-    void *bytes = PyBytes_FromStringAndSize(NULL, (ssize_t)chunks.size);
+    void *bytes = PyBytes_FromStringAndSize(NULL, (ssize_t)(size < chunks.size ? size : chunks.size));
     struct text copy;
     bool good = python_bytes(bytes, &copy);
-    if (good) chunks_copy(&chunks, (void *)copy.data);
+    if (good) chunks_copy(&chunks, (void *)copy.data, copy.size);
     chunks_free(&chunks);
     abi_network_drain_read(filter->envoy, size);
     void *steps = good ? python_call(filter->feed, bytes, NULL, NULL) : NULL;
@@ -292,7 +292,7 @@ static enum detection detect(struct codec_filter *filter) {
     python_enter();
     void *bytes = PyBytes_FromStringAndSize(NULL, (ssize_t)chunks.size);
     struct text copy;
-    if (python_bytes(bytes, &copy)) chunks_copy(&chunks, (void *)copy.data);
+    if (python_bytes(bytes, &copy)) chunks_copy(&chunks, (void *)copy.data, copy.size);
     void *verdict = python_call_method(filter->config->service, "detect", bytes, NULL);
     enum detection detection = verdict ? (enum detection)PyLong_AsLong(verdict) : OURS;
     Py_DecRef(verdict);
@@ -301,6 +301,15 @@ static enum detection detect(struct codec_filter *filter) {
     python_leave();
     chunks_free(&chunks);
     return detection;
+}
+
+/* Hand what was written to the HTTP connection manager, past the bytes that are still in Envoy's read buffer. */
+static void flush_out(struct codec_filter *filter) {
+    if (!filter->out.size || !filter->begun) return;
+    struct buffer out = filter->out;
+    filter->out = buffer_new(EXCHANGE_OUT_LIMIT);
+    abi_network_inject_read(filter->envoy, out.data, out.size, false);
+    buffer_free(&out);
 }
 
 int codec_filter_read(void *object, size_t size, bool end) {
@@ -317,8 +326,21 @@ int codec_filter_read(void *object, size_t size, bool end) {
         if (detection == UNSURE) return ABI_STOP;
         filter->known = true;
     }
-    if (filter->last || filter->closing) abi_network_drain_read(filter->envoy, size);
-    else if (size && !feed(filter, size)) filter->last = true;
+    /* Part by part, since a part may hold many messages: a call has a deadline, and what is answered here may fill the
+     * client's write buffer. */
+    size_t left = size;
+    while (left && !filter->last && !filter->closing && !filter->paused) {
+        size_t part = left < FED_AT_ONCE ? left : FED_AT_ONCE;
+        if (!feed(filter, part)) filter->last = true;
+        left -= part;
+        exchange_flush(filter, false);
+        if (filter->closed) return ABI_STOP;
+    }
+    if (left && !filter->last && !filter->closing) { /* it is read again when the pause is over */
+        flush_out(filter);
+        return ABI_STOP;
+    }
+    if (left) abi_network_drain_read(filter->envoy, left);
     if (end) filter->half_closed = true;
     if (filter->out.size) {
         abi_network_append_read(filter->envoy, filter->out.data, filter->out.size);
@@ -361,9 +383,5 @@ void codec_filter_scheduled(void *object) {
         if (filter->closed) return;
     }
     exchange_update_pause(filter);
-    if (!filter->out.size || !filter->begun) return;
-    struct buffer out = filter->out;
-    filter->out = buffer_new(EXCHANGE_OUT_LIMIT);
-    abi_network_inject_read(filter->envoy, out.data, out.size, false);
-    buffer_free(&out);
+    flush_out(filter);
 }

@@ -28,7 +28,7 @@ void exchange_update_pause(struct codec_filter *filter) {
 /* ---- which there are */
 
 void exchange_free(struct exchange *exchange) {
-    python_drop_later(exchange->holder);
+    python_drop_bytes(exchange->holder, exchange->answer.size);
     if (exchange->request) request_end(exchange->request);
     free(exchange);
 }

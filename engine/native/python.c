@@ -13,7 +13,7 @@
 PYTHON_FUNCTIONS(X)
 #undef X
 
-enum { DROPPED_AT_MOST = 256 };
+enum { DROPPED_AT_MOST = 256, DROPPED_BYTES_AT_MOST = 1 << 20 };
 
 static void *embed, *late_function;
 static char loaded[4096];
@@ -21,7 +21,7 @@ static __thread void *thread_state;
 static __thread bool was_late;
 static __thread unsigned depth; /* of python_enter */
 static __thread void *dropped[DROPPED_AT_MOST];
-static __thread size_t dropped_count;
+static __thread size_t dropped_count, dropped_bytes;
 
 static const char *failure(const char *what, const char *detail) {
     static char text[4608];
@@ -121,6 +121,7 @@ const char *python_start(struct text config) {
 }
 
 static void drop_all(void) {
+    dropped_bytes = 0;
     while (dropped_count) Py_DecRef(dropped[--dropped_count]);
 }
 
@@ -152,6 +153,15 @@ void python_drop_later(void *object) {
         python_leave();
     }
     dropped[dropped_count++] = object;
+}
+
+void python_drop_bytes(void *object, size_t size) {
+    python_drop_later(object);
+    dropped_bytes += size;
+    if (dropped_bytes < DROPPED_BYTES_AT_MOST) return;
+    python_enter();
+    drop_all();
+    python_leave();
 }
 
 void python_report(void) {

@@ -57,6 +57,8 @@ void python_enter(void);
 void python_leave(void);
 /* Let go of an object when this thread has the lock next. Without the lock, too. */
 void python_drop_later(void *object);
+/* The same for an object that holds so many bytes: many of them do not wait. */
+void python_drop_bytes(void *object, size_t size);
 
 /* Call a function with at most three arguments, NULL for none; NULL if it raised, which is reported. The guard counts the
  * time: a call that takes longer than the deadline gets an exception. */

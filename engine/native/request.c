@@ -123,7 +123,7 @@ static void free_replies(struct request *request) {
         struct reply *reply = request->replies;
         request->replies = reply->next;
         atomic_fetch_sub_explicit(&all_bytes, reply->message.size, memory_order_relaxed);
-        python_drop_later(reply->result);
+        python_drop_bytes(reply->result, reply->message.size);
         free(reply);
     }
 }
@@ -158,7 +158,7 @@ void request_release(struct request *request) {
     free_replies(request);
     slots[request->number] = NULL;
     free_slots[free_count++] = request->number;
-    python_drop_later(request->holder);
+    python_drop_bytes(request->holder, request->message.size);
     if (request->config) codec_config_release(request->config);
     atomic_fetch_sub_explicit(&all_bytes, request->message.size, memory_order_relaxed);
     atomic_fetch_sub_explicit(&all_requests, 1, memory_order_relaxed);

@@ -7,6 +7,7 @@ Nearly every protocol has the length of a message in its header, and then framin
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from struct import Struct
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -266,12 +267,12 @@ def _first_difference(magic: bytes, header: bytes | bytearray) -> int:
 class _LengthFieldScanner(_HeaderScanner):
     """The same for a length field, with a shortcut for messages that come in one piece."""
 
-    __slots__ = ("_base", "_field", "_maximum", "_read")
+    __slots__ = ("_base", "_maximum", "_read")
 
     def __init__(self, framing: LengthField, limits: Limits) -> None:
         header_size = framing.offset + framing.length
-        super().__init__(header_size, self._total_of, framing.magic, limits)
-        self._field = framing
+        # A method of this object would be a circle, which only the garbage collector ends.
+        super().__init__(header_size, partial(_total_of, framing, limits.max_message_size), framing.magic, limits)
         self._base = header_size + framing.adjustment
         self._maximum = limits.max_message_size
         # A 3-byte number has no struct code, so it never takes the shortcut.
@@ -293,17 +294,17 @@ class _LengthFieldScanner(_HeaderScanner):
                     return start + total
         return super().scan(data, start)
 
-    def _total_of(self, header: bytes) -> int:
-        framing = self._field
-        value = int.from_bytes(header[framing.offset :], framing.byte_order)
-        total = self._base + value
-        if total < self._header_size:
-            raise FramingError(
-                f"the length field holds {value}, which makes a message of {total} bytes; the least is "
-                f"{self._header_size}",
-                offset=framing.offset,
-                field="length",
-            )
-        if total > self._maximum:
-            raise LimitExceeded("max_message_size", total, self._maximum, offset=framing.offset, field="length")
-        return total
+
+def _total_of(framing: LengthField, maximum: int, header: bytes) -> int:
+    value = int.from_bytes(header[framing.offset :], framing.byte_order)
+    size = framing.offset + framing.length
+    total = size + framing.adjustment + value
+    if total < size:
+        raise FramingError(
+            f"the length field holds {value}, which makes a message of {total} bytes; the least is {size}",
+            offset=framing.offset,
+            field="length",
+        )
+    if total > maximum:
+        raise LimitExceeded("max_message_size", total, maximum, offset=framing.offset, field="length")
+    return total
