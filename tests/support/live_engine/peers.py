@@ -96,12 +96,13 @@ class Server:
     Args:
         codec: Reads what comes.
         handler: Answers it.
+        port: To listen on; 0 is one that the kernel chooses.
     """
 
-    def __init__(self, codec: Codec, handler: Handler) -> None:
+    def __init__(self, codec: Codec, handler: Handler, port: int = 0) -> None:
         self._codec = codec
         self._handler = handler
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self._listening = socket.create_server(("127.0.0.1", port), backlog=4096)
         self.port: int = self._listening.getsockname()[1]
         self.received: list[Metadata] = []
         self.connections: list[ServerConnection] = []
