@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from benchmarks.engine.machine import BenchmarkFault, processors
 from benchmarks.engine.protocols import PROTOCOLS
-from benchmarks.engine.report import save, table, targets_table
+from benchmarks.engine.report import markdown, save, table, targets_table
 from benchmarks.engine.runner import SIZES, Bench, Case, loads, run
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     default=str(RELEASES[-1]),
     show_default=True,
 )
+@click.option("--markdown", "as_page", is_flag=True, help="Print the table of the documentation too.")
 @click.option("--list", "listing", is_flag=True, help="Show the names of the cases, and stop.")
 @click.option(
     "--json",
@@ -49,6 +50,7 @@ def main(
     seconds: float,
     warm: float,
     version: str,
+    as_page: bool,
     listing: bool,
     path: Path,
 ) -> None:
@@ -79,6 +81,8 @@ def main(
     for result in results:
         console.print(table(result))
     console.print(targets_table(results))
+    if as_page:
+        click.echo(markdown(results))
     save(results, release, path)
     click.echo(f"All samples are in {path}.", err=True)
 

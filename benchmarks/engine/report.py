@@ -142,6 +142,36 @@ def targets_table(results: Iterable[Result]) -> Table:
     return shown
 
 
+_OWN_FILTER = {"dubbo": "dubbo_proxy", "thrift": "thrift_proxy"}
+
+
+def markdown(results: Iterable[Result]) -> str:
+    """Return the table of the documentation: what each lane costs, one request at a time and loaded."""
+    headings = ("protocol, payload", "lane", "added p50, µs", "beside tcp_proxy")
+    headings += ("CPU/request loaded, µs", "beside tcp_proxy", "beside Envoy's own filter")
+    lines = [f"| {' | '.join(headings)} |", "|---|---|---:|---:|---:|---:|---:|"]
+    by_name = {result.case.name: result for result in results}
+    for name, one in by_name.items():
+        many = by_name.get(name.replace(", one", ", loaded"))
+        if not name.endswith(", one") or many is None:
+            continue
+        for lane in order(one):
+            if lane != DIRECT:
+                own = _OWN_FILTER.get(one.case.protocol.name, "")
+                pairs = zip(one.samples[lane], one.samples[DIRECT], strict=True)
+                cells = [
+                    f"{one.case.protocol.name}, {one.case.size:,} B" if lane == TCP_PROXY else "",
+                    lane,
+                    f"{median(added(*pair) for pair in pairs):,.0f}",
+                    _number(ratio(one, added, lane, TCP_PROXY)),
+                    f"{median(sample.processor for sample in many.samples[lane]):,.1f}",
+                    _number(ratio(many, processor, lane, TCP_PROXY)),
+                    _number(ratio(many, processor, lane, own)) if lane == OURS else "",
+                ]
+                lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def save(results: Iterable[Result], release: Release, path: Path) -> None:
     """Write every sample, for a program."""
     cases: list[dict[str, Any]] = [
