@@ -7,8 +7,6 @@
 
 #include "buffer.h"
 
-enum { ABI_MAX_CHUNKS = 256 };
-
 /* Chunks of a buffer of Envoy's, as they lie in memory. */
 struct chunks {
     size_t count, size; /* of all together */

@@ -17,7 +17,7 @@ struct header_list {
 enum { HPACK_MAX_HEADERS = 1024, HPACK_MAX_TEXT = 1 << 20 };
 
 /* Names that the static table has; only a literal's name is taken from it. */
-enum hpack_name { HPACK_AUTHORITY = 1, HPACK_PATH = 4, HPACK_CONTENT_LENGTH = 28 };
+enum hpack_name { HPACK_AUTHORITY = 1, HPACK_PATH = 4 };
 /* Whole headers that it has. */
 enum hpack_header { HPACK_METHOD_POST = 3, HPACK_SCHEME_HTTP = 6 };
 

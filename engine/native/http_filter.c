@@ -78,8 +78,6 @@ void http_filter_free(void *object) {
     free(filter);
 }
 
-void http_filter_complete(void *object) { (void)object; }
-
 /* Take x-metaprotocol-* headers away; return true if there were any. */
 static bool strip(struct http_filter *filter, enum abi_headers kind) {
     struct header few[FEW_HEADERS], *headers = few;

@@ -15,7 +15,6 @@ void *http_filter_new(void *config, void *envoy);
 void http_filter_free(void *filter);
 int http_filter_request(void *filter);
 int http_filter_response(void *filter);
-void http_filter_complete(void *filter);
 
 #define HEADER_TOKEN TEXT("x-metaprotocol-token")
 #define HEADER_REPLY TEXT("x-metaprotocol-reply")

@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "codec_config.h"
 #include "python.h"
 
-enum { ENDED_AT_MOST = 256, ENDED_BYTES_AT_MOST = 4 << 20, SLOTS_AT_MOST = 1 << 24, RANDOM_AT_ONCE = 4096 };
+enum { SLOTS_AT_MOST = 1 << 24, RANDOM_AT_ONCE = 4096 };
+/* Requests that have ended and wait for late attempts. */
+enum { ENDED_AT_MOST = 256, ENDED_BYTES_AT_MOST = 4 << 20, ENDED_SECONDS_AT_MOST = 10 };
 
 static __thread struct request **slots;
 static __thread unsigned *free_slots;
@@ -195,7 +198,11 @@ void request_end(struct request *request) {
     newest = request;
     ended_count++;
     ended_bytes += bytes_of(request);
-    while (oldest && (ended_count > ENDED_AT_MOST || ended_bytes > ENDED_BYTES_AT_MOST)) forget_oldest();
+    request->ended_at = time(NULL);
+    while (oldest && (ended_count > ENDED_AT_MOST || ended_bytes > ENDED_BYTES_AT_MOST ||
+                      request->ended_at - oldest->ended_at > ENDED_SECONDS_AT_MOST)) {
+        forget_oldest();
+    }
 }
 
 /* ---- tokens */

@@ -57,6 +57,7 @@ struct request {
     char details[160]; /* response.code_details of the answer, if it is Envoy's own */
     struct reply *replies;
     struct request *older, *newer; /* among those that have ended and wait for late attempts */
+    int64_t ended_at;              /* in seconds */
     size_t own_count, count; /* x-metaprotocol-* headers come first, then those that stand for properties */
     struct header headers[];
 };
