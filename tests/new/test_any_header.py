@@ -41,6 +41,11 @@ def protocols(draw: st.DrawFn) -> Protocol:
         fields.append(Field("blob", draw(st.integers(1, 20)), raw=True))
     if draw(st.booleans()):
         fields.insert(draw(st.integers(0, len(fields))), Field("version", 2, constant=draw(st.integers(0, 65535))))
+    summed: tuple[str, ...] = ()
+    if "headers" not in used:
+        free = [field.name for field in fields if field.is_integer and field.constant is None]
+        free = [name for name in free if name not in used.values()]
+        summed = tuple(draw(st.lists(st.sampled_from(free), unique=True))) if free else ()
     values = draw(numbers)
     kinds = ["request", "response", *draw(st.lists(st.sampled_from(KINDS[2:]), unique=True))]
     if "heartbeat_response" in kinds and "heartbeat" not in kinds:
@@ -54,6 +59,8 @@ def protocols(draw: st.DrawFn) -> Protocol:
         draw(st.sampled_from(COUNTS)),
         dict(zip(kinds, values, strict=False)) if "type" in used else {},
         dict(zip(statuses, values, strict=False)) if "status" in used else {},
+        summed,
+        draw(st.booleans()),
     )
 
 

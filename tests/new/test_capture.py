@@ -1,18 +1,23 @@
 """What recorded traffic of real protocols tells about their headers."""
 
+import gzip
 import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import dpkt
 import pytest
+from captures import write_pieces
 from projects import imported, new
 
-from metaprotocol_cli.new.evidence import find_ids, find_lengths, read_conversations
+from metaprotocol_cli.new.evidence import find_ids, find_lengths, learn_lengths, read_conversations
+from metaprotocol_codecs.dubbo import DubboCodec
 from metaprotocol_sdk import Direction, MessageDecoder
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 DUBBO = sorted((VECTORS / "dubbo").glob("*.c2s.bin"))
 FRAMED_THRIFT = sorted((VECTORS / "thrift").glob("*framed*.c2s.bin"))
+PIPELINE = VECTORS / "dubbo" / "java27-pipeline.c2s.bin"
 AWESOMERPC = VECTORS / "awesomerpc" / "example.c2s.bin"
 
 Place = tuple[int, int, str]
@@ -20,13 +25,12 @@ Place = tuple[int, int, str]
 
 def found(*paths: Path) -> tuple[Place, int, list[Place]]:
     """Return the likeliest length, what it must be added to, and the places that behave like an id."""
-    conversations = read_conversations(paths)
-    length = find_lengths([data for conversation in conversations for data in conversation.values()])[0]
+    conversations, (length, *_) = learn_lengths(read_conversations(paths))
     ids = find_ids(conversations, length)
     return (
         (length.offset, length.size, length.byte_order),
         length.surplus,
-        [(field.offset, field.size, field.byte_order) for field in ids if field.is_likely],
+        [(field.offset, field.size, field.byte_order) for field in ids if field.is_likely and not field.is_split],
     )
 
 
@@ -69,7 +73,7 @@ def test_thrift_with_headers_has_an_id_in_a_fixed_place() -> None:
 @pytest.mark.parametrize("name", ["binary-buffered-java-to-node", "compact-buffered-cpp-to-python"])
 def test_what_has_no_length_is_not_given_one(name: str) -> None:
     (conversation,) = read_conversations([VECTORS / "thrift" / f"{name}.c2s.bin"])
-    assert find_lengths(list(conversation.values())) == []
+    assert find_lengths(list(conversation.streams.values())) == []
 
 
 @pytest.mark.parametrize("protocol", ["dubbo", "thrift"])
@@ -171,7 +175,129 @@ def test_the_user_chooses_and_may_describe_the_header_further(make: Callable[...
 def test_the_user_may_take_no_id(make: Callable[..., tuple[str, Path]]) -> None:
     _, project = make("--from-capture", str(AWESOMERPC), answers="1\n0\n" + "\n" * 12)
     with imported(project) as package:
+        assert package.AcmeCodec.correlation == "serial"
+
+
+def test_only_the_user_says_that_responses_come_in_order(make: Callable[..., tuple[str, Path]]) -> None:
+    _, project = make("--defaults", "--id", "in-order", "--from-capture", str(AWESOMERPC))
+    with imported(project) as package:
         assert package.AcmeCodec.correlation == "fifo"
+
+
+def recorded(folder: Path, to_server: list[bytes], to_client: list[bytes]) -> Path:
+    """Write a recording of one connection."""
+    for end, made in (("c2s", to_server), ("s2c", to_client)):
+        (folder / f"conn1.{end}.bin").write_bytes(b"".join(made))
+    return folder / "conn1.c2s.bin"
+
+
+def texts(number: int) -> tuple[bytes, bytes, bytes]:
+    """Return three parts of a message whose sizes all change."""
+    return b"c" * (number % 3), b"header" * (number % 4), f"body {number}".encode() * (number % 5 + 1)
+
+
+def bolt(kind: int, number: int, status: bytes = b"") -> bytes:
+    parts = texts(number + kind)
+    return struct.pack(">2sBxI", b"BO", kind, number) + status + struct.pack(">HHI", *map(len, parts)) + b"".join(parts)
+
+
+def test_a_length_that_is_a_sum_becomes_a_header_length(tmp_path: Path, make: Callable[..., tuple[str, Path]]) -> None:
+    streams = [[bolt(kind, number) for number in range(8)] for kind in (1, 2)]
+    output, project = make("--defaults", "--from-capture", str(recorded(tmp_path, *streams)))
+    assert "length 1: 2 bytes at 8 + 2 bytes at 10 + 4 bytes at 12, big endian" in output
+    assert "so the framing is a HeaderLength that adds them up" in output
+    assert "id 1: offset 4, 4 bytes, big endian" in output
+    source = (project / "src" / "acme_codec" / "codec.py").read_text("utf-8")
+    assert 'framing = HeaderLength(16, message_size, magic=b"BO")' in source
+    with imported(project) as package:
+        decoder = MessageDecoder(package.AcmeCodec(), Direction.TO_CLIENT)
+        assert [metadata.request_id for metadata in decoder.feed(b"".join(streams[1]))] == [*range(8)]
+
+
+def test_lengths_at_other_places_in_each_direction_are_told(tmp_path: Path) -> None:
+    requests = [bolt(1, number) for number in range(20)]
+    responses = [bolt(2, number, status=b"\x07\x08") for number in range(20)]
+    path = recorded(tmp_path, requests, responses)
+    result = new("acme", "--defaults", "--output-dir", str(tmp_path), "--from-capture", str(path))
+    assert result.exit_code == 2
+    assert "write a HeaderLength whose function looks at the type of the message" in result.output
+    assert "to the server: 2 bytes at 8 + 2 bytes at 10 + 4 bytes at 12" in result.output
+    assert "to the client: 2 bytes at 10 + 2 bytes at 12 + 4 bytes at 14" in result.output
+
+
+def test_an_id_at_other_places_in_requests_and_responses_is_found(
+    tmp_path: Path, make: Callable[..., tuple[str, Path]]
+) -> None:
+    """Kafka's requests have their correlation id at 8, its responses at 4."""
+    requests, responses = [], []
+    for number in range(70, 80):
+        body, answer = b"topic" * (number % 4), b"offsets" * (number % 3 + 1)
+        requests.append(struct.pack(">iHHi", 8 + len(body), 18, 3, number) + body)
+        responses.append(struct.pack(">ii", 4 + len(answer), number) + answer)
+    output, project = make("--defaults", "--from-capture", str(recorded(tmp_path, requests, responses)))
+    assert "id 1: offset 8 of requests and 4 of responses, 4 bytes, big endian: 10 requests have 10 values" in output
+    assert "id: one header cannot have it at two offsets" in output
+    with imported(project) as package:
+        assert package.AcmeCodec.correlation == "serial"
+
+
+@pytest.mark.parametrize("cut", [0, 30], ids=["at a message", "inside a message"])
+def test_a_capture_of_a_running_connection_is_read_from_a_packet_that_begins_a_message(
+    cut: int, tmp_path: Path, make: Callable[..., tuple[str, Path]]
+) -> None:
+    whole = tmp_path / "whole.pcap"
+    messages = {
+        way: MessageDecoder(DubboCodec(), direction).feed(PIPELINE.with_name(f"java27-pipeline.{way}.bin").read_bytes())
+        for way, direction in (("c2s", Direction.TO_SERVER), ("s2c", Direction.TO_CLIENT))
+    }
+    pieces = [(way, metadata.message) for way, found in messages.items() for metadata in found]
+    pieces[0] = ("c2s", pieces[0][1][cut:])
+    pieces[-1] = ("s2c", pieces[-1][1][: -cut or None])
+    write_pieces(whole, pieces)
+    running = tmp_path / "running.pcap.gz"
+    with whole.open("rb") as file:
+        packets = [packet for _, packet in dpkt.pcap.Reader(file)][2:]  # without the two that open the connection
+    with gzip.open(running, "wb") as file:
+        writer = dpkt.pcap.Writer(file)
+        for packet in packets:
+            writer.writepkt(packet, 1.0)
+    output, project = make("--defaults", "--from-capture", str(running))
+    assert "the capture begins in the middle of connections" in output
+    assert ("bytes of packets before the first message are left out" in output) is bool(cut)
+    assert "length 1: offset 12, 4 bytes, big endian" in output
+    assert "id 1: offset 4, 8 bytes, big endian" in output
+    kept = (project / "tests" / "vectors" / "running-1.c2s.bin").read_bytes()
+    assert (
+        kept
+        == b"".join(metadata.message for metadata in messages["c2s"])[len(messages["c2s"][0].message) * bool(cut) :]
+    )
+
+
+def test_the_recording_becomes_vectors_of_the_project(make: Callable[..., tuple[str, Path]]) -> None:
+    output, project = make("--defaults", "--from-capture", str(AWESOMERPC))
+    for end in ("c2s", "s2c"):
+        copied = project / "tests" / "vectors" / f"example.{end}.bin"
+        assert copied.read_bytes() == AWESOMERPC.with_name(copied.name).read_bytes()
+    assert "tests/vectors has 2 recorded streams: remove secrets before you publish them" in output
+    assert 'vectors = Path(__file__).parent / "vectors"' in (project / "tests" / "test_conformance.py").read_text(
+        "utf-8"
+    )
+
+
+def test_without_a_recording_the_project_names_no_vectors(make: Callable[..., tuple[str, Path]]) -> None:
+    _, project = make("--defaults")
+    assert "vectors" not in (project / "tests" / "test_conformance.py").read_text("utf-8")
+
+
+def test_a_folder_of_record_is_read_whole(tmp_path: Path, make: Callable[..., tuple[str, Path]]) -> None:
+    for name in ("java27-pipeline", "java27-heartbeat"):
+        for end in ("c2s", "s2c"):
+            copy = tmp_path / "recorded" / f"{name}.{end}.bin"
+            copy.parent.mkdir(exist_ok=True)
+            copy.write_bytes((VECTORS / "dubbo" / copy.name).read_bytes())
+    output, project = make("--defaults", "--from-capture", str(tmp_path / "recorded"))
+    assert output.startswith("2 connections\n")
+    assert len([*(project / "tests" / "vectors").glob("*.bin")]) == 4
 
 
 @pytest.mark.parametrize(

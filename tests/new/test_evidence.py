@@ -6,7 +6,7 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaprotocol_cli.new.evidence import find_ids, find_lengths, suggest
+from metaprotocol_cli.new.evidence import Conversation, find_ids, find_lengths, suggest
 from metaprotocol_sdk import Direction
 
 Order = Literal["big", "little"]
@@ -51,7 +51,7 @@ def test_an_id_is_found_where_the_id_is(protocol) -> None:
     order, offset, size, _, made = protocol
     streams = [b"".join(made[:8]), b"".join(made[8:])]
     conversation = dict(zip(Direction, streams, strict=True))
-    identifier = find_ids([conversation], find_lengths(streams)[0])[0]
+    identifier = find_ids([Conversation("", conversation)], find_lengths(streams)[0])[0]
     last = offset if order == "little" else offset + size - 1  # the byte that counts
     assert identifier.offset <= last < identifier.offset + identifier.size
 
@@ -75,7 +75,7 @@ def test_a_length_of_one_byte_leaves_the_byte_order_to_the_id() -> None:
         for calls in (((0, 1), (1, 2), (2, 0), (3, 9)), ((0, 3), (1, 0), (2, 0), (3, 1)))
     ]
     length = find_lengths(streams)[0]
-    identifier = find_ids([dict(zip(Direction, streams, strict=True))], length)[0]
+    identifier = find_ids([Conversation("", dict(zip(Direction, streams, strict=True)))], length)[0]
     suggested = suggest(length, identifier)
     assert suggested["byte_order"] == "little"
     assert suggested["fields"] == ["length:1", "id:4"]
@@ -87,7 +87,7 @@ def test_connections_of_one_call_each_tell_no_more_than_they_can() -> None:
     ]
     length = find_lengths([stream for stream in streams for _ in range(2)])[0]
     for identifier in find_ids(
-        [{Direction.TO_SERVER: stream, Direction.TO_CLIENT: stream} for stream in streams], length
+        [Conversation("", {Direction.TO_SERVER: stream, Direction.TO_CLIENT: stream}) for stream in streams], length
     ):
         assert not identifier.counts_up
 
@@ -98,4 +98,4 @@ def test_a_name_that_comes_back_is_no_id() -> None:
     stream = b"".join(calls)
     length = find_lengths([stream, stream])[0]
     assert (length.offset, length.counts) == (0, "message")
-    assert find_ids([{Direction.TO_SERVER: stream, Direction.TO_CLIENT: stream}], length) == []
+    assert find_ids([Conversation("", {Direction.TO_SERVER: stream, Direction.TO_CLIENT: stream})], length) == []

@@ -86,7 +86,7 @@ def test_a_field_cannot_have_two_names_or_two_roles(tmp_path: Path) -> None:
     fields = ["length:4", "length:2", "id:4", ""]
     output = asked(tmp_path, ["", "", *fields, "", "", "length", *[""] * 5])
     assert "the field length comes twice" in output
-    assert "Which field is the id, that a response repeats (id, none)" in output
+    assert "a client waits for each (id, none, in-order)" in output
     assert "'length' is not one of 'id', 'none'" in output
 
 

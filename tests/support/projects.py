@@ -38,6 +38,13 @@ AWKWARD = {
             --field len:2 --field str:1 --field message:1 --field reserved:6
             --field 'name_of_24_characters_xy:8:{LONG}'
         """,
+        # Three lengths that are added up, as in SOFA-Bolt, and responses in the order of requests.
+        "bolt-like": """
+            --magic 424f --id in-order --length class_length+header_length+content_length --counts body
+            --types request=1,response=2
+            --field type:1 --field codec:1 --field class_length:2 --field header_length:2 --field content_length:4
+            --field crc:1
+        """,
         # The longest name, and the smallest header.
         "n" * 46: "--magic ff --field length:1",
         # Everything at once, as wide and as long as it gets.

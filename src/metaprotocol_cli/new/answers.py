@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NAME_KEYS = ("project", "package", "author")
 HEADER_KEYS = ("magic", "byte_order", "fields", *ROLES, "counts", "types", "statuses")
 NONE = "none"
+IN_ORDER = "in-order"
 
 
 class Answers:
@@ -48,9 +49,10 @@ class Answers:
         suggested = self._suggested.get(key)
         if key in ROLES:
             names = [field.name for field in self.fields()]
-            if suggested in (*names, NONE):
+            if suggested is not None and (suggested == NONE or {*suggested.split("+")} <= {*names}):
                 return suggested
-            return next((name for name in awesomerpc.USUAL_NAMES[key] if name in names), NONE)
+            added = self["length"].split("+") if key != "length" else []
+            return next((name for name in awesomerpc.USUAL_NAMES[key] if name in names and name not in added), NONE)
         if suggested is not None:
             return suggested
         if key == "magic":
@@ -80,6 +82,11 @@ class Answers:
             AnswersError: They do not describe one.
         """
         roles = {role: self[role] for role in ROLES if self[role] != NONE}
+        if in_order := roles.get("id") == IN_ORDER:
+            del roles["id"]
+        *summed, length = roles.get("length", "").split("+")
+        if length:
+            roles["length"] = length
         if problems := [
             f"there are {values}, but no field is said to be the {role}"
             for role, values in (("type", "types"), ("status", "statuses"))
@@ -94,6 +101,8 @@ class Answers:
             self["counts"],
             parse_values(self["types"]) if "type" in roles else {},
             parse_values(self["statuses"]) if "status" in roles else {},
+            tuple(summed),
+            in_order,
         )
 
 

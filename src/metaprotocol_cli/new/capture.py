@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from metaprotocol_cli.new.evidence import IdField, LengthField, find_ids, find_lengths, read_conversations, suggest
+from metaprotocol_cli.new.evidence import (
+    Conversation,
+    IdField,
+    LengthField,
+    find_ids,
+    learn_lengths,
+    read_conversations,
+    suggest,
+    sums_by_direction,
+    whole_messages,
+)
 from metaprotocol_cli.new.problems import AnswersError
+from metaprotocol_sdk import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -15,6 +27,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 _Place = TypeVar("_Place", LengthField, IdField)
+_WAYS = {Direction.TO_SERVER: "to the server", Direction.TO_CLIENT: "to the client"}
 _COUNTED = {
     "message": "of the whole message",
     "rest": "of what follows it",
@@ -22,8 +35,8 @@ _COUNTED = {
 }
 
 
-def suggestions_from(paths: Sequence[Path], *, choose: bool) -> dict[str, Any]:
-    """Return answers that fit recorded streams, by their keys.
+def suggestions_from(paths: Sequence[Path], *, choose: bool) -> tuple[dict[str, Any], list[Conversation]]:
+    """Return answers that fit recorded streams, by their keys, and the messages of the recording.
 
     Args:
         paths: The recordings.
@@ -33,23 +46,65 @@ def suggestions_from(paths: Sequence[Path], *, choose: bool) -> dict[str, Any]:
         AnswersError: A recording cannot be read, or nothing in it behaves like a length.
     """
     conversations = read_conversations(paths)
-    lengths = find_lengths([data for conversation in conversations for data in conversation.values()])
+    learned, lengths = learn_lengths(conversations)
     if not lengths:
         raise AnswersError(
+            *_one_by_one(conversations),
             "nothing in the recording behaves like a length: no number of 1, 2, 4 or 8 bytes among the first 64 leads "
             "from message to message to the end of every stream; it takes three messages of two sizes at least, six "
-            "where the number is one byte or counts the body, and streams that end where a message does"
+            "where the number is one byte or counts the body, and streams that end where a message does. No sum of two "
+            "or three adjacent numbers does either; it takes six messages",
         )
     click.echo(f"{len(conversations)} connection{'s' * (len(conversations) > 1)}")
+    _tell_what_was_left_out(conversations, learned, lengths[0])
     length = _chosen("length", lengths, _length_text, choose=choose)
     if length is None:
         raise AnswersError("without a length it is unknown where a message ends")
-    ids = find_ids(conversations, length)
-    identifier = _chosen("id", ids, _id_text, choose=choose)
+    if length.widths:
+        click.echo("length: one number is not enough, so the framing is a HeaderLength that adds them up")
+    identifier = _chosen("id", find_ids(learned, length), _id_text, choose=choose)
+    if identifier is None:
+        click.echo(
+            "id: none, so a client waits for each response before it sends the next request (serial); say --id "
+            "in-order if responses come in the order of requests"
+        )
+    elif identifier.is_split:
+        click.echo(
+            "id: one header cannot have it at two offsets: the codec is made without it; read it in decode, by the "
+            "direction, and write it in encode"
+        )
+        identifier = None
     suggested = suggest(length, identifier)
     if suggested["magic"] != "none":
         click.echo(f"magic: every message begins with {suggested['magic']}")
-    return suggested
+    return suggested, whole_messages(learned, length)
+
+
+def _one_by_one(conversations: Sequence[Conversation]) -> list[str]:
+    """Return a sentence about the lengths that each direction has for itself; none if one has none."""
+    found = sums_by_direction(conversations)
+    if len(found) < len(Direction):
+        return []
+    places = [f"{_WAYS[way]}: {_length_text(found[way])}" for way in Direction]
+    text = (
+        "the two directions have their lengths at different places, which one header cannot say: write a HeaderLength "
+        "whose function looks at the type of the message (see the page about framing)."
+    )
+    return [f"{text} {'. '.join(places)}"]
+
+
+def _tell_what_was_left_out(
+    found: Sequence[Conversation], learned: Sequence[Conversation], length: LengthField
+) -> None:
+    before = sum(len(data) for one in found for data in one.streams.values())
+    begun = sum(len(data) for one in learned for data in one.streams.values())
+    read = sum(ends[-1] for ends in length.boundaries)
+    if any(one.packets for one in found):
+        click.echo("the capture begins in the middle of connections: each is read from a packet that begins a message")
+    if before - begun:
+        click.echo(f"{before - begun:,} bytes of packets before the first message are left out")
+    if begun - read:
+        click.echo(f"{begun - read:,} bytes of messages that are not complete are left out")
 
 
 def _chosen(what: str, places: Sequence[_Place], describe: Callable[[_Place], str], *, choose: bool) -> _Place | None:
@@ -68,16 +123,21 @@ def _chosen(what: str, places: Sequence[_Place], describe: Callable[[_Place], st
     return places[number - 1] if number else None
 
 
-def _place_text(place: LengthField | IdField) -> str:
-    order = "" if place.size == 1 else f", {place.byte_order} endian"
-    return f"offset {place.offset}, {place.size} byte{'s' * (place.size > 1)}{order}"
+def _place_text(offset: int, size: int, byte_order: str) -> str:
+    order = "" if size == 1 else f", {byte_order} endian"
+    return f"offset {offset}, {size} byte{'s' * (size > 1)}{order}"
 
 
 def _length_text(field: LengthField) -> str:
     others = f"; {field.others} narrower or shifted places do the same" if field.others else ""
     counted = _COUNTED[field.counts].format(field.surplus)
+    if field.widths:
+        numbers = " + ".join(f"{size} byte{'s' * (size > 1)} at {offset}" for offset, size in field.numbers)
+        place, counted = f"{numbers}, {field.byte_order} endian", f"of a message without {field.surplus} of its bytes"
+    else:
+        place = _place_text(field.offset, field.size, field.byte_order)
     return (
-        f"{_place_text(field)}, {counted}: it leads through {field.messages} messages of {field.message_sizes} sizes "
+        f"{place}, {counted}: it leads through {field.messages} messages of {field.message_sizes} sizes "
         f"to the last byte of {len(field.boundaries)} stream{'s' * (len(field.boundaries) > 1)}{others}"
     )
 
@@ -91,4 +151,22 @@ def _id_text(field: IdField) -> str:
         facts.append(f"{field.overtaking} of them came before that of an earlier request")
     if not field.is_wide:
         facts.append("but it is one byte, which may be the first of a number that grows")
-    return f"{_place_text(field)}: {', '.join(facts)}"
+    place = _place_text(field.offset, field.size, field.byte_order)
+    if field.is_split:
+        place = f"offset {field.offset} of requests and {field.response_offset} of responses{place.partition(',')[1]}"
+        place += _place_text(field.offset, field.size, field.byte_order).partition(",")[2]
+    return f"{place}: {', '.join(facts)}"
+
+
+def vector_files(conversations: Sequence[Conversation]) -> dict[str, bytes]:
+    """Return the files of recorded messages, by their names."""
+    suffixes = {Direction.TO_SERVER: "c2s", Direction.TO_CLIENT: "s2c"}
+    names: dict[str, int] = {}
+    files: dict[str, bytes] = {}
+    for conversation in conversations:
+        name = re.sub(r"[^A-Za-z0-9_.-]", "_", conversation.name) or "recorded"
+        names[name] = names.get(name, 0) + 1
+        if names[name] > 1:  # files of one name in several folders
+            name += f"-{names[name]}"
+        files |= {f"{name}.{suffixes[way]}.bin": data for way, data in conversation.streams.items()}
+    return files

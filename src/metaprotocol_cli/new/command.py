@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metaprotocol_cli.new.answers import NAME_KEYS, Answers, read_toml
-from metaprotocol_cli.new.capture import suggestions_from
+from metaprotocol_cli.new.capture import suggestions_from, vector_files
 from metaprotocol_cli.new.names import Names
 from metaprotocol_cli.new.problems import AnswersError
 from metaprotocol_cli.new.questions import ask
@@ -20,6 +20,7 @@ from metaprotocol_cli.new.source import protocol_values
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from metaprotocol_cli.new.evidence import Conversation
     from metaprotocol_cli.new.protocol import Protocol
 
 _OPTIONS = {
@@ -27,9 +28,9 @@ _OPTIONS = {
     "--package": ("NAME", "The Python package."),
     "--author": ("NAME", "The holder of the copyright."),
     "--magic": ("HEX", "Bytes that every message begins with, or none."),
-    "--length": ("FIELD", "The field that is the message's length."),
+    "--length": ("FIELD", "The field that is the message's length, or several that are added: NAME+NAME."),
     "--counts": ("WHAT", "The bytes that the length counts: message (all), rest (after it), body (after the header)."),
-    "--id": ("FIELD", "The field that a response repeats, or none."),
+    "--id": ("FIELD", "The field that a response repeats; in-order: responses come in the order of requests; or none."),
     "--type": ("FIELD", "The field that tells requests from responses, or none."),
     "--types": (
         "NAME=NUMBER,...",
@@ -61,9 +62,10 @@ def _header_options(function: Callable[..., Any]) -> Callable[..., Any]:
     "--from-capture",
     "captures",
     multiple=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path, exists=True),
     metavar="FILE",
-    help="A recording that shows where the length and the id are: NAME.c2s.bin with NAME.s2c.bin, or pcap. Repeatable.",
+    help="A recording that shows where the length and the id are: a folder of `metaprotocol record`, NAME.c2s.bin with "
+    "NAME.s2c.bin, or a packet capture. Its messages become vectors of the project. Repeatable.",
 )
 @click.option(
     "-o",
@@ -114,11 +116,15 @@ def command(
         given |= {"fields": list(fields)} if fields else {}
         names = Names.of(name, *(given.pop(key, None) for key in NAME_KEYS))
         free_place(folder, names.project)
-        values = context(names, protocol_values(_protocol(given, captures, defaults=defaults)))
-        files = render(values)
+        protocol, recorded = _protocol(given, captures, defaults=defaults)
+        vectors = vector_files(recorded)
+        values = context(names, protocol_values(protocol) | {"_vectors": bool(vectors)})
+        files = render(values) | {f"{names.project}/tests/vectors/{name}": data for name, data in vectors.items()}
         target = write(files, folder, names.project)
     except AnswersError as error:
         raise click.UsageError(str(error)) from error
+    if vectors:
+        click.echo(f"tests/vectors has {len(vectors)} recorded streams: remove secrets before you publish them")
     click.echo(f"{target} is made, with {len(files)} files. Its README.md says how to go on:")
     click.echo(f"  cd {shlex.quote(str(target))}")
     click.echo("  python -m venv .venv && . .venv/bin/activate")
@@ -128,10 +134,13 @@ def command(
     click.echo(f"  metaprotocol check {name} --strict{values['_check_options']}")
 
 
-def _protocol(given: dict[str, Any], captures: Sequence[Path], *, defaults: bool) -> Protocol:
+def _protocol(
+    given: dict[str, Any], captures: Sequence[Path], *, defaults: bool
+) -> tuple[Protocol, list[Conversation]]:
+    """Return the protocol that is described, and the messages that were recorded."""
     try:
-        suggested = suggestions_from(captures, choose=not defaults) if captures else {}
-        return Answers(given, suggested).protocol() if defaults else ask(given, suggested)
+        suggested, recorded = suggestions_from(captures, choose=not defaults) if captures else ({}, [])
+        return (Answers(given, suggested).protocol() if defaults else ask(given, suggested)), recorded
     except click.Abort:
         if sys.stdin.isatty():
             raise

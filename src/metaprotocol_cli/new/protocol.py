@@ -37,6 +37,8 @@ class Protocol:
             after the header; or a number that is added to the length to give the bytes after the field.
         kinds: The numbers of the type field, by names of `KINDS`.
         statuses: The numbers of the status field, by name; "ok" is success.
+        summed: The names of fields that are added to the length field to give the length.
+        in_order: True if responses come in the order of requests; it counts where no field is the id.
 
     Raises:
         AnswersError: The description is not valid; the error lists every problem.
@@ -49,6 +51,8 @@ class Protocol:
     counts: str
     kinds: Mapping[str, int]
     statuses: Mapping[str, int]
+    summed: tuple[str, ...] = ()
+    in_order: bool = False
 
     def __attrs_post_init__(self) -> None:
         if problems := [*self._problems()]:
@@ -74,6 +78,11 @@ class Protocol:
         return next(field for field in self.fields if field.name == self.roles["length"])
 
     @cached_property
+    def lengths(self) -> tuple[Field, ...]:
+        """The fields whose sum is the length, in their order: the length field, and those that are added to it."""
+        return tuple(field for field in self.fields if field.name in (*self.summed, self.roles["length"]))
+
+    @cached_property
     def length_end(self) -> int:
         """The index after the length field."""
         return self.offset(self.length) + self.length.size
@@ -92,7 +101,7 @@ class Protocol:
     @cached_property
     def plain_fields(self) -> tuple[Field, ...]:
         """The fields whose numbers are only shown: those without a role, and the operation."""
-        used = {name for role, name in self.roles.items() if role != "operation"}
+        used = {name for role, name in self.roles.items() if role != "operation"} | {*self.summed}
         return tuple(field for field in self.fields if field.name not in used and field.constant is None)
 
     def _problems(self) -> Iterator[str]:
@@ -120,10 +129,23 @@ class Protocol:
             elif not field.is_integer:
                 sizes = ", ".join(map(str, INTEGER_SIZES))
                 yield f"the field {name} has {field.size} bytes; the {role} is a whole number of {sizes} bytes"
+        yield from self._sum_problems()
         for name in dict.fromkeys(self.roles.values()):
             shared = [role for role, other in self.roles.items() if other == name]
             if len(shared) > 1:
                 yield f"the field {name} cannot be {' and '.join(shared)} at once"
+
+    def _sum_problems(self) -> Iterator[str]:
+        fields = {field.name: field for field in self.fields}
+        for name in self.summed:
+            if name not in fields:
+                yield f"the length is said to be a sum with {name!r}; the fields are {', '.join(fields) or 'none'}"
+            elif not fields[name].is_integer or fields[name].constant is not None:
+                yield f"the field {name} cannot be added to the length: it is not a number that changes"
+            elif name in self.roles.values() or self.summed.count(name) > 1:
+                yield f"the field {name} is added to the length, so it cannot be something else as well"
+        if self.summed and "headers" in self.roles:
+            yield "a length that is a sum cannot be combined with a header block"
 
     def _count_problems(self) -> Iterator[str]:
         if not is_count(self.counts):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaprotocol_cli.new.answers import NONE, Answers, parse_magic
+from metaprotocol_cli.new.answers import IN_ORDER, NONE, Answers, parse_magic
 from metaprotocol_cli.new.fields import Field, parse_values
 from metaprotocol_cli.new.problems import AnswersError
 from metaprotocol_cli.new.protocol import COUNTS, KINDS, ROLES, is_count
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from metaprotocol_cli.new.protocol import Protocol
 
 _QUESTIONS = {
-    "length": "Which field is the length",
+    "length": "Which field is the length; several that are added as NAME+NAME",
     "counts": "Which bytes it counts: message (all), rest (after the field), body (after the header), "
     "or a number that is added to it",
-    "id": "Which field is the id, that a response repeats",
+    "id": "Which field is the id, that a response repeats; in-order: responses come in the order of requests; none: a "
+    "client waits for each",
     "type": "Which field tells requests from responses; without one the direction does",
     "types": f"Its numbers: request, response, and {', '.join(KINDS[2:])} if the protocol has them",
     "status": "Which field says whether a response failed",
@@ -78,17 +79,28 @@ def _ask_all(answers: Answers) -> None:
 
 def _ask_role(answers: Answers, role: str) -> None:
     """Ask for the field of a role, among those without a role."""
-    used = {answers[other] for other in ROLES if other in answers}
+    used = {name for other in ROLES if other in answers for name in answers[other].split("+")}
     names = [field.name for field in answers.fields() if field.is_integer and field.constant is None]
     free = [name for name in names if name not in used]
     if role == "length" and not free:
         raise AnswersError("no field can be the length: it is a number of 1, 2, 4 or 8 bytes, and not a constant")
-    choices = free if role == "length" else [*free, NONE]
-    known = answers[role] if answers[role] in choices else choices[-1]
-    if choices == [NONE]:
+    if role == "length":
+        _ask(answers, role, f"{_QUESTIONS[role]} ({', '.join(free)})", _checked_sum(free))
+        return
+    choices = [*free, NONE, *([IN_ORDER] if role == "id" else [])]
+    known = answers[role] if answers[role] in choices else NONE
+    if not free:
         answers[role] = NONE
     else:
         answers[role] = click.prompt(_QUESTIONS[role], type=click.Choice(choices), default=known)
+
+
+def _checked_sum(free: Sequence[str]) -> Callable[[str], object]:
+    def check(text: str) -> None:
+        if unknown := [name for name in text.split("+") if name not in free]:
+            raise AnswersError(f"{', '.join(map(repr, unknown))} is not one of {', '.join(free)}")
+
+    return check
 
 
 def _ask(answers: Answers, key: str, question: str, check: Callable[[str], object]) -> None:

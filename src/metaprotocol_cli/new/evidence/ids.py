@@ -11,7 +11,7 @@ from attrs import frozen
 from metaprotocol_sdk import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from metaprotocol_cli.new.evidence.conversations import Conversation
     from metaprotocol_cli.new.evidence.lengths import LengthField
@@ -44,6 +44,7 @@ class IdField:
         step: The usual distance between the sorted values of a connection; None if there is no usual one.
         overtaking: The number of responses that came before that of an earlier request.
         is_random: True if each of its bytes takes nearly as many values as it can, or only one.
+        response_offset: Bytes before it in messages to the client.
     """
 
     offset: int
@@ -55,6 +56,12 @@ class IdField:
     step: int | None
     overtaking: int
     is_random: bool
+    response_offset: int
+
+    @property
+    def is_split(self) -> bool:
+        """True if requests and responses have it at different offsets."""
+        return self.offset != self.response_offset
 
     @property
     def counts_up(self) -> bool:
@@ -96,6 +103,8 @@ def find_ids(conversations: Sequence[Conversation], length: LengthField) -> list
         field = _evidence(messages, offset, size, order)
         if field is not None and (field.counts_up or not _is_text(_columns(messages, offset, stop))):
             found.append(field)
+    if not any(field.is_likely for field in found):
+        found += _split(messages, length)
     counters = [field for field in found if field.size == 1 and field.counts_up]
     best: list[IdField] = []
     for field in sorted(found, key=_rank):
@@ -104,6 +113,32 @@ def find_ids(conversations: Sequence[Conversation], length: LengthField) -> list
         if is_one and not any(map(field.overlaps, best)):
             best.append(field)
     return best
+
+
+def _split(messages: Sequence[Messages], length: LengthField) -> Iterator[IdField]:
+    """Yield the places that behave like an id in requests, and its places in responses (Kafka: 8 and 4)."""
+    shortest = [min((len(one) for both in messages for one in both[way]), default=0) for way in (0, 1)]
+    taken = set(range(length.offset, length.offset + length.size))
+    for size in _SIZES[:-1]:  # one byte is repeated by chance somewhere
+        for offset in range(min(shortest[0], _FARTHEST) - size + 1):
+            if not taken.isdisjoint(range(offset, offset + size)):
+                continue
+            for response_offset in range(min(shortest[1], _FARTHEST) - size + 1):
+                if response_offset == offset or not taken.isdisjoint(range(response_offset, response_offset + size)):
+                    continue
+                field = _evidence(messages, offset, size, length.byte_order, response_offset)
+                if field is None:
+                    if not _all_differ(messages, offset, size):
+                        break
+                elif field.is_likely and (field.counts_up or not _is_text(_columns(messages, offset, offset + size))):
+                    yield field
+
+
+def _all_differ(messages: Sequence[Messages], offset: int, size: int) -> bool:
+    """Return True if no two requests of a connection have the same bytes at a place."""
+    return all(
+        len({message[offset : offset + size] for message in to_server}) == len(to_server) for to_server, _ in messages
+    )
 
 
 def _taken(length: LengthField) -> set[int]:
@@ -120,20 +155,27 @@ def _cut(conversations: Sequence[Conversation], length: LengthField) -> list[Mes
     for conversation in conversations:
         cut = {
             direction: [data[start:stop] for start, stop in pairwise(next(boundaries))]
-            for direction, data in conversation.items()
+            for direction, data in conversation.streams.items()
         }
         found.append((cut.get(Direction.TO_SERVER, []), cut.get(Direction.TO_CLIENT, [])))
     return found
 
 
-def _evidence(messages: Sequence[Messages], offset: int, size: int, order: Literal["big", "little"]) -> IdField | None:
+def _evidence(
+    messages: Sequence[Messages],
+    offset: int,
+    size: int,
+    order: Literal["big", "little"],
+    response_offset: int | None = None,
+) -> IdField | None:
     """Return a place with its evidence, or None if something speaks against it."""
+    there = offset if response_offset is None else response_offset
     requests = responses = repeated = overtaking = 0
     steps: Counter[int] = Counter()
     for to_server, to_client in messages:
         asked, answered = (
-            [int.from_bytes(message[offset : offset + size], order) for message in one]
-            for one in (to_server, to_client)
+            [int.from_bytes(message[start : start + size], order) for message in one]
+            for start, one in ((offset, to_server), (there, to_client))
         )
         place = {value: number for number, value in enumerate(asked)}
         if len(place) < len(asked):
@@ -149,7 +191,7 @@ def _evidence(messages: Sequence[Messages], offset: int, size: int, order: Liter
     step = next((step for step, times in steps.most_common(1) if times >= _SHARE_OF_STEPS * steps.total()), None)
     columns = _columns(messages, offset, offset + size)
     is_random = all(len(column) == 1 or len(column) >= min(requests, 256) / 2 for column in columns)
-    return IdField(offset, size, order, requests, responses, repeated, step, overtaking, is_random)
+    return IdField(offset, size, order, requests, responses, repeated, step, overtaking, is_random, there)
 
 
 def _columns(messages: Sequence[Messages], offset: int, stop: int) -> list[set[int]]:
@@ -164,4 +206,4 @@ def _is_text(columns: Sequence[set[int]]) -> bool:
 
 
 def _rank(field: IdField) -> tuple[object, ...]:
-    return (not field.is_likely, not field.counts_up, -field.repeated, -field.size, field.offset)
+    return (not field.is_likely, not field.counts_up, -field.repeated, -field.size, field.offset, field.response_offset)

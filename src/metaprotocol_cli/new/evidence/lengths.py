@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise, product
+from itertools import accumulate, combinations_with_replacement, pairwise, permutations, product
 from typing import TYPE_CHECKING, Literal
 
 from attrs import Factory, evolve, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 # The highest offset of a length, and the most bytes by which a message may be longer than its value.
 _FARTHEST = 64
@@ -20,6 +20,7 @@ _FEWEST_MESSAGES = 3
 _FEWEST_SIZES = 2
 _MANY_MESSAGES = 6
 _MAGIC = 2
+_LONGEST_REST = 65_536  # bytes of a message that the recording does not have
 
 Boundaries = tuple[tuple[int, ...], ...]
 
@@ -36,6 +37,7 @@ class LengthField:
         boundaries: For each stream, the offsets at which its messages begin, and the end of the last one.
         constant: The first bytes that all messages have in common, by offset.
         others: The number of other places that give the same messages.
+        widths: The bytes of each number, if it is a sum of numbers that follow each other; otherwise ().
     """
 
     offset: int
@@ -45,6 +47,13 @@ class LengthField:
     boundaries: Boundaries
     constant: Mapping[int, int] = Factory(dict)
     others: int = 0
+    widths: tuple[int, ...] = ()
+
+    @property
+    def numbers(self) -> list[tuple[int, int]]:
+        """The offset and the size of each number that is added up; one if it is not a sum."""
+        starts = accumulate(self.widths or (self.size,), initial=self.offset)
+        return [(start, stop - start) for start, stop in pairwise(starts)]
 
     @property
     def counts(self) -> str:
@@ -78,14 +87,15 @@ class LengthField:
         return self.offset >= _MAGIC and all(offset in self.constant for offset in range(_MAGIC))
 
 
-def find_lengths(streams: Sequence[bytes]) -> list[LengthField]:
+def find_lengths(streams: Sequence[bytes], unfinished: Collection[int] = ()) -> list[LengthField]:
     """Return the places that behave like a length, the likeliest first; only one of those that give the same messages.
 
     Args:
         streams: The recorded streams of both directions, each from its beginning to its end.
+        unfinished: The indexes of those whose last message may not be complete.
     """
     found: dict[Boundaries, list[LengthField]] = {}
-    for candidate in _candidates(streams):
+    for candidate in _candidates(streams, unfinished):
         if candidate.messages >= _FEWEST_MESSAGES and candidate.message_sizes >= _FEWEST_SIZES:
             found.setdefault(candidate.boundaries, []).append(candidate)
     best = [
@@ -93,6 +103,93 @@ def find_lengths(streams: Sequence[bytes]) -> list[LengthField]:
         for boundaries, candidates in found.items()
     ]
     return sorted(filter(_is_likely, best), key=_rank)
+
+
+def find_sums(streams: Sequence[bytes]) -> list[LengthField]:
+    """Return sums of two or three adjacent numbers that behave like a length, the likeliest first.
+
+    Args:
+        streams: As for `find_lengths`, which found none.
+    """
+    found: dict[Boundaries, list[LengthField]] = {}
+    for candidate in _sum_candidates(streams):
+        # A magic, or as much evidence for each number as for one: sums soon reach the end of a stream by chance.
+        if candidate.messages >= _MANY_MESSAGES and candidate.message_sizes > len(candidate.widths):
+            found.setdefault(candidate.boundaries, []).append(candidate)
+    best = [
+        evolve(candidate, constant=constant_bytes(streams, boundaries), others=len(candidates) - 1)
+        for boundaries, candidates in found.items()
+        for candidate in [min(candidates, key=_rank_of_sum)]
+    ]
+    return sorted((field for field in best if field.alike > 0), key=_rank_of_sum)
+
+
+def _rank_of_sum(field: LengthField) -> tuple[object, ...]:
+    # Numbers at the end of each other, wide and aligned: of small ones all but the last bytes are 0.
+    misaligned = sum(offset % size != 0 for offset, size in field.numbers)
+    return (len(field.widths), -field.messages, misaligned, -field.size, field.byte_order, field.offset)
+
+
+def _sum_candidates(streams: Sequence[bytes]) -> Iterator[LengthField]:
+    """Yield sums in which every number is used, as one that is always 0 adds nothing."""
+    shapes = {
+        shape
+        for count in (2, 3)
+        for sizes in combinations_with_replacement((1, 2, 4), count)
+        for shape in permutations(sizes)
+    }
+    first = min(streams, key=len)
+    for order, offset, widths in product(_ORDERS, range(_FARTHEST), sorted(shapes)):
+        numbers = LengthField(offset, sum(widths), order, 0, (), widths=widths).numbers
+        if offset + sum(widths) > len(first):
+            continue
+        for surplus in range(_FARTHEST + 1):
+            found = _follow_all(streams, numbers, order, surplus)
+            if found is not None and _all_used(streams, found, numbers):
+                yield LengthField(offset, sum(widths), order, surplus, found, widths=widths)
+
+
+def _follow_all(
+    streams: Sequence[bytes], numbers: list[tuple[int, int]], order: Literal["big", "little"], surplus: int
+) -> Boundaries | None:
+    found: list[tuple[int, ...]] = []
+    for data in streams:
+        offsets = _follow_sum(data, numbers, order, surplus)
+        if offsets is None:
+            return None
+        found.append(offsets)
+    return tuple(found)
+
+
+def _follow_sum(
+    data: bytes, numbers: list[tuple[int, int]], order: Literal["big", "little"], surplus: int
+) -> tuple[int, ...] | None:
+    """Return what `_follow` does for a sum."""
+    least, end, start, offsets = sum(numbers[-1]), len(data), 0, [0]
+    while start + least <= end:
+        total = surplus
+        for offset, size in numbers:
+            total += int.from_bytes(data[start + offset : start + offset + size], order)
+        if total < least:
+            return None
+        start += total
+        offsets.append(start)
+    return tuple(offsets) if start == end else None
+
+
+def _all_used(streams: Sequence[bytes], boundaries: Boundaries, numbers: list[tuple[int, int]]) -> bool:
+    """Return True if each number takes several values."""
+    return all(
+        len(
+            {
+                data[start + offset : start + offset + size]
+                for data, offsets in zip(streams, boundaries, strict=True)
+                for start in offsets[:-1]
+            }
+        )
+        > 1
+        for offset, size in numbers
+    )
 
 
 def _is_likely(field: LengthField) -> bool:
@@ -133,7 +230,7 @@ def _rank(field: LengthField) -> tuple[object, ...]:
     )
 
 
-def _candidates(streams: Sequence[bytes]) -> Iterator[LengthField]:
+def _candidates(streams: Sequence[bytes], unfinished: Collection[int]) -> Iterator[LengthField]:
     shortest_first = sorted(range(len(streams)), key=lambda number: len(streams[number]))
     places = product(range(_FARTHEST), _SIZES, _ORDERS, range(_FARTHEST + 1))
     for offset, size, order, surplus in places:
@@ -141,7 +238,7 @@ def _candidates(streams: Sequence[bytes]) -> Iterator[LengthField]:
             continue
         found: dict[int, tuple[int, ...]] = {}
         for number in shortest_first:
-            offsets = _follow(streams[number], offset, size, order, surplus)
+            offsets = _follow(streams[number], offset, size, order, surplus, open_end=number in unfinished)
             if offsets is None:
                 break
             found[number] = offsets
@@ -151,9 +248,9 @@ def _candidates(streams: Sequence[bytes]) -> Iterator[LengthField]:
 
 
 def _follow(
-    data: bytes, offset: int, size: int, order: Literal["big", "little"], surplus: int
+    data: bytes, offset: int, size: int, order: Literal["big", "little"], surplus: int, *, open_end: bool
 ) -> tuple[int, ...] | None:
-    """Return the offsets at which messages begin and the last one ends; None if a number leads elsewhere."""
+    """Return the offsets at which messages begin and the last whole one ends; None if a number leads elsewhere."""
     least, end, start, offsets = offset + size, len(data), 0, [0]
     while start + least <= end:
         total = surplus + int.from_bytes(data[start + offset : start + least], order)
@@ -161,4 +258,9 @@ def _follow(
             return None
         start += total
         offsets.append(start)
+    if open_end and len(offsets) > _FEWEST_MESSAGES and start != end:
+        # The last message goes on after the recording; of a number that is too large it goes on for ever.
+        if start > end:
+            offsets.pop()
+        return tuple(offsets) if start - end <= _LONGEST_REST else None
     return tuple(offsets) if start == end else None

@@ -20,7 +20,9 @@ def suggest(length: LengthField, identifier: IdField | None) -> dict[str, Any]:
         length: The place that is the length.
         identifier: The place that is the id, or None.
     """
-    known = {length.offset: ("length", length.size)}
+    numbers = length.numbers
+    names = ["length"] if len(numbers) == 1 else [f"length_{number}" for number in range(1, len(numbers) + 1)]
+    known = {offset: (name, size) for name, (offset, size) in zip(names, numbers, strict=True)}
     if identifier is not None:
         known[identifier.offset] = ("id", identifier.size)
     magic = _magic(length.constant, min(known))
@@ -34,7 +36,7 @@ def suggest(length: LengthField, identifier: IdField | None) -> dict[str, Any]:
         "magic": magic.hex() or "none",
         "byte_order": length.byte_order if identifier is None or length.size > 1 else identifier.byte_order,
         "fields": _fields(known, len(magic), end),
-        "length": "length",
+        "length": "+".join(names),
         "counts": counts,
         "id": "none" if identifier is None else "id",
         **dict.fromkeys(("type", "status", "operation", "headers"), "none"),

@@ -52,7 +52,7 @@ def variables(protocol: Protocol) -> dict[str, str]:
     for field in protocol.fields:
         if field.constant is not None:
             continue
-        role = roles.get(field.name, "")
+        role = "length" if field.name in protocol.summed else roles.get(field.name, "")
         name = _VARIABLES.get(role) or field.name
         if role not in _VARIABLES:
             while name in _USED or name in found.values():

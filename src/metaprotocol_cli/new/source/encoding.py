@@ -65,11 +65,12 @@ def class_lines(protocol: Protocol) -> list[str]:
         lines.append(f"capabilities = frozenset({display(f'Capability.{name}' for name in claimed)})")
     identifier = protocol.field("id")
     if identifier is None:
-        return [
-            *lines,
-            "correlation = Correlation.FIFO  # responses come in the order of their requests",
-            "max_request_id = 0",
-        ]
+        correlation = (
+            "FIFO  # responses come in the order of their requests"
+            if protocol.in_order
+            else "SERIAL  # a client waits for each response before it sends the next request"
+        )
+        return [*lines, f"correlation = Correlation.{correlation}", "max_request_id = 0"]
     return [*lines, f"max_request_id = 2**{8 * identifier.size} - 1"]
 
 

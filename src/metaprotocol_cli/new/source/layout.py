@@ -47,6 +47,9 @@ def construct_names(protocol: Protocol) -> list[str]:
 
 def framing_text(protocol: Protocol) -> str:
     """Return the framing as Python."""
+    if protocol.summed:
+        magic = f", magic={bytes_literal(protocol.magic)}" if protocol.magic else ""
+        return f"HeaderLength({_lengths_end(protocol)}, message_size{magic})"
     arguments = [f"offset={protocol.offset(protocol.length)}", f"length={protocol.length.size}"]
     if protocol.adjustment:
         arguments.append(f"adjustment={protocol.adjustment}")
@@ -55,6 +58,29 @@ def framing_text(protocol: Protocol) -> str:
     if protocol.magic and len(protocol.magic) <= protocol.length_end:
         arguments.append(f"magic={bytes_literal(protocol.magic)}")
     return f"LengthField({', '.join(arguments)})"
+
+
+def message_size_lines(protocol: Protocol) -> list[str]:
+    """Return the function that a `HeaderLength` calls; none if the framing is a `LengthField`."""
+    if not protocol.summed:
+        return []
+    order = "" if protocol.byte_order == "big" else ', "little"'
+    terms = [
+        f"int.from_bytes(header[{protocol.offset(field)}:{protocol.offset(field) + field.size}]{order})"
+        for field in protocol.lengths
+    ]
+    fixed = protocol.length_end + protocol.adjustment
+    return [
+        "def message_size(header: bytes) -> int:",
+        '    """Return the bytes of the message that a header begins."""',
+        f"    size = {fixed}",
+        *(f"    size += {term}" for term in terms),
+        "    return size",
+    ]
+
+
+def _lengths_end(protocol: Protocol) -> int:
+    return max(len(protocol.magic), *(protocol.offset(field) + field.size for field in protocol.lengths))
 
 
 def _construct(protocol: Protocol, field: Field) -> str:

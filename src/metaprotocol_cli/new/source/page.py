@@ -38,6 +38,9 @@ def length_text(protocol: Protocol) -> str:
     """Return a sentence about the bytes that the length counts."""
     uncounted = protocol.length_end + protocol.adjustment
     name = protocol.length.name
+    if protocol.summed:
+        names = ", ".join(f"`{field.name}`" for field in protocol.lengths)
+        return f"A message is {uncounted} bytes longer than the sum of its fields {names}."
     if not uncounted:
         return f"A message is as long as its field `{name}` says, the header included."
     return f"A message is {uncounted} bytes longer than its field `{name}` says."

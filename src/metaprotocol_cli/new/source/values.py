@@ -40,6 +40,7 @@ def protocol_values(protocol: Protocol) -> dict[str, Any]:
         "_kind_rows": page.value_rows(protocol.kinds) if kinds else [],
         "_layout": layout.layout_lines(protocol),
         "_length": page.length_text(protocol),
+        "_message_size": layout.message_size_lines(protocol),
         "_metadata": decoding.metadata_lines(protocol),
         "_on_error": encoding.on_error_lines(protocol),
         "_operation": encoding.operation_text(protocol),
@@ -49,6 +50,7 @@ def protocol_values(protocol: Protocol) -> dict[str, Any]:
         "_rows": page.field_rows(protocol),
         "_sdk_versions": sdk_versions(),
         "_sizes": encoding.sizes_lines(protocol),
+        "_vectors": False,
         "_status_rows": page.value_rows(protocol.statuses) if statuses else [],
     }
     values["_sdk_names"] = _sdk_names(protocol)
@@ -71,8 +73,9 @@ def _sdk_names(protocol: Protocol) -> list[str]:
         "EncodeError": True,
         "Error": encoding.reports_failures(protocol),
         "ErrorType": "status" in protocol.roles,
+        "HeaderLength": bool(protocol.summed),
         "Layout": True,
-        "LengthField": True,
+        "LengthField": not protocol.summed,
         "MessageType": True,
         "Metadata": True,
         "Mutation": True,

@@ -28,6 +28,11 @@ HEADER = Layout(
     )
 )
 EMPTY: dict[str, int | bytes] = {f.name: 0 if f.is_integer else bytes(f.size) for f in HEADER.variables}
+{% if cookiecutter._message_size %}
+
+
+{{ cookiecutter._message_size | join("\n") }}
+{% endif %}
 
 
 class {{ cookiecutter.__codec_class }}(Codec):
