@@ -40,7 +40,7 @@ class Hessian2Target(Target):
 
     def _skipped(self, data: bytes) -> int | None:
         try:
-            return hessian2.skip_values(data, 0, 1, hessian2.Tables())
+            return hessian2.skip_values(data, 0, 1, hessian2.ReferenceTables())
         except ProtocolError:
             return None
 

@@ -62,7 +62,7 @@ def test_an_error_may_have_a_null_text():
 
 
 def test_an_error_whose_text_is_no_string_is_unreadable_and_keeps_its_id():
-    metadata = decode(response(b"T", status=70, request_id=9), Direction.TO_CLIENT)
+    metadata = decode(response(b"HZ", status=70, request_id=9), Direction.TO_CLIENT)
     assert metadata.error.offset == 16
     assert (metadata.message_type, metadata.request_id, metadata.status_code) == (MessageType.EXCEPTION, 9, 70)
 

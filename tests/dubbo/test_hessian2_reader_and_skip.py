@@ -7,7 +7,7 @@ from hessian2_values import UNBOUNDED
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from metaprotocol_codecs.dubbo.hessian2 import Reader, Tables, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import Reader, ReferenceTables, skip_values
 from metaprotocol_sdk import ProtocolError
 
 _Outcome = tuple[int, int, int, list[int]] | None
@@ -15,7 +15,7 @@ _Outcome = tuple[int, int, int, list[int]] | None
 
 def _skip(data: bytes, count: int) -> _Outcome:
     """Return where the values end, and the references, types and fields of each class; None if they are refused."""
-    tables = Tables()
+    tables = ReferenceTables()
     try:
         end = skip_values(data, 0, count, tables)
     except ProtocolError:

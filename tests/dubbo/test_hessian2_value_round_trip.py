@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from metaprotocol_codecs.dubbo.hessian2 import (
     Reader,
-    Tables,
+    ReferenceTables,
     Writer,
     describe,
     read_string,
@@ -47,7 +47,7 @@ def test_the_values_of_one_message_share_what_they_refer_to(each: list[Any], dat
 @given(values())
 def test_what_the_writer_writes_can_be_skipped(value: Any) -> None:
     written = write_value(value)
-    assert skip_values(written, 0, 1, Tables()) == len(written)
+    assert skip_values(written, 0, 1, ReferenceTables()) == len(written)
 
 
 @given(scalars().filter(lambda value: isinstance(value, str)))

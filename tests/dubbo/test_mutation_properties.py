@@ -151,8 +151,9 @@ def test_a_mutation_leaves_every_byte_before_the_attachments_and_behind_them(mes
 
 @given(MESSAGES, st.dictionaries(KEYS, TEXTS, min_size=1, max_size=4), st.randoms())
 @examples(3)
-def test_new_keys_that_go_again_in_any_order_leave_the_original_bytes(message, new, random):
+def test_new_keys_that_go_again_in_any_order_leave_the_original_contents(message, new, random):
     metadata = received(message)
+    original = Contents.of(metadata).unfolded()
     there = {key for key, _ in Contents.of(metadata).attachments.pairs if isinstance(key, str)}
     # A version of the body shows again when the attachment goes, so that removal is refused.
     new = {key: value for key, value in new.items() if key not in {*there, *FIELDS, "version"}}
@@ -164,7 +165,10 @@ def test_new_keys_that_go_again_in_any_order_leave_the_original_bytes(message, n
     random.shuffle(order)
     for key in order:
         metadata = received(CODEC.encode(metadata, Mutation({key: None})))
-    assert metadata.message == message
+    assert Contents.of(metadata).unfolded() == original
+    # A map that was there has its bytes again; a null, a reference and a kind without attachments do not.
+    if message[16 if not message[2] & 0x80 else received(message).state.start] in b"HM":
+        assert metadata.message == message
 
 
 @given(MESSAGES, st.lists(MUTATIONS, min_size=2, max_size=6))

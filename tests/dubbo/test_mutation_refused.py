@@ -31,7 +31,7 @@ UNREADABLE = {
     "response": response(hx("96")),
     "empty response": response(b""),
     "response whose attachments are missing": response(hx("95")),
-    "error reply": response(hx("91"), status=60),
+    "error reply": response(hx("78"), status=60),
     "event": message(0xA2, hx("91")),
 }
 FOREIGN = {

@@ -13,11 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from examples import examples
-from metaprotocol_codecs.dubbo.attachments import Place, read_map
-from metaprotocol_codecs.dubbo.hessian2 import Tables, runs, skip_simple_values, skip_values
-from metaprotocol_codecs.dubbo.plain import read_plain_map
-from metaprotocol_codecs.dubbo.plain_request import LONGEST_PLAIN, read_plain_request
-from metaprotocol_codecs.dubbo.request import read_request
+from metaprotocol_codecs.dubbo.attachments import AttachmentsSpan, read_ascii_map, read_map
+from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, skip, skip_simple_values, skip_values
+from metaprotocol_codecs.dubbo.request import LONGEST_ASCII, read_ascii_request, read_request
 from metaprotocol_codecs.dubbo.strategies.hessian2 import hessian2_values
 from metaprotocol_sdk import DecodeError, LimitExceeded, Limits, Metadata, Mutation, UnsupportedMutation
 
@@ -42,14 +40,14 @@ PLAIN = st.builds(
 
 
 def read_the_long_way(message: bytes) -> tuple[dict[str, str], int]:
-    found = read_map(message, Place(0, 0, 0), LIMITS, Tables())
+    found = read_map(message, AttachmentsSpan(0, 0, 0), LIMITS, ReferenceTables())
     return {key: value for *_, key, value in found.entries}, found.end
 
 
 @given(PLAIN_MAPS, st.sampled_from([b"", b"Z", b"trailing"]))
 def test_a_plain_map_is_read_as_any_map(data, trailing):
     attachments = {}
-    end = read_plain_map(data + trailing, 0, LIMITS, attachments)
+    end = read_ascii_map(data + trailing, 0, LIMITS, attachments)
     assert (attachments, end) == read_the_long_way(data + trailing)
 
 
@@ -58,7 +56,7 @@ def test_a_damaged_map_is_not_plain_or_is_read_as_any_map(data, place, byte):
     at = place % len(data)
     damaged = data[:at] + bytes((byte,)) + data[at + 1 :]
     attachments = {}
-    end = read_plain_map(damaged, 0, LIMITS, attachments)
+    end = read_ascii_map(damaged, 0, LIMITS, attachments)
     assert end == 0 or (attachments, end) == read_the_long_way(damaged)
 
 
@@ -77,20 +75,20 @@ def test_a_damaged_map_is_not_plain_or_is_read_as_any_map(data, place, byte):
     ],
 )
 def test_what_is_not_plain_is_left_to_the_long_way(data, why):
-    assert read_plain_map(data, 0, LIMITS, {}) == 0
+    assert read_ascii_map(data, 0, LIMITS, {}) == 0
 
 
 @pytest.mark.parametrize(("limit", "enough"), [("max_elements", 2), ("max_key_length", 100), ("max_value_length", 100)])
 def test_a_map_that_a_limit_may_refuse_is_left_to_the_long_way(limit, enough):
     data = b"H" + (string("key") + string("value")) * 2 + b"Z"
-    assert read_plain_map(data, 0, Limits(**{limit: enough}), {}) == len(data)
-    assert read_plain_map(data, 0, Limits(**{limit: 1}), {}) == 0
+    assert read_ascii_map(data, 0, Limits(**{limit: enough}), {}) == len(data)
+    assert read_ascii_map(data, 0, Limits(**{limit: 1}), {}) == 0
 
 
 def test_a_map_longer_than_any_of_its_strings_may_be_is_still_read_in_one_pass():
     data = b"H" + b"".join(string(f"key {number}") + string("v" * 100) for number in range(100)) + b"Z"
     limits = Limits(max_key_length=1023, max_value_length=1023)
-    assert read_plain_map(data, 0, limits, {}) == len(data)
+    assert read_ascii_map(data, 0, limits, {}) == len(data)
 
 
 def encoded(metadata: Metadata, mutation: Mutation) -> bytes | None:
@@ -110,13 +108,13 @@ def encoded(metadata: Metadata, mutation: Mutation) -> bytes | None:
 def test_a_mutation_of_plain_attachments_gives_the_bytes_of_the_long_way(message, mutation):
     metadata = sound(message)
     long_way = metadata.clone()
-    long_way.state = evolve(metadata.state, plain_end=0)
+    long_way.state = evolve(metadata.state, ascii_end=0)
     assert encoded(metadata, mutation) == encoded(long_way, mutation)
 
 
 def test_plain_attachments_are_known_as_such():
     message = request(attachments={"a": "b"}, trailing=b"rest")
-    assert read(message).state.plain_end == len(message) - 4
+    assert read(message).state.ascii_end == len(message) - 4
 
 
 PATHS = st.sampled_from([None, "org.demo.Greeter", "x" * 40, "é", "$invoke", "a" * 5000])
@@ -141,18 +139,18 @@ REQUESTS = st.builds(
 @pytest.mark.parametrize("keys", [1024, 4096, 8192, 65536])
 def test_a_request_is_read_in_one_pass_whatever_the_number_of_its_attachments(keys):
     message = request(attachments={f"key-{number}": "value" for number in range(keys)})
-    properties, place, _ = read_request(message, 16, LIMITS)
-    assert place.plain_end == len(message)
+    properties, span, _ = read_request(message, 16, LIMITS)
+    assert span.ascii_end == len(message)
     assert len(properties) == keys + 5
 
 
-def comparable(properties: dict[str, str], place: Place, incomplete: str) -> tuple:
-    return properties, list(properties)[:5], evolve(place, plain_end=0), incomplete
+def comparable(properties: dict[str, str], span: AttachmentsSpan, incomplete: str) -> tuple:
+    return properties, list(properties)[:5], evolve(span, ascii_end=0), incomplete
 
 
 def short_way(message: bytes) -> tuple | None:
     """Return what the short way reads of a request; None if it leaves it to the long way."""
-    found = read_plain_request(message, 16, LONGEST_PLAIN)
+    found = read_ascii_request(message, 16, LONGEST_ASCII)
     return None if found is None else comparable(*found)
 
 
@@ -193,7 +191,7 @@ def test_the_usual_request_is_plain():
 
 
 def ends_one_by_one(data: bytes, count: int) -> list[int]:
-    tables, position, ends = Tables(), 0, []
+    tables, position, ends = ReferenceTables(), 0, []
     for _ in range(count):
         position = skip_values(data, position, 1, tables)
         ends.append(position)
@@ -202,7 +200,7 @@ def ends_one_by_one(data: bytes, count: int) -> list[int]:
 
 @given(hessian2_values())
 def test_a_run_of_values_ends_where_the_last_of_them_ends_or_is_not_simple(values):
-    if 0 < values.count <= runs.LONGEST_RUN:
+    if 0 < values.count <= skip.LONGEST_RUN:
         end = skip_simple_values(values.data, 0, values.count)
         assert end in (-1, ends_one_by_one(values.data, values.count)[-1])
 
@@ -243,9 +241,9 @@ def test_objects_of_a_class_are_skipped_whether_their_fields_are_simple_or_not()
     simple, other = b"\x60" + string("a") + hx("91"), b"\x60" + string("世") + hx("79 91")
     for objects in ([simple] * 3, [other] * 3, [simple, other, simple], [other, simple, simple]):
         data = definition + b"".join(objects)
-        assert skip_values(data, 0, 3, Tables()) == len(data)
+        assert skip_values(data, 0, 3, ReferenceTables()) == len(data)
         with pytest.raises(DecodeError):
-            skip_values(data[:-1], 0, 3, Tables())
+            skip_values(data[:-1], 0, 3, ReferenceTables())
 
 
 @pytest.mark.parametrize("length", [15, 16, 17, 33])
@@ -257,16 +255,16 @@ def test_lists_are_skipped_whether_their_elements_are_simple_or_not(length, odd)
         if place is not None:
             elements[place] = string(odd)
         data = head + b"".join(elements)
-        assert skip_values(data, 0, 1, Tables()) == len(data)
+        assert skip_values(data, 0, 1, ReferenceTables()) == len(data)
         with pytest.raises(DecodeError):
-            skip_values(data[:-1], 0, 1, Tables())
+            skip_values(data[:-1], 0, 1, ReferenceTables())
 
 
 def test_what_is_kept_of_counts_from_the_wire_is_bounded():
     for count in (*range(200), 1 << 20):
         fields = b"C" + string("A") + b"I" + count.to_bytes(4)
-        skip_values(b"X" + b"I" + count.to_bytes(4) + b"N" * count, 0, 1, Tables())
+        skip_values(b"X" + b"I" + count.to_bytes(4) + b"N" * count, 0, 1, ReferenceTables())
         if count < 200:
-            skip_values(fields + b"\0" * count + b"\x60" + b"N" * count, 0, 1, Tables())
-    kept = [runs.simple_values.cache_info().currsize, runs.short_strings.cache_info().currsize]
-    assert max(kept) <= runs.LONGEST_RUN + 1
+            skip_values(fields + b"\0" * count + b"\x60" + b"N" * count, 0, 1, ReferenceTables())
+    kept = [skip.simple_values.cache_info().currsize, skip.short_strings.cache_info().currsize]
+    assert max(kept) <= skip.LONGEST_RUN + 1

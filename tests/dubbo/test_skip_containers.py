@@ -2,7 +2,7 @@
 
 import pytest
 
-from metaprotocol_codecs.dubbo.hessian2 import Tables, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, skip_values
 from metaprotocol_sdk import DecodeError
 
 hx = bytes.fromhex
@@ -52,7 +52,7 @@ CONTAINERS = {
 
 
 def end_of(data, count=1):
-    return skip_values(data, 0, count, Tables())
+    return skip_values(data, 0, count, ReferenceTables())
 
 
 def refusal(data, count=1):
@@ -86,29 +86,29 @@ def test_a_container_inside_others_ends_them_all_in_their_place(name, around):
 
 class TestWhatAReaderNumbers:
     def test_lists_maps_and_objects_count_in_the_order_in_which_they_begin(self):
-        tables = Tables()
+        tables = ReferenceTables()
         data = hx(f"7a 48 5a {POINT} 60 57 5a 90 02 6869")
         assert skip_values(data, 0, 2, tables) == len(data)
         assert tables.references == 4  # the list, the map, the object and the list in it
 
     def test_strings_binaries_and_definitions_do_not_count(self):
-        tables = Tables()
+        tables = ReferenceTables()
         data = hx("01 61 21 61 43 01 41 90 90 4a 0000000000000000")
         skip_values(data, 0, 4, tables)
         assert (tables.references, tables.field_counts) == (0, [0])
 
     def test_class_definitions_count_their_fields(self):
-        tables = Tables()
+        tables = ReferenceTables()
         skip_values(hx(f"{POINT} 43 01 41 90 43 01 42 91 01 66 4e"), 0, 1, tables)
         assert tables.field_counts == [2, 0, 1]
 
     def test_type_names_count_even_if_they_come_twice(self):
-        tables = Tables()
+        tables = ReferenceTables()
         skip_values(hx(f"70 {TYPE} 4d {TYPE} 5a 70 90"), 0, 3, tables)
         assert tables.types == 2
 
     def test_tables_carry_over_to_the_next_call(self):
-        tables = Tables()
+        tables = ReferenceTables()
         first = hx(f"{POINT} 60 90 91 70 {TYPE}")
         skip_values(first, 0, 2, tables)
         second = hx("60 90 91 71 90 51 91 51 90")

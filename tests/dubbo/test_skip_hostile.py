@@ -6,7 +6,7 @@ import pytest
 from work import lines_run
 
 from metaprotocol_codecs import dubbo
-from metaprotocol_codecs.dubbo.hessian2 import Tables, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, skip_values
 from metaprotocol_sdk import DecodeError
 
 hx = bytes.fromhex
@@ -60,7 +60,7 @@ def lines_executed(data, count):
 
     def skip():
         with suppress(DecodeError):
-            skip_values(data, 0, count, Tables())
+            skip_values(data, 0, count, ReferenceTables())
 
     return lines_run(skip, dubbo)
 
@@ -75,14 +75,14 @@ def test_the_work_grows_no_faster_than_the_bytes(name):
 @pytest.mark.parametrize("name", NESTED)
 def test_nesting_of_any_depth_is_skipped_without_recursion(name):
     data = nested(name, DEEP)
-    assert skip_values(data, 0, 3, Tables()) == len(data)
+    assert skip_values(data, 0, 3, ReferenceTables()) == len(data)
 
 
 @pytest.mark.parametrize("name", NESTED)
 def test_nesting_that_never_closes_is_cut_off(name):
     data = PREAMBLE + hx(NESTED[name][0]) * DEEP
     with pytest.raises(DecodeError) as caught:
-        skip_values(data, 0, 3, Tables())
+        skip_values(data, 0, 3, ReferenceTables())
     assert caught.value.offset == len(data)
 
 
@@ -94,7 +94,7 @@ def test_nesting_that_never_closes_is_cut_off(name):
 def test_a_declared_size_allocates_and_repeats_nothing(head):
     data = hx(head) + b"\x01a" * 5
     with pytest.raises(DecodeError) as caught:
-        skip_values(data, 0, 1, Tables())
+        skip_values(data, 0, 1, ReferenceTables())
     assert caught.value.offset == len(data)
     assert lines_executed(data, 1) < 500
 
@@ -102,5 +102,5 @@ def test_a_declared_size_allocates_and_repeats_nothing(head):
 def test_lists_of_2_31_lists_of_2_31_need_no_more_than_their_bytes():
     data = hx("58 49 7fffffff") * 1000
     with pytest.raises(DecodeError) as caught:
-        skip_values(data, 0, 1, Tables())
+        skip_values(data, 0, 1, ReferenceTables())
     assert caught.value.offset == len(data)

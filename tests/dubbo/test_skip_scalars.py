@@ -2,7 +2,7 @@
 
 import pytest
 
-from metaprotocol_codecs.dubbo.hessian2 import Tables, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, skip_values
 from metaprotocol_sdk import DecodeError
 
 # What stands behind a value must not matter, whether it looks like more of it or not.
@@ -52,7 +52,7 @@ VALUES = {
 
 
 def end_of(data, count=1):
-    return skip_values(data, 0, count, Tables())
+    return skip_values(data, 0, count, ReferenceTables())
 
 
 @pytest.mark.parametrize("trailing", TRAILINGS, ids=lambda trailing: trailing.hex() or "nothing")
@@ -104,7 +104,7 @@ def test_skipping_none_reads_nothing():
 
 
 def test_skipping_starts_where_it_is_told_to():
-    assert skip_values(bytes.fromhex("40 40 02 6869 40"), 2, 1, Tables()) == 5
+    assert skip_values(bytes.fromhex("40 40 02 6869 40"), 2, 1, ReferenceTables()) == 5
 
 
 def test_where_a_value_was_expected_and_nothing_is_left_the_error_says_so():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metaprotocol_codecs.dubbo.hessian2 import Tables, read_string, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, read_string, skip_values
 from metaprotocol_sdk import DecodeError
 
 hx = bytes.fromhex
@@ -44,7 +44,7 @@ STRINGS = {
 
 
 def end_of(data):
-    return skip_values(data, 0, 1, Tables())
+    return skip_values(data, 0, 1, ReferenceTables())
 
 
 @pytest.mark.parametrize("trailing", TRAILINGS, ids=lambda trailing: trailing or "nothing")

@@ -15,9 +15,17 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from metaprotocol_codecs.dubbo.hessian2 import Tables, read_type_end, skip_values
-from metaprotocol_codecs.dubbo.hessian2.runs import LIST_RUN, LONGEST_RUN, Run, numbers, short_strings, simple_values
-from metaprotocol_codecs.dubbo.hessian2.skip import CLASS_DEFINITION, skip_class_definition
+from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, read_type_end, skip_values
+from metaprotocol_codecs.dubbo.hessian2.skip import (
+    CLASS_DEFINITION,
+    LIST_RUN,
+    LONGEST_RUN,
+    Run,
+    numbers,
+    short_strings,
+    simple_values,
+    skip_class_definition,
+)
 from metaprotocol_codecs.dubbo.hessian2.strings import raise_cut_off, read_integer
 from metaprotocol_sdk import DecodeError
 
@@ -129,7 +137,7 @@ def descriptors(types: str) -> list[str]:
     return _DESCRIPTOR.findall(types)
 
 
-def skip_arguments(message: bytes, position: int, parameters: Parameters) -> tuple[int, Tables, str]:
+def skip_arguments(message: bytes, position: int, parameters: Parameters) -> tuple[int, ReferenceTables, str]:
     """Skip arguments that `Parameters.run` does not skip.
 
     Args:
@@ -144,7 +152,7 @@ def skip_arguments(message: bytes, position: int, parameters: Parameters) -> tup
     Raises:
         DecodeError: The bytes are not so many values.
     """
-    tables = Tables()
+    tables = ReferenceTables()
     unclear = ""
     for parameter in parameters.each:
         start = position
@@ -164,7 +172,7 @@ def skip_arguments(message: bytes, position: int, parameters: Parameters) -> tup
 _LIST_STARTS = frozenset(bytes((tag,)) for tag in _LISTS | {CLASS_DEFINITION})
 
 
-def _skip_array(message: bytes, position: int, parameter: Parameter, tables: Tables) -> tuple[int, bool]:
+def _skip_array(message: bytes, position: int, parameter: Parameter, tables: ReferenceTables) -> tuple[int, bool]:
     """Skip the argument of an array parameter, and return True if Java knows each of its items too."""
     known = True
     # For each array that has begun: the number of items still to come, -1 if it ends with a mark, and what they are.
@@ -198,7 +206,7 @@ def _skip_array(message: bytes, position: int, parameter: Parameter, tables: Tab
     return position, known
 
 
-def _list_head(message: bytes, position: int, tag: int, tables: Tables) -> tuple[int, int]:
+def _list_head(message: bytes, position: int, tag: int, tables: ReferenceTables) -> tuple[int, int]:
     """Number a list, and return its length, -1 if it ends with a mark, and the position of its first item."""
     tables.references += 1
     start = position

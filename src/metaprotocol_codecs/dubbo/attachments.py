@@ -1,4 +1,8 @@
-"""The map of attachments that ends a Dubbo body: its headers, which a mesh routes on."""
+"""The map of attachments that ends a Dubbo body: its headers, which a mesh routes on.
+
+Nearly every message has an untyped map of ASCII strings, each in one chunk. Such an *ASCII map* defines nothing that
+later values refer to, so it is read in one pass and changed without a look at anything else.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,9 @@ from typing import NamedTuple
 
 from attrs import define
 
-from metaprotocol_codecs.dubbo.hessian2 import Tables, read_text, read_type_end, skip_values
+from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, read_text, read_type_end, skip_values
 from metaprotocol_codecs.dubbo.hessian2.skip import CLASS_DEFINITION, skip_class_definition
-from metaprotocol_codecs.dubbo.hessian2.strings import NULL, read_integer, read_short_ascii, string_size
-from metaprotocol_codecs.dubbo.hessian2.text import is_integer
+from metaprotocol_codecs.dubbo.hessian2.strings import NULL, is_integer, read_integer, read_short_ascii, string_size
 from metaprotocol_sdk import DecodeError, LimitExceeded, Limits
 
 Entry = tuple[int, int, int, str | None, str | None]
@@ -19,18 +22,20 @@ A plain tuple, since a message has a dozen and each is made on the way of every 
 """
 
 # Maps that give every key and value as it is in the message; Java makes a HashMap where no type is named.
-_PLAIN_MAPS = frozenset(
+_FAITHFUL_MAPS = frozenset(
     f"java.util.{name}"
     for name in ("HashMap", "Hashtable", "LinkedHashMap", "Map", "TreeMap", "concurrent.ConcurrentHashMap")
 )
 # Clients write these as an int, and providers read a number or its text (RpcUtils.getTimeout).
 _NUMBERS = frozenset({"timeout", "_TO", "_to"})
-_REFERENCE, _MAP, _TYPED_MAP, _OBJECT = 0x51, 0x48, 0x4D, 0x4F
+_REFERENCE, _MAP, _TYPED_MAP, _OBJECT, _END = 0x51, 0x48, 0x4D, 0x4F, 0x5A
+# Bytes of a string in one chunk, of a form that an ASCII map may have.
+_LONGEST_STRING = 1023
 
 
 @define(weakref_slot=False)
-class Place:
-    """The place of the attachments in a message."""
+class AttachmentsSpan:
+    """The offsets of the attachments and of the values before them."""
 
     values_start: int
     """The offset of the hessian2 values before the map: the map may be a reference to one of them."""
@@ -38,8 +43,8 @@ class Place:
     """The number of those values."""
     start: int
     """The offset of the map, or where one would begin."""
-    plain_end: int = 0
-    """The end of the map if it is plain (see `read_plain_map`), otherwise 0."""
+    ascii_end: int = 0
+    """The offset after the map if it is an ASCII map (see `read_ascii_map`), otherwise 0."""
 
 
 class AttachmentMap(NamedTuple):
@@ -62,10 +67,12 @@ class AttachmentMap(NamedTuple):
         if tag >= 0x80 or tag == 0x49:
             return "that an earlier value names"
         name = read_text(message, self.start + 1)[0] or ""
-        return "" if name in _PLAIN_MAPS or not name else name
+        return "" if name in _FAITHFUL_MAPS or not name else name
 
 
-def read_attachments(message: bytes, place: Place, tables: Tables, limits: Limits) -> tuple[dict[str, str | None], str]:
+def read_attachments(
+    message: bytes, span: AttachmentsSpan, tables: ReferenceTables, limits: Limits
+) -> tuple[dict[str, str | None], str]:
     """Return the attachments, and why Java may see others; "" if it sees these.
 
     Of a key that comes twice the last counts, as in Java. The value is None where Java's `getAttachment` returns null:
@@ -73,7 +80,7 @@ def read_attachments(message: bytes, place: Place, tables: Tables, limits: Limit
 
     Args:
         message: A Dubbo message.
-        place: Where they are.
+        span: Where they are.
         tables: What the values before them have numbered.
         limits: Bounds of what is built.
 
@@ -81,9 +88,9 @@ def read_attachments(message: bytes, place: Place, tables: Tables, limits: Limit
         DecodeError: What is there is no map.
         LimitExceeded: There are too many attachments, or one is too long.
     """
-    found = read_map(message, place, limits, tables)
+    found = read_map(message, span, limits, tables)
     unclear = ""
-    if message[place.start] == _REFERENCE:
+    if message[span.start] == _REFERENCE:
         unclear = "the attachments are the same map as an argument, of whatever class the provider makes it"
     elif name := found.unknown_class(message):
         unclear = f"the attachments are a map of the class {name[:80]}, which may change keys and values"
@@ -108,23 +115,25 @@ def _may_become_a_string(tag: int) -> bool:
     return 0x60 <= tag < 0x70 or tag in (CLASS_DEFINITION, _OBJECT, _TYPED_MAP, _REFERENCE)
 
 
-def read_map(message: bytes, place: Place, limits: Limits, tables: Tables | None = None) -> AttachmentMap:
+def read_map(
+    message: bytes, span: AttachmentsSpan, limits: Limits, tables: ReferenceTables | None = None
+) -> AttachmentMap:
     """Return every attachment with its place; see `read_attachments`.
 
     Args:
         message: A Dubbo message.
-        place: Where its attachments are.
+        span: Where its attachments are.
         limits: Bounds of what is built.
         tables: What the values before them have numbered; found out if None.
     """
-    position = place.start
+    position = span.start
     if position >= len(message):
         raise DecodeError("the message ends where its attachments were expected", offset=position, field="attachments")
     if message[position] == _REFERENCE:
-        position, tables = _resolve(message, place)
+        position, tables = _resolve(message, span)
     elif tables is None:
-        tables = Tables()
-        skip_values(message, place.values_start, place.values, tables)
+        tables = ReferenceTables()
+        skip_values(message, span.values_start, span.values, tables)
     tag = message[position]
     if tag == NULL:
         return AttachmentMap(position, position + 1, position + 1, [])
@@ -140,13 +149,13 @@ def read_map(message: bytes, place: Place, limits: Limits, tables: Tables | None
         ) from None
 
 
-def _read_entries(message: bytes, start: int, tables: Tables, limits: Limits) -> AttachmentMap:
+def _read_entries(message: bytes, start: int, tables: ReferenceTables, limits: Limits) -> AttachmentMap:
     entries_start = position = skip_map_head(message, start, tables)
     entries: list[Entry] = []
     max_key_length, max_value_length = limits.max_key_length, limits.max_value_length
     key: str | None
     value: str | None
-    while message[position] != 0x5A:
+    while message[position] != _END:
         if len(entries) == limits.max_elements:
             raise LimitExceeded(
                 "max_elements", len(entries) + 1, limits.max_elements, offset=position, field="attachments"
@@ -169,13 +178,15 @@ def _read_entries(message: bytes, start: int, tables: Tables, limits: Limits) ->
     return AttachmentMap(start, entries_start, position + 1, entries)
 
 
-def skip_map_head(message: bytes, start: int, tables: Tables) -> int:
+def skip_map_head(message: bytes, start: int, tables: ReferenceTables) -> int:
     """Number the map that begins at `start` and return where its first entry begins."""
     tables.references += 1
     return start + 1 if message[start] == _MAP else read_type_end(message, start + 1, tables)
 
 
-def _read_if_string(message: bytes, position: int, tables: Tables, limit: str, maximum: int) -> tuple[str | None, int]:
+def _read_if_string(
+    message: bytes, position: int, tables: ReferenceTables, limit: str, maximum: int
+) -> tuple[str | None, int]:
     while message[position] == CLASS_DEFINITION:  # one may stand before any value
         position = skip_class_definition(message, position, tables.field_counts)
     tag = message[position]
@@ -187,19 +198,96 @@ def _read_if_string(message: bytes, position: int, tables: Tables, limit: str, m
     return read_text(message, position)
 
 
-def _resolve(message: bytes, place: Place) -> tuple[int, Tables]:
-    """Follow a reference to the value that the attachments are the same as; return its place and the tables there."""
+def _resolve(message: bytes, span: AttachmentsSpan) -> tuple[int, ReferenceTables]:
+    """Follow a reference to the value that the attachments are the same as; return its offset and the tables there."""
     try:
-        index = read_integer(message, place.start + 1)[0]
+        index = read_integer(message, span.start + 1)[0]
     except IndexError:
         raise DecodeError("the message ends inside a reference", offset=len(message), field="attachments") from None
-    tables = Tables()
+    tables = ReferenceTables()
     if index >= 0:
-        position = skip_values(message, place.values_start, place.values, tables, stop_at=index)
-        if tables.references == index and position < place.start:
+        position = skip_values(message, span.values_start, span.values, tables, stop_at=index)
+        if tables.references == index and position < span.start:
             return position, tables
     raise DecodeError(
         f"the attachments refer back to number {index}, and {tables.references} values came before them",
-        offset=place.start,
+        offset=span.start,
         field="attachments",
     )
+
+
+def read_ascii_map(message: bytes, position: int, limits: Limits, attachments: dict[str, str]) -> int:
+    """Read an ASCII map that passes the limits.
+
+    Args:
+        message: A Dubbo message.
+        position: Where the map begins.
+        limits: Bounds of what is built.
+        attachments: Takes the keys and values, the last of a key that comes twice; useless if this returns 0.
+
+    Returns:
+        The position after the map; 0 if it is not an ASCII map, or may pass the limits.
+    """
+    size = len(message) - position
+    if (size > limits.max_value_length or size > limits.max_key_length) and (
+        limits.max_value_length < _LONGEST_STRING or limits.max_key_length < _LONGEST_STRING
+    ):
+        return 0
+    raw = message[position:]
+    if not raw.isascii():
+        return 0
+    end = read_ascii_entries(raw, raw.decode("ascii"), 0, attachments)
+    # An entry takes two bytes.
+    if not end or (size > 2 * limits.max_elements and _count(raw, end) > limits.max_elements):
+        return 0
+    return position + end
+
+
+def read_ascii_entries(raw: bytes, text: str, start: int, attachments: dict[str, str]) -> int:
+    """Read an ASCII map from bytes that were made text all at once, so that every string is a slice.
+
+    Args:
+        raw: The bytes.
+        text: The same as text, a character for each byte. That those of the map are ASCII is for the caller to see.
+        start: Where the map begins.
+        attachments: As in `read_ascii_map`.
+
+    Returns:
+        The position after the map; 0 if it is not an ASCII map.
+    """
+    at = start + 1
+    try:
+        if raw[start] != _MAP:
+            return 0
+        while True:
+            tag = raw[at]
+            if tag < 0x20:
+                key_start = at + 1
+                key_end = key_start + tag
+            elif 0x30 <= tag <= 0x33:
+                key_start = at + 2
+                key_end = key_start + (tag - 0x30 << 8 | raw[at + 1])
+            else:
+                return at + 1 if tag == _END else 0
+            tag = raw[key_end]
+            if tag < 0x20:
+                start = key_end + 1
+                at = start + tag
+            elif 0x30 <= tag <= 0x33:
+                start = key_end + 2
+                at = start + (tag - 0x30 << 8 | raw[key_end + 1])
+            else:
+                return 0
+            attachments[text[key_start:key_end]] = text[start:at]
+    except IndexError:
+        return 0
+
+
+def _count(raw: bytes, end: int) -> int:
+    """Return the number of entries of an ASCII map that begins at 0 and ends at `end`."""
+    strings, at = 0, 1
+    while at < end - 1:
+        tag = raw[at]
+        at += 1 + tag if tag < 0x20 else 2 + (tag - 0x30 << 8 | raw[at + 1])
+        strings += 1
+    return strings // 2

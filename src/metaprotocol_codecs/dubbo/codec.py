@@ -5,15 +5,21 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from metaprotocol_codecs.dubbo import header, replies
-from metaprotocol_codecs.dubbo.encoding import edits_for, rewrite
+from metaprotocol_codecs.dubbo import header
+from metaprotocol_codecs.dubbo.encode import edits_for, rewrite
 from metaprotocol_codecs.dubbo.examples import examples
-from metaprotocol_codecs.dubbo.foreign import read_foreign
-from metaprotocol_codecs.dubbo.header import EVENT, HESSIAN2, REQUEST, SERIALIZATION, TWO_WAY
-from metaprotocol_codecs.dubbo.hessian2 import read_string
-from metaprotocol_codecs.dubbo.plain_request import LONGEST_PLAIN, read_plain_request
-from metaprotocol_codecs.dubbo.replies import ERRORS, error_reply
-from metaprotocol_codecs.dubbo.request import read_request
+from metaprotocol_codecs.dubbo.header import (
+    ERRORS,
+    EVENT,
+    HESSIAN2,
+    REQUEST,
+    SERIALIZATION,
+    TWO_WAY,
+    error_reply,
+)
+from metaprotocol_codecs.dubbo.hessian2 import read_error_text, read_string
+from metaprotocol_codecs.dubbo.other_serializations import read_foreign
+from metaprotocol_codecs.dubbo.request import LONGEST_ASCII, read_ascii_request, read_request
 from metaprotocol_codecs.dubbo.response import read_response
 from metaprotocol_codecs.dubbo.spans import message_spans
 from metaprotocol_sdk import (
@@ -74,13 +80,13 @@ class DubboCodec(Codec):
         }
     )
 
-    _longest_plain = LONGEST_PLAIN
+    _longest_ascii = LONGEST_ASCII
 
     def __init__(self, *, limits: Limits | None = None) -> None:
         super().__init__(limits=limits)
         # No limit can refuse a request this short; an attachment takes two bytes.
-        self._longest_plain = min(
-            LONGEST_PLAIN, self.limits.max_key_length, self.limits.max_value_length, 2 * self.limits.max_elements
+        self._longest_ascii = min(
+            LONGEST_ASCII, self.limits.max_key_length, self.limits.max_value_length, 2 * self.limits.max_elements
         )
 
     def decode(self, message: bytes, direction: Direction) -> Metadata:
@@ -109,7 +115,7 @@ class DubboCodec(Codec):
         if request.state is None:
             return None
         serialization, null = request.state
-        return replies.heartbeat_reply(request.request_id, serialization, null)
+        return header.heartbeat_reply(request.request_id, serialization, null)
 
     def spans(self, metadata: Metadata) -> list[Span]:
         return message_spans(metadata, self.limits)
@@ -120,17 +126,17 @@ class DubboCodec(Codec):
     def _decode_request(self, message: bytes, flags: int, request_id: int) -> Metadata:
         two_way = flags & TWO_WAY != 0
         message_type = _REQUEST if two_way else _ONEWAY
-        place = error = None
+        span = error = None
         if flags & SERIALIZATION == HESSIAN2:
             try:
-                properties, place, unclear = read_plain_request(
-                    message, _HEADER_SIZE, self._longest_plain
+                properties, span, unclear = read_ascii_request(
+                    message, _HEADER_SIZE, self._longest_ascii
                 ) or read_request(message, _HEADER_SIZE, self.limits)
             except ProtocolError as problem:
                 properties, unclear, error = {}, "", problem
         else:
             properties, unclear = read_foreign(message, _HEADER_SIZE, flags & SERIALIZATION, self.limits)
-        operation = f"{properties.get('interface', '')}/{properties.get('method', '')}" if properties or place else ""
+        operation = f"{properties.get('interface', '')}/{properties.get('method', '')}" if properties or span else ""
         metadata = Metadata(
             message,
             message_type,
@@ -144,7 +150,7 @@ class DubboCodec(Codec):
             None,
             None,
             error,
-            place,
+            span,
         )
         if unclear:
             metadata.incomplete = unclear
@@ -186,11 +192,11 @@ class DubboCodec(Codec):
         try:
             if status == header.OK:
                 result, metadata.properties, metadata.incomplete = read_response(message, _HEADER_SIZE, self.limits)
-                metadata.state = result.place
+                metadata.state = result.span
                 if result.is_exception:
                     metadata.message_type = MessageType.EXCEPTION
             else:
-                text = read_string(message, _HEADER_SIZE)[0]
+                text = read_error_text(message, _HEADER_SIZE)[0]
                 if text is not None:
                     metadata.properties["error"] = text
         except ProtocolError as error:

@@ -1,35 +1,40 @@
 """Sets and removes attachments in the bytes of a message; every byte that need not change stays.
 
 A key that is there already is replaced where Java reads it, which is its last place, and a new one is added at the
-end. What a removed value has defined for later ones is kept for them (see `numbering`).
+end. An attachment need not be a string: a list, map or object is counted among the values that later ones refer back
+to, and so are its type and its class. What a removed value defines for later ones is kept for them.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metaprotocol_codecs.dubbo import header, marks
-from metaprotocol_codecs.dubbo.attachments import AttachmentMap, Place, read_map
-from metaprotocol_codecs.dubbo.hessian2 import Tables, read_text, skip_values
-from metaprotocol_codecs.dubbo.hessian2.scalar_writer import write_int, write_string
+from metaprotocol_codecs.dubbo.attachments import AttachmentMap, AttachmentsSpan, read_map, skip_map_head
+from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, read_text, skip_values
+from metaprotocol_codecs.dubbo.hessian2.skip import CLASS_DEFINITION
 from metaprotocol_codecs.dubbo.hessian2.strings import NULL, decode_text, read_integer, string_size
-from metaprotocol_codecs.dubbo.numbering import keep_numbering
-from metaprotocol_codecs.dubbo.plain import find_plain_entries
+from metaprotocol_codecs.dubbo.hessian2.writer import write_string
 from metaprotocol_sdk import Limits, Mutation, UnsupportedMutation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Iterable, Sequence
+
+    from metaprotocol_codecs.dubbo.attachments import Entry
 
 Edit = tuple[int, int, bytes]
 """A replacement of bytes: from, to, and the new bytes. Edits are in order and do not overlap."""
 
+_AsciiEntry = tuple[int, int, int]
+"""One attachment of an ASCII map: the offsets of its key, of its value, and after that."""
+_FEW = 4
 
-def edit_attachments(message: bytes, place: Place, mutation: Mutation, limits: Limits) -> list[Edit]:
+
+def edit_attachments(message: bytes, span: AttachmentsSpan, mutation: Mutation, limits: Limits) -> list[Edit]:
     """Return the edits that apply a mutation to a map of attachments.
 
     Args:
         message: A Dubbo message.
-        place: Where its attachments are; there is something at `place.start`.
+        span: Where its attachments are; there is something at `span.start`.
         mutation: What to set and remove.
         limits: Bounds of what the message may become.
 
@@ -37,9 +42,9 @@ def edit_attachments(message: bytes, place: Place, mutation: Mutation, limits: L
         UnsupportedMutation: A key or a value cannot be written, or later values depend on what would go.
         ProtocolError: The attachments cannot be read.
     """
-    if place.plain_end and (place.plain_end - place.start) // 2 + len(mutation) <= limits.max_elements:
-        return _edit_plain(message, place, mutation, limits)
-    found = read_map(message, place, limits)
+    if span.ascii_end and (span.ascii_end - span.start) // 2 + len(mutation) <= limits.max_elements:
+        return _edit_ascii(message, span, mutation, limits)
+    found = read_map(message, span, limits)
     entries = found.entries
     places: dict[str, list[int]] = {}
     for number, entry in enumerate(entries):
@@ -64,11 +69,11 @@ def edit_attachments(message: bytes, place: Place, mutation: Mutation, limits: L
             f"the attachments are a map of the class {name[:80]}, of which only the provider knows what it would keep"
         )
     check_count(len(entries) - len(removed) + len(added), limits)
-    if found.start == place.start:
-        if message[place.start] == NULL:
-            return [(found.start, found.end, write_map(marks.WAS_NULL, added))]
-        return _edit_in_place(message, place, found, removed, replaced, added)
-    return _write_out(message, place, found, removed, replaced, added)
+    if found.start == span.start:
+        if message[span.start] == NULL:
+            return [(found.start, found.end, write_map(added))]
+        return _edit_in_place(message, span, found, removed, replaced, added)
+    return _write_out(message, span, found, removed, replaced, added)
 
 
 def check_count(count: int, limits: Limits) -> None:
@@ -77,9 +82,9 @@ def check_count(count: int, limits: Limits) -> None:
         raise UnsupportedMutation(f"there would be {count:,} attachments, over the limit of {limits.max_elements:,}")
 
 
-def write_map(mark: int, added: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """Return an untyped map of written keys and values, its keys marked."""
-    return b"H" + b"".join(marks.put_mark(mark, key) + value for key, value in added) + b"Z"
+def write_map(added: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Return an untyped map of written keys and values."""
+    return b"H" + b"".join(key + value for key, value in added) + b"Z"
 
 
 def write_key(key: str, limits: Limits) -> bytes:
@@ -92,9 +97,9 @@ def write_value(key: str, value: str, limits: Limits) -> bytes:
     return _write(key, value, limits.max_value_length)
 
 
-def _edit_plain(message: bytes, place: Place, mutation: Mutation, limits: Limits) -> list[Edit]:
-    """Edit a map that numbers nothing, has no marks, and cannot get too many entries."""
-    found = find_plain_entries(message, place.start, place.plain_end, mutation)
+def _edit_ascii(message: bytes, span: AttachmentsSpan, mutation: Mutation, limits: Limits) -> list[Edit]:
+    """Edit an ASCII map that cannot get too many entries."""
+    found = _find_ascii_entries(message, span.start, span.ascii_end, mutation)
     edits: list[Edit] = []
     added: list[bytes] = []
     for key, value in mutation.items():
@@ -111,83 +116,84 @@ def _edit_plain(message: bytes, place: Place, mutation: Mutation, limits: Limits
     if len(edits) > 1:
         edits.sort()
     if added:
-        last = place.plain_end - 1
+        last = span.ascii_end - 1
         edits.append((last, last, b"".join(added)))
     return edits
 
 
+def _find_ascii_entries(message: bytes, start: int, end: int, keys: Iterable[str]) -> dict[str, list[_AsciiEntry]]:
+    """Return where an ASCII map has each of the keys that it has.
+
+    Args:
+        message: A Dubbo message.
+        start: Where the map begins.
+        end: Where it ends, as `read_ascii_map` returned it.
+        keys: The keys to look for.
+    """
+    wanted = {key.encode("ascii"): key for key in keys if key.isascii()}
+    found: dict[str, list[_AsciiEntry]] = {}
+    # A key that is new, which most are, is nowhere in the bytes; looking for many is no faster than reading.
+    if len(wanted) <= _FEW:
+        for key in wanted:
+            if message.find(key, start, end) >= 0:
+                break
+        else:
+            return found
+    at = start + 1
+    while at < end - 1:
+        key_start = at
+        tag = message[at]
+        text_start = at + 1 if tag < 0x20 else at + 2
+        at = text_start + (tag if tag < 0x20 else tag - 0x30 << 8 | message[at + 1])
+        name = wanted.get(message[text_start:at])
+        value_start = at
+        tag = message[at]
+        at += 1 + tag if tag < 0x20 else 2 + (tag - 0x30 << 8 | message[at + 1])
+        if name is not None:
+            found.setdefault(name, []).append((key_start, value_start, at))
+    return found
+
+
 def _edit_in_place(
     message: bytes,
-    place: Place,
+    span: AttachmentsSpan,
     found: AttachmentMap,
     removed: set[int],
     replaced: dict[int, bytes],
     added: list[tuple[bytes, bytes]],
 ) -> list[Edit]:
-    entries = found.entries
-    # Marked keys are the last ones: what is set later was, like them, not in the original.
-    mark = marks.read_mark(message, entries[-1][0]) if entries else marks.UNMARKED
-    if mark and not added:
-        original = _original(message, place, found, removed, replaced, mark)
-        if original is not None:
-            return [(place.start, found.end, original)]
     edits: list[Edit] = []
-    for number, (start, value_start, end, _, _) in enumerate(entries):
+    for number, (start, value_start, end, _, _) in enumerate(found.entries):
         if number in removed:
             edits.append((start, end, b""))
         elif number in replaced:
             edits.append((value_start, end, replaced[number]))
-    edits = keep_numbering(message, place, found, edits)
+    edits = _keep_references(message, span, found, edits)
     if added:
-        tail = b"".join(marks.put_mark(mark, key) + value for key, value in added)
-        edits.append((found.end - 1, found.end - 1, tail))
+        last = found.end - 1
+        edits.append((last, last, b"".join(key + value for key, value in added)))
     return edits
-
-
-def _original(
-    message: bytes, place: Place, found: AttachmentMap, removed: set[int], replaced: dict[int, bytes], mark: int
-) -> bytes | None:
-    """Return what was in the map's place before keys were set, if the removal takes out the last of these keys."""
-    if replaced:
-        return None
-    first = next(number for number, entry in enumerate(found.entries) if marks.read_mark(message, entry[0]) == mark)
-    if removed != set(range(first, len(found.entries))):
-        return None
-    if mark == marks.WAS_NULL:
-        return b"N" if first == 0 else None
-    if mark == marks.WAS_ABSENT:
-        return b"" if first == 0 and not message[2] & header.REQUEST else None
-    index = marks.reference_of_mark(mark)
-    if index is None:
-        return None
-    # The rest must still be what the reference meant.
-    start = skip_values(message, place.values_start, place.values, Tables(), stop_at=index)
-    rest = message[found.start : found.entries[first][0]] + b"Z"
-    return b"Q" + write_int(index) if start < place.start and message.startswith(rest, start) else None
 
 
 def _write_out(
     message: bytes,
-    place: Place,
+    span: AttachmentsSpan,
     found: AttachmentMap,
     removed: set[int],
     replaced: dict[int, bytes],
     added: list[tuple[bytes, bytes]],
 ) -> list[Edit]:
     """Replace a reference to an earlier map by a copy of that map with the mutation applied."""
-    index, end = read_integer(message, place.start + 1)
-    mark = marks.mark_of_reference(index)
-    if mark is None:
-        raise UnsupportedMutation(f"the attachments are a reference to the value of number {index}, which is too far")
+    _, end = read_integer(message, span.start + 1)
     parts = [message[found.start : found.entries_start]]
     for number, (start, value_start, stop, _, _) in enumerate(found.entries):
         if number in replaced:
             parts += (message[start:value_start], replaced[number])
         elif number not in removed:
             parts.append(message[start:stop])
-    parts += (marks.put_mark(mark, key) + value for key, value in added)
+    parts += (key + value for key, value in added)
     parts.append(b"Z")
-    return [(place.start, end, b"".join(parts))]
+    return [(span.start, end, b"".join(parts))]
 
 
 def _write(key: str, text: str, maximum: int) -> bytes:
@@ -201,3 +207,71 @@ def _write(key: str, text: str, maximum: int) -> bytes:
             f"the attachment {key[:80]!r} holds two surrogates that would be read as one character"
         )
     return written
+
+
+def _keep_references(message: bytes, span: AttachmentsSpan, found: AttachmentMap, edits: list[Edit]) -> list[Edit]:
+    """Return the edits with what they take from later attachments put back.
+
+    Class definitions are moved to the next attachment that is no string, since they may stand before any value.
+
+    Args:
+        message: A Dubbo message.
+        span: Where its attachments are.
+        found: The attachments.
+        edits: Replacements of whole attachments or of their values, in order.
+
+    Raises:
+        UnsupportedMutation: A later attachment refers back to a value or a type that would go, or after it.
+    """
+    gone = {start: (end, text) for start, end, text in edits}
+    if not any(_defines(message, entry, gone) for entry in found.entries):
+        return edits
+    tables = ReferenceTables()
+    skip_values(message, span.values_start, span.values, tables)
+    skip_map_head(message, found.start, tables)
+    kept: list[Edit] = []
+    definitions: list[bytes] = []
+    first_reference: int | None = None
+    first_type: int | None = None
+    for start, value_start, _, key, value in found.entries:
+        whole, only_value = gone.get(start), gone.get(value_start)
+        if definitions and whole is None:
+            # Before whatever stays and defines or uses a class; a plain string does neither.
+            at = -1
+            if key is None or message[start] == CLASS_DEFINITION:
+                at = start
+            elif only_value is None and (value is None or message[value_start] == CLASS_DEFINITION):
+                at = value_start
+            if at >= 0:
+                kept.append((at, at, b"".join(definitions)))
+                definitions.clear()
+        if whole is None and only_value is None:
+            tables.highest_reference = tables.highest_type = -1
+            skip_values(message, start, 2, tables)
+            if (first_reference is not None and tables.highest_reference >= first_reference) or (
+                first_type is not None and tables.highest_type >= first_type
+            ):
+                raise UnsupportedMutation("a later attachment refers back to one that would be removed, or after it")
+            continue
+        if only_value is not None:
+            skip_values(message, start, 1, tables)
+        at = start if only_value is None else value_start
+        references, types = tables.references, tables.types
+        tables.definitions = []
+        skip_values(message, at, 2 if only_value is None else 1, tables)
+        definitions += (message[i:j] for i, j in tables.definitions)
+        tables.definitions = None
+        if first_reference is None and tables.references > references:
+            first_reference = references
+        if first_type is None and tables.types > types:
+            first_type = types
+        kept.append((at, *gone[at]))
+    return kept
+
+
+def _defines(message: bytes, entry: Entry, gone: Container[int]) -> bool:
+    """Return True if what goes of an attachment may be referred back to, or define a class; a string is neither."""
+    start, value_start, _, key, value = entry
+    if start in gone and (key is None or message[start] == CLASS_DEFINITION):
+        return True
+    return (start in gone or value_start in gone) and (value is None or message[value_start] == CLASS_DEFINITION)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from metaprotocol_codecs.dubbo.attachments import Place, read_attachments
-from metaprotocol_codecs.dubbo.hessian2 import Tables, read_class_name, skip_values
+from metaprotocol_codecs.dubbo.attachments import AttachmentsSpan, read_ascii_map, read_attachments
+from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, read_class_name, skip_values
 from metaprotocol_codecs.dubbo.hessian2.strings import raise_cut_off, read_integer
-from metaprotocol_codecs.dubbo.plain import read_plain_map
 from metaprotocol_sdk import DecodeError, Limits
 
 # By the number that begins the body.
@@ -33,9 +32,9 @@ class Result(NamedTuple):
     """The offsets of the parts of a response's body."""
 
     kind: int
-    place: Place
-    """The attachments or their place, and the value before them, if there is one."""
-    tables: Tables
+    span: AttachmentsSpan
+    """The attachments or their span, and the value before them, if there is one."""
+    tables: ReferenceTables
     """The values that the value has numbered."""
 
     @property
@@ -66,9 +65,9 @@ def read_result(message: bytes, position: int) -> Result:
     if kind not in KINDS:
         raise DecodeError(f"there is no kind of response {kind}; the last is 5", offset=position, field="kind")
     values = 0 if kind in (NULL_VALUE, NULL_WITH_ATTACHMENTS) else 1
-    tables = Tables()
+    tables = ReferenceTables()
     end = skip_values(message, start, values, tables)
-    return Result(kind, Place(start, values, end), tables)
+    return Result(kind, AttachmentsSpan(start, values, end), tables)
 
 
 def read_response(message: bytes, position: int, limits: Limits) -> tuple[Result, dict[str, str], str]:
@@ -86,15 +85,15 @@ def read_response(message: bytes, position: int, limits: Limits) -> tuple[Result
     properties: dict[str, str] = {}
     unclear = ""
     if result.has_attachments:
-        place = result.place
-        place.plain_end = read_plain_map(message, place.start, limits, properties)
-        if not place.plain_end:
-            attachments, unclear = read_attachments(message, place, result.tables, limits)
+        span = result.span
+        span.ascii_end = read_ascii_map(message, span.start, limits, properties)
+        if not span.ascii_end:
+            attachments, unclear = read_attachments(message, span, result.tables, limits)
             properties = {name: value for name, value in attachments.items() if value is not None}
         for name in FIELDS & properties.keys():
             del properties[name]  # no attachment passes for a field
     if result.is_exception:
-        class_name = read_class_name(message, result.place.values_start)
+        class_name = read_class_name(message, result.span.values_start)
         if class_name is not None:
             properties["exception"] = class_name
     return result, properties, unclear

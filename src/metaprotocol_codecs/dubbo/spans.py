@@ -6,10 +6,19 @@ from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.dubbo import header
 from metaprotocol_codecs.dubbo.arguments import descriptors
-from metaprotocol_codecs.dubbo.attachments import Place, read_map
-from metaprotocol_codecs.dubbo.hessian2 import Map, Reader, Tables, describe, read_string, read_text, skip_values
+from metaprotocol_codecs.dubbo.attachments import AttachmentsSpan, read_map
+from metaprotocol_codecs.dubbo.hessian2 import (
+    Map,
+    Reader,
+    ReferenceTables,
+    describe,
+    read_error_text,
+    read_string,
+    read_text,
+    skip_values,
+)
 from metaprotocol_codecs.dubbo.hessian2.strings import NULL
-from metaprotocol_codecs.dubbo.request import read_invocation
+from metaprotocol_codecs.dubbo.request import read_argument_count, read_invocation
 from metaprotocol_codecs.dubbo.response import KINDS, read_result
 from metaprotocol_sdk import Limits, Metadata, ProtocolError, Span
 
@@ -59,44 +68,57 @@ def _body(message: bytes, flags: int, status: int, limits: Limits) -> Iterator[S
     elif status == header.OK:
         yield from _response(message, start, limits)
     else:
-        yield _string(start, "error", *read_string(message, start))
+        yield _string(start, "error", *read_error_text(message, start))
 
 
 def _request(message: bytes, position: int, limits: Limits) -> Iterator[Span]:
-    types = ""
-    for name in _BODY_STRINGS:
+    types: list[str] = []
+    count = None
+    for name in _BODY_STRINGS[:4]:
         span = _string(position, name, *read_text(message, position))
         yield span
-        position, types = span.end, span.value
-    invocation = read_invocation(message, header.LAYOUT.size)
-    tables = Tables()
-    values = _Values(message, position, limits)
-    for number, descriptor in enumerate(descriptors(types)):
-        end = skip_values(message, position, 1, tables)
-        yield Span(position, end, f"arguments.{number}", values.describe_next(), descriptor)
+        position = span.end
+    if position < len(message):
+        count, end = read_argument_count(message, position)
+    if count is not None:
+        yield Span(position, end, "argument_count", str(count), "as dubbox writes it")
         position = end
-    yield from _attachments(message, invocation.place, tables, limits, values)
+    if count is None or count < 0:
+        span = _string(position, _BODY_STRINGS[4], *read_text(message, position))
+        yield span
+        position, types = span.end, descriptors(span.value)
+    invocation = read_invocation(message, header.LAYOUT.size)
+    tables = ReferenceTables()
+    values = _Values(message, position, limits)
+    for number in range(invocation.span.values):
+        end = skip_values(message, position, 1, tables)
+        note = types[number] if types else ""
+        yield Span(position, end, f"arguments.{number}", values.describe_next(), note)
+        position = end
+    yield from _attachments(message, invocation.span, tables, limits, values)
 
 
 def _response(message: bytes, position: int, limits: Limits) -> Iterator[Span]:
     result = read_result(message, position)
-    place = result.place
-    yield Span(position, place.values_start, "kind", str(result.kind), KINDS[result.kind])
-    values = _Values(message, place.values_start, limits)
-    if place.values:
+    span = result.span
+    yield Span(position, span.values_start, "kind", str(result.kind), KINDS[result.kind])
+    values = _Values(message, span.values_start, limits)
+    if span.values:
         value = values.describe_next()
-        yield Span(place.values_start, place.start, "exception" if result.is_exception else "value", value)
+        yield Span(span.values_start, span.start, "exception" if result.is_exception else "value", value)
     if result.has_attachments:
-        yield from _attachments(message, place, result.tables, limits, values)
+        yield from _attachments(message, span, result.tables, limits, values)
 
 
-def _attachments(message: bytes, place: Place, tables: Tables, limits: Limits, values: _Values) -> Iterator[Span]:
-    start = place.start
+def _attachments(
+    message: bytes, span: AttachmentsSpan, tables: ReferenceTables, limits: Limits, values: _Values
+) -> Iterator[Span]:
+    start = span.start
     if message[start : start + 1] == b"Q":
         end = skip_values(message, start, 1, tables)
         yield Span(start, end, "attachments", "", "the same map as an earlier value")
         return
-    found = read_map(message, place, limits, tables)
+    found = read_map(message, span, limits, tables)
     if message[start] == NULL:
         yield Span(start, found.end, "attachments", "", "null")
         return

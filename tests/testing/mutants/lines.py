@@ -20,6 +20,8 @@ LINES: list[Mutant] = []
 IN_HEADER = {"transport": "header", "protocol": "compact"}
 UNFRAMED = {"transport": "unframed", "protocol": "compact"}
 _SOURCE = Path(metaprotocol_codecs.__file__).parent
+# What the codec itself does not hold, see test_our_codecs.py.
+_DEVIATIONS = {"dubbo": frozenset({"MP-MUTATION-008"})}
 _CLASSES = {"dubbo": "DubboCodec", "thrift": "ThriftCodec"}
 
 
@@ -72,7 +74,8 @@ def mutant(
         return changed(package, module, line, replacement)
 
     name = f"{package}/{module}: {line}"
-    LINES.append(Mutant(name, lambda: codec()(**options), fails[0], frozenset(fails), messages))
+    deviations = _DEVIATIONS.get(package, frozenset())
+    LINES.append(Mutant(name, lambda: codec()(**options), fails[0], frozenset(fails), messages, deviations=deviations))
 
 
 # A one-way request that waits for an answer.
@@ -96,7 +99,7 @@ mutant(
 # A length that is not adjusted.
 mutant(
     "dubbo",
-    "encoding.py",
+    "encode.py",
     "parts[0] = message[:4] + identity + (size - header.LAYOUT.size).to_bytes(4)",
     "parts[0] = message[:4] + identity + (len(message) - header.LAYOUT.size).to_bytes(4)",
     "MP-MUTATION-008",
@@ -107,7 +110,7 @@ mutant(
 # An attachment that pretends to be the method.
 mutant(
     "dubbo",
-    "encoding.py",
+    "encode.py",
     "if key in fields:",
     "if key in ():",
     "MP-MUTATION-001",
@@ -140,22 +143,20 @@ mutant(
     "MP-MUTATION-009",
     messages=dubbo_messages,
 )
-# A map of attachments that stays where there was none.
-mutant("dubbo", "mutation.py", "if mark and not added:", "if False:", "MP-MUTATION-008")
 # A reply for nobody.
 mutant(
     "dubbo",
-    "replies.py",
-    "return _write_header(0xDABB, header.HESSIAN2, ERRORS.code(error), request_id, len(body)) + body",
-    "return _write_header(0xDABB, header.HESSIAN2, ERRORS.code(error), 0, len(body)) + body",
+    "header.py",
+    "return _write_header(0xDABB, HESSIAN2, ERRORS.code(error), request_id, len(body)) + body",
+    "return _write_header(0xDABB, HESSIAN2, ERRORS.code(error), 0, len(body)) + body",
     "MP-REPLY-003",
     "MP-AFTERMATH-004",
 )
 # A fault to inject that is a success.
 mutant(
     "dubbo",
-    "replies.py",
-    "success=(header.OK,),",
+    "header.py",
+    "success=(OK,),",
     "success=(),",
     "MP-REPLY-006",
 )

@@ -19,6 +19,7 @@ class Mutant:
         fails: The ids of all properties that fail where none is left out.
         messages: Returns a strategy for messages that show the fault, or None where the examples do.
         ends: False if the codec never ends, so that the kit has to wait until it ends it.
+        deviations: The ids of properties that the codec does not hold without the fault either.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Mutant:
     fails: frozenset[str]
     messages: Callable[[], SearchStrategy] | None = None
     ends: bool = True
+    deviations: frozenset[str] = frozenset()
 
 
 def collect(mutants: list[Mutant]) -> Callable[..., Callable[[type[Codec]], type[Codec]]]:

@@ -6,17 +6,26 @@ skipped instead, by `skip`, and both number classes, types and references alike.
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Any, NoReturn
 
-from metaprotocol_codecs.dubbo.hessian2.scalar_reader import read_scalar
-from metaprotocol_codecs.dubbo.hessian2.strings import NULL, raise_cut_off, read_integer, read_string
-from metaprotocol_codecs.dubbo.hessian2.values import Instance, Map, TypedList
+from metaprotocol_codecs.dubbo.hessian2.strings import (
+    NULL,
+    is_long,
+    raise_cut_off,
+    read_integer,
+    read_long,
+    read_string,
+)
+from metaprotocol_codecs.dubbo.hessian2.values import MILLISECONDS_PER_MINUTE, Date, Instance, Long, Map, TypedList
 from metaprotocol_sdk import DecodeError, LimitExceeded, Limits
 
 _CLASS, _END, _REFERENCE = 0x43, 0x5A, 0x51
 # Lists, maps and objects, by the first byte.
 _CONTAINERS = frozenset((*b"HMOUVWX", *range(0x60, 0x80)))
 _UNTIL_END = -1
+_CONSTANTS = {0x4E: None, 0x54: True, 0x46: False, 0x5B: 0.0, 0x5C: 1.0}
+_DOUBLE = Struct(">d")
 
 
 def read_value(data: bytes, position: int, limits: Limits) -> tuple[Any, int]:
@@ -249,3 +258,86 @@ class _ObjectFrame:
 
 
 _Frame = _ListFrame | _MapFrame | _ObjectFrame
+
+
+def read_scalar(data: bytes, position: int, most: int) -> tuple[Any, int]:
+    """Read a value that is no container, reference or class definition.
+
+    Args:
+        data: A message.
+        position: Where the value begins.
+        most: Bytes that a string or a binary may take.
+
+    Returns:
+        The value, and the position after it.
+
+    Raises:
+        DecodeError: No scalar begins here, or the data ends inside a string.
+        LimitExceeded: A string or a binary is longer than `most`.
+        IndexError: The data ends inside the value.
+    """
+    tag = data[position]
+    if 0x80 <= tag < 0xD8 or tag == 0x49:
+        return read_integer(data, position)
+    if tag < 0x20 or 0x30 <= tag <= 0x33 or tag in (0x52, 0x53):
+        text, end = read_string(data, position)
+        _check_length(end - position, most, position)
+        return text, end
+    if tag in _CONSTANTS:
+        return _CONSTANTS[tag], position + 1
+    if is_long(tag):
+        number, end = read_long(data, position)
+        return Long(number), end
+    if 0x20 <= tag <= 0x2F or 0x34 <= tag <= 0x37 or tag in (0x41, 0x42):
+        return _read_binary(data, position, most)
+    start = position + 1
+    if tag == 0x44:
+        return _DOUBLE.unpack(_take(data, start, 8))[0], start + 8
+    if tag == 0x5D:
+        return float(_signed(data, start, 1)), start + 1
+    if tag == 0x5E:
+        return float(_signed(data, start, 2)), start + 2
+    if tag == 0x5F:
+        return 0.001 * _signed(data, start, 4), start + 4  # a product: dividing by 1000 rounds otherwise than Java
+    if tag == 0x4A:
+        return Date(_signed(data, start, 8)), start + 8
+    if tag == 0x4B:
+        return Date(_signed(data, start, 4) * MILLISECONDS_PER_MINUTE), start + 4
+    raise DecodeError(f"no value has the type code {tag:02x}", offset=position)
+
+
+def _read_binary(data: bytes, position: int, most: int) -> tuple[bytes, int]:
+    start = position
+    chunks: list[bytes] = []
+    final = False
+    while not final:
+        tag = data[position]
+        final = tag != 0x41
+        if 0x20 <= tag <= 0x2F:
+            body, size = position + 1, tag - 0x20
+        elif 0x34 <= tag <= 0x37:
+            body, size = position + 2, tag - 0x34 << 8 | data[position + 1]
+        elif tag in (0x41, 0x42):
+            body, size = position + 3, data[position + 1] << 8 | data[position + 2]
+        else:
+            raise DecodeError(f"a binary was expected, not the type code {tag:02x}", offset=position)
+        position = body + size
+        _check_length(position - start, most, start)
+        chunks.append(_take(data, body, size))
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks), position
+
+
+def _check_length(length: int, most: int, start: int) -> None:
+    if length > most:
+        raise LimitExceeded("max_value_length", length, most, offset=start)
+
+
+def _signed(data: bytes, start: int, size: int) -> int:
+    return int.from_bytes(_take(data, start, size), signed=True)
+
+
+def _take(data: bytes, start: int, size: int) -> bytes:
+    taken = data[start : start + size]
+    if len(taken) < size:
+        raise IndexError
+    return taken

@@ -3,20 +3,18 @@
 Skipping is counting: a loop knows how many values are still to come, and a container adds its own to that number.
 Only what ends with a mark instead of a count needs a stack. There is no recursion, nothing is allocated by a
 declared size, and since every value takes at least one byte, time and memory are bounded by the bytes.
+
+Runs of simple values are skipped with one call of the regular expression engine. A simple value holds no other and is
+short: a number, a date, a boolean, null, a string of up to 63 ASCII characters, a binary of up to 15 bytes. Possessive
+quantifiers keep the engine from going back, so a run that is not simple costs no more than a look at its bytes.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 
-from metaprotocol_codecs.dubbo.hessian2.runs import (
-    LIST_RUN,
-    LONGEST_RUN,
-    Run,
-    short_strings,
-    simple_values,
-    skip_simple_values,
-)
 from metaprotocol_codecs.dubbo.hessian2.strings import (
     raise_cut_off,
     read_integer,
@@ -29,8 +27,65 @@ from metaprotocol_sdk import DecodeError
 
 CLASS_DEFINITION = 0x43
 
+Run = Callable[[bytes, int], re.Match[bytes] | None]
+"""Given data and where the values begin, returns a match that ends after them, or None if they are not all simple."""
 
-class Tables:
+LONGEST_RUN = 64
+"""The most values that one pattern skips; there is a pattern for each number up to it, and no more of them."""
+
+LIST_RUN = 16
+"""The number of elements of a list that are skipped together."""
+
+
+# A pattern for each size: the engine passes by those that begin with another byte faster than it looks ahead.
+_SHORT = b"|".join(rb"\x%02x[\x00-\x7f]{%d}" % (size, size) for size in range(32))
+_LONGER = b"|".join(rb"\x%02x[\x00-\x7f]{%d}" % (size, size) for size in range(32, 64))
+_STRING = rb"%s|\x30(?:%s)" % (_SHORT, _LONGER)
+_BINARY = b"|".join(rb"\x%02x.{%d}" % (0x20 + size, size) for size in range(16))
+_NUMBER = b"|".join(
+    (
+        rb"[\x80-\xbf\xd8-\xefNTF\x5b\x5c]",  # int and long of 1 byte, null, true, false, 0.0, 1.0
+        rb"[LD].{8}",  # long, double
+        rb"[IY\x5f].{4}",  # int, long of 4 bytes, double in thousandths
+        rb"[\xc0-\xcf\xf0-\xff\x5d].",  # int, long and double of 2 bytes
+        rb"[\xd0-\xd7\x38-\x3f\x5e]..",  # int, long and double of 3 bytes
+    )
+)
+# Dates go with the numbers of their size: the engine looks at one branch after the other, and most values are strings.
+_VALUE = b"|".join((_NUMBER.replace(b"[LD]", b"[LDJ]").replace(b"[IY", b"[IYK"), _STRING, _BINARY))
+
+
+@cache
+def simple_values(count: int) -> Run:
+    """Return what skips so many simple values.
+
+    Args:
+        count: 0 to `LONGEST_RUN`; the caller sees to that, because what is returned is kept for ever.
+    """
+    # One look at the first byte of a container is faster than one for each kind of value.
+    first = rb"(?![CHMOQUVWX\x60-\x7f])" if count else b""
+    return re.compile(b"%s(?:%s){%d}+" % (first, _VALUE, count), re.DOTALL).match
+
+
+@cache
+def numbers(count: int) -> Run:
+    """Return what skips so many numbers, booleans and nulls; see `simple_values`."""
+    return re.compile(b"(?:%s){%d}+" % (_NUMBER, count), re.DOTALL).match
+
+
+@cache
+def short_strings(count: int) -> Run:
+    """Return what skips so many strings of up to 63 ASCII characters; see `simple_values`."""
+    return re.compile(b"(?:%s){%d}+" % (_STRING, count), re.DOTALL).match
+
+
+def skip_simple_values(data: bytes, position: int, count: int) -> int:
+    """Return the position after so many values; -1 if they are not all simple, or more than `LONGEST_RUN`."""
+    match = simple_values(count)(data, position) if count <= LONGEST_RUN else None
+    return -1 if match is None else match.end()
+
+
+class ReferenceTables:
     """The values and types that a message has numbered so far, to which later values can refer.
 
     References count every list, map and object, in the order in which they begin.
@@ -101,7 +156,7 @@ _LEADS_OF_FOUR = bytes(range(0xF0, 0xF8))
 _skip_full_chunks = re.compile(rb"(?:\x41\x1f\xfd.{8189})++", re.DOTALL).match
 
 
-def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at: int = -1) -> int:
+def skip_values(data: bytes, position: int, count: int, tables: ReferenceTables, stop_at: int = -1) -> int:
     """Return the position after `count` values.
 
     Args:
@@ -131,15 +186,18 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
                     position += 1
                     pending = stack.pop() >> 1
                     continue
+                # One more element, or a key and its value: an end mark counts only where a key could stand.
                 pending = 1 + (stack[-1] & 1)
             start = position
             tag = data[position]
             pending -= 1
+            # Ordered by frequency in recorded traffic: numbers and short text first, containers last.
             width = widths[tag]
             if width:
                 position += width
                 continue
             if tag < 0x20:
+                # ASCII has a byte a character, so the length is the size; checking that runs in C.
                 end = position + 1 + tag
                 if data[position + 1 : end].isascii():
                     position = end
@@ -155,6 +213,7 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
                 position = _skip_binary(data, position)
                 continue
             if tag == 0x43:
+                # A definition is not a value: the one that it stands before is still to come.
                 position = skip_class_definition(data, position, field_counts)
                 pending += 1
                 # Most have no byte that begins a character of four; lengths may have one.
@@ -176,9 +235,12 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
             # What is left are containers, which can be referred to.
             if references == stop_at:
                 break
+            # Counted before what is inside, as Java does: a map that holds itself refers to its own number.
             references += 1
             if 0x60 <= tag < 0x70:
                 position += 1
+                # A list of a thousand objects of one class is the usual large argument, and the fields of one are
+                # mostly simple if those of the first were: skip them with one call of the engine, until that fails.
                 fields = _fields(field_counts, tag - 0x60, start)
                 if tag not in runs:
                     runs[tag] = simple_values(fields) if fields <= LONGEST_RUN else None
@@ -200,12 +262,15 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
                 length, position = read_integer(data, position)
                 if length < 0:
                     raise DecodeError(f"a list has the length {length}", offset=start)
+                # The length is the sender's word. It only counts down: nothing is allocated by it, and the data ends
+                # first where it lies.
                 while length >= LIST_RUN and (end := skip_simple_values(data, position, LIST_RUN)) >= 0:
                     position = end
                     length -= LIST_RUN
                 pending += length
             elif tag in (0x55, 0x57):  # list up to a mark
                 position = position + 1 if tag == 0x57 else read_type_end(data, position + 1, tables)
+                # An int, not a tuple or a recursive call: hostile nesting costs some bytes a level and no Python frame.
                 stack.append(pending << 1)
                 pending = 0
             elif tag in (0x48, 0x4D):  # map up to a mark
@@ -219,6 +284,7 @@ def skip_values(data: bytes, position: int, count: int, tables: Tables, stop_at:
                 raise DecodeError(f"no value has the type code {tag:02x}", offset=position)
     except IndexError:
         raise_cut_off(data, start, "value")
+    # The fast ways above add widths without a look at the end; only the last value can pass it.
     if position > len(data):
         raise_cut_off(data, start, "value")
     tables.references = references
@@ -281,7 +347,7 @@ def skip_class_definition(data: bytes, position: int, field_counts: list[int]) -
     return position
 
 
-def read_type_end(data: bytes, position: int, tables: Tables) -> int:
+def read_type_end(data: bytes, position: int, tables: ReferenceTables) -> int:
     """Skip a container's type: a name, or the number of one that came before."""
     tag = data[position]
     if tag < 0x20 or 0x30 <= tag <= 0x33 or tag in (0x52, 0x53):
@@ -294,7 +360,7 @@ def read_type_end(data: bytes, position: int, tables: Tables) -> int:
     return end
 
 
-def _skip_long_string(data: bytes, position: int, tables: Tables) -> int:
+def _skip_long_string(data: bytes, position: int, tables: ReferenceTables) -> int:
     """Skip a string of more than 31 characters, or one in chunks."""
     final = False
     while not final:
@@ -309,7 +375,7 @@ def _skip_long_string(data: bytes, position: int, tables: Tables) -> int:
 
 def _java_reads_definition(data: bytes, start: int) -> bool:
     """Return True if Java knows the characters of a class definition's names."""
-    tables = Tables()
+    tables = ReferenceTables()
     position = _skip_long_string(data, start + 1, tables)
     count, position = read_integer(data, position)
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""Strings and integers of Hessian 2.0.
+"""Strings and whole numbers of Hessian 2.0, and the text that Java's `Hessian2Input.readString` makes of a value.
 
 A string's length counts what its writer counts: Java UTF-16 units, each half of a surrogate pair written as 3 bytes
 of its own; Rust code points, written as up to 4 bytes. So every UTF-8 sequence counts one, surrogate or not.
@@ -12,6 +12,10 @@ from typing import NoReturn
 from metaprotocol_sdk import DecodeError
 
 NULL = 0x4E
+# Bytes of short strings that are looked at together.
+_LONGEST_RUN = 1024
+_FALSE, _TRUE, _ZERO, _ONE, _DOUBLE_BYTE, _DOUBLE_SHORT = 0x46, 0x54, 0x5B, 0x5C, 0x5D, 0x5E
+_CONSTANTS = {_FALSE: "false", _TRUE: "true", _ZERO: "0.0", _ONE: "1.0"}
 
 
 def read_short_ascii(data: bytes, position: int) -> tuple[str, int] | None:
@@ -29,10 +33,93 @@ def read_short_ascii(data: bytes, position: int) -> tuple[str, int] | None:
     return (raw.decode("ascii"), end) if raw.isascii() and end <= len(data) else None
 
 
+def read_strings(data: bytes, position: int, count: int) -> tuple[list[str | None], int]:
+    """Read values as `read_text` does.
+
+    Args:
+        data: A message.
+        position: Where the first one begins.
+        count: How many there are.
+
+    Returns:
+        The strings, and the position after the last.
+
+    Raises:
+        DecodeError: See `read_text`.
+    """
+    # Short and ASCII is the rule: then every string is a slice of one text, and one look tells that all of it is.
+    raw = data[position : position + _LONGEST_RUN]
+    text = raw.decode("latin-1")
+    found: list[str | None] = [None] * count
+    end = 0
+    try:
+        for index in range(count):
+            tag = raw[end]
+            if tag < 0x20:
+                start = end + 1
+                end = start + tag
+            elif 0x30 <= tag <= 0x33:
+                start = end + 2
+                end = start + (tag - 0x30 << 8 | raw[end + 1])
+            else:
+                break
+            found[index] = text[start:end]
+        else:
+            if end <= len(raw) and raw[:end].isascii():
+                return found, position + end
+    except IndexError:
+        pass
+    strings: list[str | None] = []
+    for _ in range(count):
+        string, position = read_text(data, position)
+        strings.append(string)
+    return strings, position
+
+
+def read_text(data: bytes, position: int) -> tuple[str | None, int]:
+    """Read a string or null, or a number or a boolean as text, and return it with the position after it.
+
+    Raises:
+        DecodeError: The value is something else; it is a string, but not UTF-8; it is a double whose text depends on
+            the version of Java; or the data ends inside it.
+    """
+    try:
+        tag = data[position]
+        if tag == NULL:
+            return None, position + 1
+        if tag < 0x20 or 0x30 <= tag <= 0x33 or tag in (0x52, 0x53):
+            raw, end = read_raw_string(data, position)
+            return decode_text(raw), end
+        if tag in _CONSTANTS:
+            return _CONSTANTS[tag], position + 1
+        # Java writes doubles of one and two bytes as it writes integers.
+        if tag == _DOUBLE_BYTE:
+            return str((data[position + 1] ^ 0x80) - 0x80), position + 2
+        if tag == _DOUBLE_SHORT:
+            return str(((data[position + 1] << 8 | data[position + 2]) ^ 0x8000) - 0x8000), position + 3
+        if is_integer(tag):
+            number, end = read_long(data, position) if is_long(tag) else read_integer(data, position)
+            return str(number), end
+    except IndexError:
+        raise_cut_off(data, position, "string")
+    except UnicodeDecodeError:
+        # Java looks at no continuation byte: it reads c1 b0 as "p", and other readers do not.
+        raise DecodeError(
+            f"the string that begins at {position} is not UTF-8, so what it says depends on who reads it",
+            offset=position,
+        ) from None
+    raise DecodeError(f"a string was expected, not the type code {tag:02x}", offset=position)
+
+
+def is_integer(tag: int) -> bool:
+    """Return True if a type code begins an int or a long."""
+    return tag >= 0x80 or 0x38 <= tag <= 0x3F or tag in (0x49, 0x4C, 0x59)
+
+
 def read_string(data: bytes, position: int) -> tuple[str | None, int]:
     """Read one value that must be a string or null. Bytes that are not UTF-8 are escaped.
 
-    This is for people. What rules match on comes from `text.read_text`, which refuses such bytes.
+    This is for people. What rules match on comes from `read_text`, which refuses such bytes.
     """
     if data[position : position + 1] == b"N":
         return None, position + 1
@@ -41,6 +128,14 @@ def read_string(data: bytes, position: int) -> tuple[str | None, int]:
         return decode_text(raw), end
     except UnicodeDecodeError:
         return raw.decode("utf-8", "surrogateescape"), end
+
+
+def read_error_text(data: bytes, position: int) -> tuple[str | None, int]:
+    """Read the text of an error: what Java's `readUTF` makes of a value, and bytes that are not UTF-8 escaped."""
+    try:
+        return read_text(data, position)
+    except DecodeError:
+        return read_string(data, position)
 
 
 def read_raw_string(data: bytes, position: int) -> tuple[bytes, int]:
@@ -169,6 +264,26 @@ def read_integer(data: bytes, position: int) -> tuple[int, int]:
             raise IndexError
         return int.from_bytes(data[position + 1 : end], signed=True), end
     raise DecodeError(f"an int was expected, not the type code {tag:02x}", offset=position)
+
+
+def is_long(tag: int) -> bool:
+    """Return True if a type code begins a long."""
+    return tag >= 0xD8 or 0x38 <= tag <= 0x3F or tag in (0x4C, 0x59)
+
+
+def read_long(data: bytes, position: int) -> tuple[int, int]:
+    """Read a long: its value and the position after it. Raises IndexError where the data ends."""
+    tag = data[position]
+    if tag >= 0xF0:
+        return (tag - 0xF8 << 8) + data[position + 1], position + 2
+    if tag >= 0xD8:
+        return tag - 0xE0, position + 1
+    if tag < 0x40:
+        return (tag - 0x3C << 16) + (data[position + 1] << 8) + data[position + 2], position + 3
+    end = position + (9 if tag == 0x4C else 5)
+    if end > len(data):
+        raise IndexError
+    return int.from_bytes(data[position + 1 : end], signed=True), end
 
 
 def raise_cut_off(data: bytes, start: int, what: str) -> NoReturn:

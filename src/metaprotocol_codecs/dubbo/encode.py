@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from metaprotocol_codecs.dubbo import header, marks
+from metaprotocol_codecs.dubbo import header
 from metaprotocol_codecs.dubbo.hessian2 import read_strings
 from metaprotocol_codecs.dubbo.hessian2.strings import read_integer
 from metaprotocol_codecs.dubbo.mutation import check_count, edit_attachments, write_key, write_map, write_value
@@ -14,7 +14,7 @@ from metaprotocol_codecs.dubbo.response import EXCEPTION_WITH_ATTACHMENTS, FIELD
 from metaprotocol_sdk import EncodeError, Limits, Metadata, Mutation, UnsupportedMutation
 
 if TYPE_CHECKING:
-    from metaprotocol_codecs.dubbo.attachments import Place
+    from metaprotocol_codecs.dubbo.attachments import AttachmentsSpan
     from metaprotocol_codecs.dubbo.mutation import Edit
 
 # From the first version whose clients read attachments of responses to the last of protocol version 2.0.
@@ -50,10 +50,10 @@ def edits_for(metadata: Metadata, mutation: Mutation, limits: Limits) -> list[Ed
             raise UnsupportedMutation(f"{key} is a field of the body, not an attachment{hint}")
     if flags & header.EVENT or (metadata.message[3] != header.OK and not flags & header.REQUEST):
         return _nothing_to_remove(mutation, f"a {metadata.message_type} without a result has no attachments")
-    place: Place = metadata.state
+    span: AttachmentsSpan = metadata.state
     if flags & header.REQUEST:
-        return _request_edits(metadata, place, mutation, limits)
-    return _response_edits(metadata, place, mutation, limits)
+        return _request_edits(metadata, span, mutation, limits)
+    return _response_edits(metadata, span, mutation, limits)
 
 
 def rewrite(message: bytes, edits: list[Edit], request_id: int | None, limits: Limits) -> bytes:
@@ -119,7 +119,7 @@ def _nothing_to_remove(mutation: Mutation, why: str) -> list[Edit]:
     return []
 
 
-def _request_edits(metadata: Metadata, place: Place, mutation: Mutation, limits: Limits) -> list[Edit]:
+def _request_edits(metadata: Metadata, span: AttachmentsSpan, mutation: Mutation, limits: Limits) -> list[Edit]:
     message = metadata.message
     if "version" in mutation or "path" in mutation:
         _, path, version = read_strings(message, header.LAYOUT.size, 3)[0]
@@ -133,20 +133,14 @@ def _request_edits(metadata: Metadata, place: Place, mutation: Mutation, limits:
             elif mutation[key] is None and key == "version":
                 raise UnsupportedMutation("version cannot be removed: the body has one, which would show")
         mutation = wanted
-    return edit_attachments(message, place, mutation, limits)
+    return edit_attachments(message, span, mutation, limits)
 
 
-def _response_edits(metadata: Metadata, place: Place, mutation: Mutation, limits: Limits) -> list[Edit]:
+def _response_edits(metadata: Metadata, span: AttachmentsSpan, mutation: Mutation, limits: Limits) -> list[Edit]:
     message = metadata.message
     kind = read_integer(message, header.LAYOUT.size)[0]
-    # The last byte of an int holds its low bits, whichever form it has; kinds with attachments are 3 higher.
-    kind_at = place.values_start - 1
     if kind >= EXCEPTION_WITH_ATTACHMENTS:
-        edits = edit_attachments(message, place, mutation, limits)
-        if edits and edits[0][0] == place.start and not edits[0][2]:
-            # The map goes that an earlier mutation brought.
-            edits.insert(0, (kind_at, kind_at + 1, bytes((message[kind_at] - 3,))))
-        return edits
+        return edit_attachments(message, span, mutation, limits)
     added = [
         (write_key(key, limits), write_value(key, value, limits))
         for key, value in mutation.items()
@@ -156,9 +150,11 @@ def _response_edits(metadata: Metadata, place: Place, mutation: Mutation, limits
         return []
     check_count(len(added), limits)
     _check_client_reads_attachments(metadata.request)
+    # The last byte of an int holds its low bits, whichever form it has; kinds with attachments are 3 higher.
+    kind_at = span.values_start - 1
     return [
         (kind_at, kind_at + 1, bytes((message[kind_at] + 3,))),
-        (place.start, place.start, write_map(marks.WAS_ABSENT, added)),
+        (span.start, span.start, write_map(added)),
     ]
 
 

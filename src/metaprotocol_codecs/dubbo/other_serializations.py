@@ -100,8 +100,8 @@ def _read_protobuf(message: bytes, position: int, limits: Limits) -> ForeignInvo
     for descriptor in descriptors(strings[4] or ""):
         if not descriptor.startswith("L") or descriptor.startswith(("Ljava/", "Ljavax/")):
             unclear = (
-                f"{descriptor[:80]!r} is not a protobuf message, so a provider before 3.0 reads nothing for it and takes "
-                "its bytes for the attachments"
+                f"{descriptor[:80]!r} is not a protobuf message, so a provider before 3.0 reads nothing for it and "
+                "takes its bytes for the attachments"
             )
         _, position = _delimited(message, position)
     entries, position = _delimited(message, position)
