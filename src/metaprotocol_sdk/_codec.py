@@ -200,7 +200,7 @@ class Codec(ABC):
         return self.layout
 
     def spans(self, metadata: Metadata) -> list[Span]:
-        """Return the fields of a message with their places; by default the layout's, then the body and the trailer.
+        """Return the fields of a message with their places; by default the layout's, other headers, body and trailer.
 
         Args:
             metadata: The result of `decode`, with or without `error`.
@@ -210,6 +210,9 @@ class Codec(ABC):
         spans = [] if layout is None else layout.spans(message)
         start = spans[-1].end if spans else 0
         body_end = metadata.body_end if metadata.trailer_size else len(message)
+        if spans and start < metadata.header_size <= body_end:
+            spans.append(Span(start, metadata.header_size, "headers"))
+            start = metadata.header_size
         if start < body_end:
             spans.append(Span(start, body_end, "body" if spans else "message"))
             start = body_end

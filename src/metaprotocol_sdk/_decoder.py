@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metaprotocol_sdk._enums import Direction, MessageType
-from metaprotocol_sdk._errors import FramingError, IncompleteMessage, LimitExceeded, ProtocolError
+from metaprotocol_sdk._errors import FOREIGN_HINT, FramingError, IncompleteMessage, LimitExceeded, ProtocolError
 from metaprotocol_sdk._framing import Scanner
 from metaprotocol_sdk._metadata import Metadata
 
@@ -149,6 +149,7 @@ class MessageDecoder:
 
     def _take(self, data: bytes, messages: list[Metadata]) -> None:
         begin = start = 0
+        metadata: Metadata | None = None
         size = len(data)
         try:
             if self._buffer:
@@ -181,6 +182,9 @@ class MessageDecoder:
             self._consumed += start - begin
         except Exception as error:
             self._consumed += start - begin
+            if isinstance(error, AttributeError) and not isinstance(metadata, Metadata):
+                name = self._codec.name
+                raise TypeError(f"decode of the codec {name} returned {metadata!r}, not a Metadata") from error
             if isinstance(error, ProtocolError) and (error.offset or 0) < _HEAD:
                 self._name_foreign(error, bytes(self._buffer[:_HEAD]) + data[start : start + _HEAD])
             raise
@@ -239,7 +243,7 @@ class MessageDecoder:
 
         name = looks_like(head)
         if name and name.lower().split()[0] != self._codec.name:
-            error.hint = f"these bytes look like {name}"
+            error.hint = f"{FOREIGN_HINT}{name}"
 
     def _fail(self, error: ProtocolError) -> None:
         """Remember the error that ends the stream, its offset counted from the stream's first byte."""

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+FOREIGN_HINT = "these bytes look like "
+"""The beginning of the hint on bytes of another protocol."""
+
+
 class MetaProtocolError(Exception):
     """The root of every error that the SDK raises on purpose."""
 
@@ -65,6 +69,8 @@ class ProtocolError(MetaProtocolError):
             text += f" (offset {self.offset}{f', field {self.field}' if self.field else ''})"
         elif self.field:
             text += f" (field {self.field})"
+        if self.hint.startswith(FOREIGN_HINT):  # it explains the rest, so it comes first
+            return f"{self.hint}: {text}"
         return f"{text}; {self.hint}" if self.hint else text
 
     def __repr__(self) -> str:

@@ -1,8 +1,8 @@
 """Inputs of situations that people reported in public, each with the right outcome of `metaprotocol inspect`.
 
 The folder, which METAPROTOCOL_CASES names, has for each input a text that says what it is. The kinds of these
-situations have tests of their own, which need no folder: `tests/capture` for captures, `tests/cli/test_hex_text.py` for text,
-`tests/sdk/test_foreign.py` for other protocols.
+situations have tests of their own, which need no folder: `tests/capture` for captures, `tests/cli/test_hex_text.py` for
+text, `tests/sdk/test_foreign.py` for other protocols.
 """
 
 import json

@@ -104,3 +104,9 @@ def test_an_atheris_that_ends_before_its_time_gives_status_2(tmp_path: Path, mon
     result = fuzz(SOUND, "--engine", "atheris", "--runs", "10", "--crashes", tmp_path / "found")
     assert result.exit_code == 2
     assert "atheris stopped with status 1:\nbroken" in result.stderr
+
+
+def test_a_time_that_is_not_a_number_is_refused() -> None:
+    result = CliRunner().invoke(main, ["fuzz", "awesomerpc", "--time", "nan"])
+    assert result.exit_code == 2
+    assert "'nan' is not a number of seconds" in result.output

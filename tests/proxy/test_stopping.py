@@ -92,7 +92,9 @@ def test_bad_bytes_that_have_just_arrived_are_reported() -> None:
         return relay.stats().ok
 
     assert not asyncio.run(scenario())
-    assert complaints[0].startswith("conn1: the client sent bytes that cannot be decoded: the message begins with 47")
+    assert complaints[0].startswith(
+        "conn1: the client sent bytes that cannot be decoded: these bytes look like HTTP/1: the message"
+    )
 
 
 def test_bytes_that_a_slow_server_does_not_read_are_recorded(tmp_path: Path) -> None:

@@ -215,7 +215,7 @@ class TestHints:
         codec = codec_for(LengthField(0, 4), limits=Limits(max_message_size=2**31))
         error = failure(MessageDecoder(codec, Direction.TO_SERVER), b"GET ", b"/ HTTP/1.1\r\n\r\n")
         assert isinstance(error, IncompleteMessage)
-        assert str(error).endswith("; these bytes look like HTTP/1")
+        assert str(error).startswith("these bytes look like HTTP/1: ")
 
     def test_a_line_without_an_end_is_named(self) -> None:
         codec = codec_for(Lines(), limits=Limits(max_message_size=100))

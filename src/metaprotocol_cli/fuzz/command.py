@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,8 +19,18 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 _FILE = click.Path(path_type=Path, exists=True)
 
 
+class Seconds(click.FloatRange):
+    """A number of seconds: no comparison refuses the float that is not a number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return seconds
+
+
 @click.command("fuzz")
-@click.option("--time", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="Time to fuzz. [default: 60]")
+@click.option("--time", "seconds", type=Seconds(min=0), metavar="SECONDS", help="Time to fuzz. [default: 60]")
 @click.option("--runs", type=click.IntRange(min=1), metavar="COUNT", help="Inputs to try, without a limit of time.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random numbers.")
 @click.option(
