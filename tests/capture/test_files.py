@@ -203,7 +203,6 @@ class TestWhatIsNoCapture:
             pytest.param(b"", "the file is empty", id="empty"),
             pytest.param(b"GET / HTTP/1.1", "neither pcap nor pcapng", id="text"),
             pytest.param(b"\xd4\xc3\xb2", "neither pcap nor pcapng", id="too-short"),
-            pytest.param(b"\x1f\x8b\x08\0", "compressed with gzip; decompress it first", id="gzip"),
         ],
     )
     def test_it_is_an_error_that_says_what_it_is(self, build, content, what):

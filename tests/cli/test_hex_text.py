@@ -224,3 +224,23 @@ def test_bytes_are_read_back_from_base64(data: bytes) -> None:
     text = base64.encodebytes(data)
     if not set(text.decode()) <= set("0123456789abcdefABCDEF\n"):
         assert read(text) == data
+
+
+_PARTS = st.sampled_from(
+    ["0x41", "41", "0000", "00000010", ":", "  ", " ", ",", "[", "]", "{", "}", "(", ")", "\n", '"', "'", "\\x41", "\\",
+     "b'", "*", "|", "-38", "218", "AR", "#", "/*", "*/", "//", ";", "byte", "peer1_0", "QVIB", "=", "\t", "ü"]
+)  # fmt: skip
+
+
+@given(st.lists(_PARTS, max_size=40).map("".join), st.sampled_from(["auto", "hex"]))
+def test_any_text_is_read_or_refused_in_a_sentence(text: str, form: str) -> None:
+    message = ""
+    try:
+        read(text, form)
+    except click.UsageError as error:
+        message = error.message
+    assert message.startswith(("line ", "the text ", "this is ")) or not message
+
+
+def test_a_row_of_any_length_is_read_without_its_offset() -> None:
+    assert read("00000000  " + "41  " * 15_000) == b"A" * 15_000

@@ -23,13 +23,6 @@ _LITTLE_ENDIAN = {dpkt.pcap.PMUDPCT_MAGIC, dpkt.pcap.PMUDPCT_MAGIC_NANO, dpkt.pc
 _LINK_TYPE = 0x03FF_FFFF  # of the file header's word; the rest tells of a frame check sequence
 _PCAPNG = b"\x0a\x0d\x0d\x0a"
 _PCAPNG_BYTE_ORDERS = (b"\x1a\x2b\x3c\x4d", b"\x4d\x3c\x2b\x1a")
-_COMPRESSED = {
-    b"\x1f\x8b": "gzip",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"\xfd7zX": "xz",
-    b"BZh": "bzip2",
-    b"\x04\x22\x4d\x18": "lz4",
-}
 
 
 def is_capture(head: bytes) -> bool:
@@ -90,9 +83,6 @@ def _read_pcap(source: Source, magic: bytes) -> Iterator[Frame]:
 def _not_a_capture(magic: bytes) -> CaptureError:
     if not magic:
         return CaptureError("the file is empty", offset=0)
-    for prefix, name in _COMPRESSED.items():
-        if magic.startswith(prefix):
-            return CaptureError(f"the file is compressed with {name}", offset=0, hint="decompress it first")
     return CaptureError(
         f"the file begins with {magic.hex(' ')}, which is neither pcap nor pcapng",
         offset=0,

@@ -38,6 +38,7 @@ class TextReader(Protocol):
     @classmethod
     def reads(cls, lines: list[str]) -> TextReader | None:
         """Return a reader if a file that begins with these lines is of this format."""
+        ...
 
     def line(self, text: str) -> Iterator[Piece]:
         """Yield the bytes of the next line, or of a piece of it.
@@ -45,6 +46,7 @@ class TextReader(Protocol):
         Raises:
             ValueError: The line is not of this format; the text says what is wrong, unless that is all.
         """
+        ...
 
     def end(self) -> Iterator[Piece]:
         """End the file, and yield the bytes that were kept.
@@ -52,6 +54,7 @@ class TextReader(Protocol):
         Raises:
             ValueError: It ends inside a byte, a string or an array.
         """
+        ...
 
 
 def recognise(head: bytes, *, complete: bool) -> TextReader | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 import click
@@ -19,6 +20,7 @@ _GROUP = re.compile(r"(?:[0-9a-f]{2})+", re.IGNORECASE)
 _LAST_OFFSET = re.compile(r"\s*[0-9a-f]{6,16}", re.IGNORECASE)
 # The lines that `tshark -z follow,tcp,hex` prints around its rows.
 _AROUND = re.compile(r"={10,}|Follow: |Filter: |Node \d: ")
+_MOST_GAPS = 8  # blanks in a row after which its characters may begin: between groups of bytes there are few
 _LARGEST_REPEAT = 16 * 1024 * 1024
 
 
@@ -140,7 +142,7 @@ def _cells(rest: str, *, pairs: bool) -> tuple[bytes, bool] | None:
     The characters begin after two blanks at least, and every printable one must be the byte that it stands for: so
     those that look like digits are not read as bytes.
     """
-    for gap in re.finditer(r" {2,}|\t+", rest):
+    for gap in islice(re.finditer(r" {2,}|\t+", rest), _MOST_GAPS):
         data = _bytes(rest[: gap.start()], pairs=pairs)
         if data is not None and _shows(rest[gap.end() :], data):
             return data, True
