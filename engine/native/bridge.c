@@ -22,6 +22,7 @@ void *bridge_new(void *envoy) {
 }
 
 static void forget_received(struct bridge *bridge) {
+    intake_free(&bridge->intake);
     requests_add_bytes(-(int64_t)bridge->received);
     python_drop_bytes(bridge->attempt, bridge->received);
     bridge->received = 0;
@@ -284,21 +285,45 @@ static struct reply *make_reply(struct request *request, void *result) {
     return reply;
 }
 
+/* The server's bytes as one object: what has just come, or a large message that it completes. `more`: it does not. */
+static void *gather(struct bridge *bridge, const struct chunks *chunks, bool *more) {
+    struct intake *intake = &bridge->intake;
+    struct text copy;
+    if (!intake->bytes && !bridge->request->is_stream) intake_begin(intake, bridge->attempt, chunks, chunks->size);
+    size_t missing = intake->size - intake->filled;
+    if (intake->bytes && chunks->size <= missing) {
+        intake_take(intake, chunks, chunks->size);
+        *more = !intake_full(intake);
+        return *more ? NULL : intake_finish(intake);
+    }
+    size_t before = intake->filled; /* and there are surplus bytes after it */
+    void *bytes = PyBytes_FromStringAndSize(NULL, (ssize_t)(before + chunks->size));
+    if (!python_bytes(bytes, &copy)) return NULL;
+    if (before) memcpy((void *)copy.data, intake->data, before);
+    chunks_copy(chunks, (char *)copy.data + before, chunks->size);
+    intake_free(intake);
+    return bytes;
+}
+
 /* Feed the attempt's decoder; return what Attempt.feed does, or NULL if the codec failed. */
 static void *feed(struct bridge *bridge) {
     struct chunks chunks;
     if (!abi_bridge_response_chunks(bridge->envoy, &chunks)) return NULL;
-    void *bytes = PyBytes_FromStringAndSize(NULL, (ssize_t)chunks.size), *result = NULL;
-    struct text copy;
-    if (python_bytes(bytes, &copy)) {
-        chunks_copy(&chunks, (void *)copy.data, copy.size);
-        if (!bridge->attempt) bridge->attempt = python_call_method(bridge->request->object, "attempt", NULL, NULL);
-        if (bridge->attempt) result = python_call_method(bridge->attempt, "feed", bytes, NULL);
+    if (!bridge->attempt) bridge->attempt = python_call_method(bridge->request->object, "attempt", NULL, NULL);
+    void *result = NULL;
+    if (bridge->attempt) {
+        bool more = false;
+        void *bytes = gather(bridge, &chunks, &more);
+        if (more) {
+            result = python_none();
+        } else if (bytes) {
+            result = python_call_method(bridge->attempt, "feed", bytes, NULL);
+            bridge->received += chunks.size;
+            requests_add_bytes((int64_t)chunks.size);
+        }
+        Py_DecRef(bytes);
     }
-    bridge->received += chunks.size;
-    requests_add_bytes((int64_t)chunks.size);
     chunks_free(&chunks);
-    Py_DecRef(bytes);
     return result;
 }
 

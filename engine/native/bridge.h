@@ -3,7 +3,7 @@
 #ifndef MP_BRIDGE_H
 #define MP_BRIDGE_H
 
-#include "buffer.h"
+#include "intake.h"
 
 struct codec_filter;
 
@@ -14,6 +14,7 @@ struct bridge {
     struct text outgoing;     /* the message, changed as its headers were */
     void *outgoing_holder;
     char reply[32];           /* the secret of the reply that waits */
+    struct intake intake;     /* of the server's bytes */
     size_t received;          /* bytes of an answer that is not whole yet */
     bool sent, answered, shadow;
     bool over;                /* of a stream: it has ended, and its end was held */

@@ -81,6 +81,7 @@ void codec_filter_free(void *object) {
     codec_filter_closed(filter);
     if (filter->scheduler) abi_network_scheduler_delete(filter->scheduler);
     request_release(filter->heartbeat);
+    intake_free(&filter->intake);
     python_drop_later(filter->feed);
     python_drop_later(filter->connection);
     http2_reader_free(&filter->reader);
@@ -262,16 +263,28 @@ static bool take_step(struct codec_filter *filter, void *step) {
     return true;
 }
 
-static bool feed(struct codec_filter *filter, size_t size) {
+/* Hand at most `size` bytes to the codec; `size` becomes how many were taken. */
+static bool feed(struct codec_filter *filter, size_t *size) {
     struct chunks chunks;
     if (!abi_network_read_chunks(filter->envoy, &chunks)) return false;
+    if (*size > chunks.size) *size = chunks.size;
     python_enter();
-    void *bytes = PyBytes_FromStringAndSize(NULL, (ssize_t)(size < chunks.size ? size : chunks.size));
-    struct text copy;
-    bool good = python_bytes(bytes, &copy);
-    if (good) chunks_copy(&chunks, (void *)copy.data, copy.size);
+    struct intake *intake = &filter->intake;
+    void *bytes = NULL;
+    bool good = true;
+    if (!intake->bytes) intake_begin(intake, filter->connection, &chunks, *size);
+    if (intake->bytes) {
+        *size = intake_take(intake, &chunks, *size);
+        if (intake_full(intake)) bytes = intake_finish(intake);
+    } else {
+        struct text copy;
+        bytes = PyBytes_FromStringAndSize(NULL, (ssize_t)*size);
+        good = python_bytes(bytes, &copy);
+        if (good) chunks_copy(&chunks, (void *)copy.data, copy.size);
+    }
     chunks_free(&chunks);
-    abi_network_drain_read(filter->envoy, size);
+    abi_network_drain_read(filter->envoy, *size);
+    if (good && !bytes) return python_leave(), true; /* more must come */
     void *steps = good ? python_call(filter->feed, bytes, NULL, NULL) : NULL;
     if (good && !steps) answer_count_failure(filter);
     Py_DecRef(bytes);
@@ -331,7 +344,7 @@ int codec_filter_read(void *object, size_t size, bool end) {
     size_t left = size;
     while (left && !filter->last && !filter->closing && !filter->paused) {
         size_t part = left < FED_AT_ONCE ? left : FED_AT_ONCE;
-        if (!feed(filter, part)) filter->last = true;
+        if (!feed(filter, &part)) filter->last = true;
         left -= part;
         exchange_flush(filter, false);
         if (filter->closed) return ABI_STOP;
@@ -360,7 +373,7 @@ static bool idle(struct codec_filter *filter) {
     if (!filter->draining) return false;
     python_enter();
     void *buffered = PyObject_GetAttrString(filter->connection, "buffered");
-    bool none = buffered && !PyObject_IsTrue(buffered);
+    bool none = buffered && !PyObject_IsTrue(buffered) && !filter->intake.bytes;
     Py_DecRef(buffered);
     python_report();
     python_leave();

@@ -7,6 +7,7 @@
 
 #include "codec_filter.h"
 #include "http2.h"
+#include "intake.h"
 
 struct codec_config;
 struct message;
@@ -36,6 +37,7 @@ struct codec_filter {
     uint32_t next_id, max_streams;
     int64_t window, initial_window; /* for DATA, which the messages of streams have */
     size_t in_flight, held;
+    struct intake intake; /* of the client's bytes */
     struct http2_reader reader;
     struct buffer out; /* HTTP/2 for the HTTP connection manager */
     struct exchange *first, *newest, *unsent, *ready, *ready_last, *buckets[EXCHANGE_BUCKETS];

@@ -224,6 +224,8 @@ bool python_bytes(void *object, struct text *bytes) {
     return true;
 }
 
+void *python_none(void) { return Py_BuildValue(""); }
+
 bool python_is_text(void *object) {
     bool is = PyUnicode_AsUTF8AndSize(object, NULL);
     PyErr_Clear();

@@ -43,7 +43,8 @@
     X(long, PyLong_AsLong, (void *))                              \
     X(void *, PyLong_FromLong, (long))                            \
     X(void *, PySys_GetObject, (const char *))                    \
-    X(int, PyObject_IsTrue, (void *))
+    X(int, PyObject_IsTrue, (void *))                             \
+    X(void *, Py_BuildValue, (const char *, ...))
 
 #define X(type, name, arguments) extern type(*name) arguments;
 PYTHON_FUNCTIONS(X)
@@ -72,6 +73,8 @@ void *python_embedded(const char *name);
 
 /* The text of a str, or an empty one; it lives as long as the object. */
 struct text python_text(void *object);
+/* A new reference to None. */
+void *python_none(void);
 bool python_is_text(void *object);
 /* A tuple of (name, value) in bytes. */
 void *python_headers(const struct header *headers, size_t count);

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
 
 from attrs import frozen
 
+from metaprotocol_envoy.detect import size_of
 from metaprotocol_envoy.headers import change_headers, changed, difference, to_headers
 from metaprotocol_envoy.log import report, report_bug
 from metaprotocol_envoy.statistics import Counter, reply_counter
@@ -156,6 +157,14 @@ class Attempt:
                 pass
         self._decoder = decoder or MessageDecoder(self._codec, Direction.TO_CLIENT)
         self._unclean = False
+
+    def size_of(self, head: bytes) -> int:
+        """Return how many bytes the message at least has that begins; 0 if nothing is known, or none begins here.
+
+        Args:
+            head: The first bytes after all that was fed.
+        """
+        return 0 if self._decoder.buffered else size_of(self._codec, head, Direction.TO_CLIENT)
 
     def feed(self, data: bytes) -> Result | int | None:
         """Take the server's next bytes.

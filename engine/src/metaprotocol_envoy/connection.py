@@ -19,7 +19,7 @@ from metaprotocol_envoy.attempt import (
     stream_error,
 )
 from metaprotocol_envoy.causes import STOPPED, error_type
-from metaprotocol_envoy.detect import Detection, detect
+from metaprotocol_envoy.detect import Detection, detect, size_of
 from metaprotocol_envoy.headers import HeaderRules, change_headers, changed, difference, path_of, to_headers
 from metaprotocol_envoy.log import report, report_bug
 from metaprotocol_envoy.settings import SettingsError
@@ -162,6 +162,14 @@ class Connection:
     def buffered(self) -> int:
         """Bytes kept of a message that is not whole yet."""
         return self._decoder.buffered
+
+    def size_of(self, head: bytes) -> int:
+        """Return how many bytes the message at least has that begins; 0 if nothing is known, or none begins here.
+
+        Args:
+            head: The first bytes after all that was fed.
+        """
+        return 0 if self._decoder.buffered else size_of(self.codec, head, Direction.TO_SERVER)
 
     def feed(self, data: bytes) -> list[Step]:
         """Take the client's next bytes and return what to do with the messages that they complete.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from metaprotocol_sdk import Direction, ProtocolError
+from metaprotocol_sdk import Direction, HeaderLength, LengthField, ProtocolError
 from metaprotocol_sdk.foreign import looks_like
 
 if TYPE_CHECKING:
@@ -21,6 +21,27 @@ class Detection(IntEnum):
     FOREIGN = 0
     OURS = 1
     UNSURE = 2
+
+
+def size_of(codec: Codec, head: bytes, direction: Direction) -> int:
+    """Return how many bytes the message at least has that begins with some; 0 if nothing is known.
+
+    The codec's decoder says the same of bytes that are not a message; here they are not known.
+
+    Args:
+        codec: Of the protocol.
+        head: The first bytes of a message, of which not all need be there.
+        direction: The way it travels.
+    """
+    framing = codec.framing
+    if not isinstance(framing, (LengthField, HeaderLength)):
+        return 0
+    try:
+        scanner = framing.scanner(direction, codec.limits)
+        end = scanner.scan(head, 0)
+        return end if end >= 0 else len(head) + scanner.needed
+    except Exception:  # noqa: BLE001 - the decoder meets it again, and reports it
+        return 0
 
 
 def detect(codec: Codec, head: bytes) -> Detection:

@@ -1,0 +1,24 @@
+/* Gathers a large message that comes in pieces, so that the codec gets it in one, and its bytes are copied once. Reads no
+ * byte: the Python half says how many are missing. With the interpreter's lock. */
+#ifndef MP_INTAKE_H
+#define MP_INTAKE_H
+
+#include "abi.h"
+
+struct intake {
+    void *bytes; /* NULL: nothing is gathered */
+    char *data;
+    size_t size, filled;
+};
+
+/* Begin to gather, if the bytes begin a message that is large and not whole. `owner` is a Connection or an Attempt. */
+void intake_begin(struct intake *intake, void *owner, const struct chunks *chunks, size_t available);
+/* Take what belongs to the message; return how much. */
+size_t intake_take(struct intake *intake, const struct chunks *chunks, size_t available);
+bool intake_full(const struct intake *intake);
+/* Return the message, a new reference, and gather nothing. */
+void *intake_finish(struct intake *intake);
+/* Without the lock, too. */
+void intake_free(struct intake *intake);
+
+#endif
