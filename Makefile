@@ -44,7 +44,7 @@ coverage: $(TEST)  ## Run the tests, twice as long, and report the lines that no
 	$(BIN)/coverage report
 
 live: $(TEST)  ## Run the tests with real Envoys that take long; `make test` runs the others
-	$(BIN)/python -m pytest $(PARALLEL) -m live $(or $(ARGS),tests/engine tests/benchmarks)
+	$(BIN)/python -m pytest $(PARALLEL) -m live $(or $(ARGS),tests/engine tests/mesh tests/benchmarks)
 
 mutants: $(TEST)  ## Hold the conformance kit's wrong codecs to every property: each fails its own, and no others
 	$(BIN)/python -m pytest $(PARALLEL) -m mutants $(or $(ARGS),tests/testing)

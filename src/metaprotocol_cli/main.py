@@ -22,6 +22,7 @@ class Commands(click.Group):
         "dissector": "metaprotocol_cli.dissector",
         "fuzz": "metaprotocol_cli.fuzz",
         "inspect": "metaprotocol_cli.inspect",
+        "mesh": "metaprotocol_cli.mesh",
         "new": "metaprotocol_cli.new",
         "record": "metaprotocol_cli.record",
     }
@@ -62,6 +63,7 @@ def main() -> None:
       metaprotocol codecs
       metaprotocol inspect --codec dubbo capture.bin
       metaprotocol record --listen 20881 --upstream 20880 recorded
+      metaprotocol mesh check mesh.yaml
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -82,6 +82,10 @@ class Codec(ABC):
     """Properties that a response repeats from its request, such as Thrift's `method`. A proxy that has changed one in
     a request puts the client's own value back into the response, which the client compares."""
 
+    service_property: ClassVar[str] = ""
+    """The property that names the service of a request, such as Dubbo's `interface`; "" if the protocol has none. A
+    listener that several services share chooses among them by it."""
+
     default_limits: ClassVar[Limits] = Limits()
     """The limits of a codec that is given none."""
 

@@ -72,6 +72,7 @@ class AwesomeRpcCodec(Codec):
     framing = LengthField(offset=8, length=4, adjustment=-12, magic=b"AR")
     layout = HEADER
     capabilities = frozenset(Capability) - {Capability.STREAMS}
+    service_property = "service"
     max_request_id = 2**32 - 1
 
     def decode(self, message: bytes, direction: Direction) -> Metadata:

@@ -69,6 +69,7 @@ class DubboCodec(Codec):
     """
 
     name = "dubbo"
+    service_property = "interface"
     framing = LengthField(offset=12, length=4, magic=header.MAGIC)
     layout = header.LAYOUT
     capabilities = frozenset(

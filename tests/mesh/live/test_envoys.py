@@ -1,0 +1,233 @@
+"""Real Envoys take what is rendered, and do what the files say."""
+
+import copy
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from attrs import evolve
+from live_engine.awesome import CODEC, body, replying, request
+from live_engine.config import built_module
+from live_engine.peers import Client, serving
+from mesh_files import LISTENER, RICH, ROUTES, SERVICE, documents, mesh_of, rendered
+from patience import PATIENCE
+
+from metaprotocol_mesh.check import validate
+from metaprotocol_mesh.files import write_files
+from metaprotocol_mesh.load import load, load_text
+from metaprotocol_mesh.places import ConfigurationError
+from metaprotocol_mesh.render import Rendered, render
+from metaprotocol_mesh.resolve import resolve
+from metaprotocol_sdk import Metadata, Status
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _module() -> None:
+    built_module()
+
+
+@pytest.fixture
+def v1():
+    with serving(CODEC, replying(b"v1")) as server:
+        yield server
+
+
+@pytest.fixture
+def v2():
+    with serving(CODEC, replying(b"v2")) as server:
+        yield server
+
+
+def failed(answer: Metadata) -> bool:
+    return answer.status is Status.ERROR
+
+
+def anywhere(found: Rendered) -> Rendered:
+    """Return the configuration with listeners on ports that the kernel chooses."""
+    listeners = copy.deepcopy(found.listeners)
+    for listener in listeners:
+        listener["address"]["socket_address"]["port_value"] = 0
+    return evolve(found, listeners=listeners)
+
+
+def services(v1: Any, v2: Any) -> str:
+    return SERVICE.replace("21101", str(v1.port)).replace("21102", str(v2.port))
+
+
+def test_envoy_takes_nearly_every_field(release) -> None:
+    validate(render(resolve(load([RICH]))), release.binary())
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("number", range(len(list(yaml.safe_load_all(RICH.read_text())))))
+def test_envoy_takes_the_configuration_without_one_of_its_objects(release, number: int) -> None:
+    objects = list(yaml.safe_load_all(RICH.read_text()))
+    del objects[number]
+    try:
+        found = render(resolve(load_text(yaml.safe_dump_all(objects))))
+    except ConfigurationError:
+        return  # others refer to it
+    validate(found, release.binary())
+
+
+def test_what_envoy_refuses_is_told(release) -> None:
+    patch = """
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: a}
+spec: {configPatches: [{applyTo: CLUSTER, patch: {operation: MERGE, value: {no_such_field: 1}}}]}
+"""
+    with pytest.raises(ConfigurationError, match=r"Envoy refuses the rendered configuration: .*no_such_field"):
+        validate(rendered(SERVICE, LISTENER, patch), release.binary())
+
+
+def test_the_smallest_set_of_files_works(start_envoy, v1, v2) -> None:
+    envoy = start_envoy(anywhere(rendered(services(v1, v2), ROUTES, LISTENER)).bootstrap())
+    with Client(CODEC, envoy.port("127.0.0.1_19080")) as client:
+        assert body(client.call(request(1, {"user": "jason"}))) == b"v2"
+        assert body(client.call(request(2, {"user": "mary"}))) == b"v1"
+        assert body(client.call(request(3, {}))) == b"v1"
+
+
+def test_a_changed_route_reaches_a_living_connection(start_envoy, tmp_path: Path, v1, v2) -> None:
+    def write(user: str) -> dict[str, Any]:
+        files = anywhere(rendered(services(v1, v2), ROUTES.replace("jason", user), LISTENER)).files(tmp_path)
+        write_files(tmp_path, files)
+        return files["bootstrap.json"]
+
+    envoy = start_envoy(write("jason"))
+    with Client(CODEC, envoy.port("127.0.0.1_19080")) as client:
+        assert body(client.call(request(1, {"user": "mary"}))) == b"v1"
+        write("mary")
+        end = time.monotonic() + PATIENCE
+        number = 2
+        while body(client.call(request(number, {"user": "mary"}))) == b"v1":
+            assert time.monotonic() < end, "the change never comes"
+            number += 1
+        assert body(client.call(request(number + 1, {"user": "jason"}))) == b"v1"
+
+
+INGRESS = """
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: here, namespace: default}
+spec:
+  ingress: [{port: {number: 19081, name: http-awesomerpc}, defaultEndpoint: "127.0.0.1:PORT"}]
+"""
+POLICY = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: deny, namespace: default}
+spec: {action: DENY, rules: [{when: [{key: "request.headers[user]", values: [USER]}]}]}
+"""
+
+
+@pytest.mark.live
+def test_a_changed_policy_reaches_a_living_connection(start_envoy, tmp_path: Path, v1) -> None:
+    def write(user: str) -> dict[str, Any]:
+        ingress = INGRESS.replace("PORT", str(v1.port))
+        files = anywhere(rendered(ingress, POLICY.replace("USER", user))).files(tmp_path)
+        write_files(tmp_path, files)
+        return files["bootstrap.json"]
+
+    envoy = start_envoy(write("jason"))
+    with Client(CODEC, envoy.port("127.0.0.1_19081")) as client:
+        assert failed(client.call(request(1, {"user": "jason"})))
+        assert body(client.call(request(2, {"user": "mary"}))) == b"v1"
+        write("mary")
+        end = time.monotonic() + PATIENCE
+        number = 3
+        while not failed(client.call(request(number, {"user": "mary"}))):
+            assert time.monotonic() < end, "the change never comes"
+            number += 1
+        assert body(client.call(request(number + 1, {"user": "jason"}))) == b"v1"
+
+
+LIMIT = """
+apiVersion: metaprotocol.aeraki.io/v1alpha1
+kind: MetaRouter
+metadata: {name: reviews}
+spec:
+  hosts: [reviews.default.svc.cluster.local]
+  localRateLimit:
+"""
+CONDITION = """
+    conditions:
+    - {match: {attributes: {method: {exact: hello}}}, tokenBucket: {maxTokens: 2, fillInterval: 600s}}
+"""
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(
+    ("limit", "method", "allowed"),
+    [
+        ("    tokenBucket: {maxTokens: 5, fillInterval: 600s}\n" + CONDITION, "hello", 2),
+        ("    tokenBucket: {maxTokens: 3, fillInterval: 600s}\n" + CONDITION, "other", 3),
+        (CONDITION, "hello", 2),
+        (CONDITION, "other", 8),
+        ("    tokenBucket: {maxTokens: 2, fillInterval: 600s}\n", "any", 2),
+    ],
+    ids=["condition", "default beside a condition", "condition alone", "no limit", "default alone"],
+)
+def test_local_limits_count_as_aeraki_s(start_envoy, v1, v2, limit: str, method: str, allowed: int) -> None:
+    envoy = start_envoy(anywhere(rendered(services(v1, v2), LISTENER, LIMIT + limit)).bootstrap())
+    with Client(CODEC, envoy.port("127.0.0.1_19080")) as client:
+        answers = [client.call(request(number, {"method": method})) for number in range(1, 9)]
+    assert [failed(answer) for answer in answers] == [False] * allowed + [True] * (8 - allowed)
+
+
+@pytest.mark.live
+def test_the_service_comes_from_a_property(start_envoy, v1, v2) -> None:
+    other = SERVICE.partition("---")[0].replace("reviews", "ratings")
+    shared = LISTENER.replace('["./reviews.default.svc.cluster.local"]', '["./*"]')
+    texts = [SERVICE.replace("21101", str(v1.port)).replace("21102", str(v1.port))]
+    texts.append(other.replace("21101", str(v2.port)).replace("21102", str(v2.port)))
+    envoy = start_envoy(anywhere(rendered(*texts, shared)).bootstrap())
+    with Client(CODEC, envoy.port("127.0.0.1_19080")) as client:
+        assert body(client.call(request(1, {"service": "reviews"}))) == b"v1"
+        assert body(client.call(request(2, {"service": "ratings.default"}))) == b"v2"
+        assert failed(client.call(request(3, {"service": "details"})))
+        assert failed(client.call(request(4, {"user": "jason"})))
+
+
+@pytest.mark.live
+def test_explain_says_what_envoy_does(start_envoy, v1, v2) -> None:
+    from metaprotocol_mesh.explain import explain
+
+    conditions = [
+        "{headers: {a: {regex: 'x.'}}}",
+        "{headers: {a: {prefix: q}}}",
+        "{withoutHeaders: {a: {}}}",
+        "{uri: {prefix: /s/}}",
+    ]
+    rules = "".join(
+        f"  - match: [{one}]\n    route: [{{destination: {{host: reviews, subset: v2}}}}]\n" for one in conditions
+    )
+    text = ROUTES.replace("  http:\n", f"  http:\n{rules}")
+    mesh = mesh_of(services(v1, v2), text, LISTENER)
+    envoy = start_envoy(anywhere(render(mesh)).bootstrap())
+    with Client(CODEC, envoy.port("127.0.0.1_19080")) as client:
+        for number, properties in enumerate(
+            [
+                {},
+                {"a": "xy"},
+                {"a": "xyz"},
+                {"a": "qx"},
+                {"a": "1", "service": "s"},
+                {"a": "1", "user": "jason"},
+                {"a": ""},
+            ]
+        ):
+            answer = client.call(request(number, properties))
+            operation = f"{properties['service']}/7" if "service" in properties else "7"
+            found = explain(mesh.listeners[0], properties, operation)
+            assert found.rule is not None
+            assert body(answer).decode() == found.rule.targets[0].cluster.subset, properties
+
+
+def test_documents_may_be_json(release) -> None:
+    objects = [json.dumps(one) for one in yaml.safe_load_all(documents(SERVICE, ROUTES, LISTENER))]
+    assert render(resolve(load_text("\n---\n".join(objects)))) == rendered(SERVICE, ROUTES, LISTENER)

@@ -1,0 +1,93 @@
+"""Which route a request takes, and why not the ones before it."""
+
+import pytest
+from mesh_files import LISTENER, ROUTES, SERVICE, mesh_of, routes
+
+from metaprotocol_mesh.check import warnings
+from metaprotocol_mesh.explain import explain
+
+TO = "route: [{destination: {host: reviews}}]"
+
+
+def asked(*texts: str, operation: str = "", **properties: str):
+    (listener,) = mesh_of(*texts).listeners
+    return explain(listener, properties, operation)
+
+
+def test_the_route_and_its_weights() -> None:
+    found = asked(SERVICE, ROUTES, LISTENER, user="jason")
+    assert found.rule is not None
+    assert found.rule.title == "VirtualService default/reviews, http[0]"
+    assert [(one.cluster.subset, one.share) for one in found.rule.targets] == [("v2", 100)]
+
+
+def test_why_the_routes_before_it_do_not_match() -> None:
+    assert [step.reasons for step in asked(SERVICE, ROUTES, LISTENER, User="mary").steps] == [
+        ("user is 'jason', and the request has 'mary'",), (),
+    ]  # fmt: skip
+    assert asked(SERVICE, ROUTES, LISTENER).steps[0].reasons == ("user is 'jason', and the request has no user",)
+
+
+@pytest.mark.parametrize(
+    ("condition", "operation", "properties", "matches"),
+    [
+        ("uri: {exact: /a/b}", "a/b", {}, True),
+        ("uri: {exact: /A/b}, ignoreUriCase: true", "a/B", {}, True),
+        ("uri: {prefix: /a/}", "b/a", {}, False),
+        ("uri: {regex: '/a/(b|c)'}", "a/c", {}, True),
+        ("uri: {regex: '/a/'}", "a/c", {}, False),
+        ("uri: {exact: /a/~2E~2E/b}", "a/../b", {}, True),
+        ("headers: {x-property-host: {exact: h}}", "", {"Host": "h"}, True),
+        ("headers: {a: {prefix: x}}", "", {"A": "xy"}, True),
+        ("headers: {a: {regex: 'x.'}}", "", {"a": "xyz"}, False),
+        ("headers: {a: {}}", "", {"a": ""}, True),
+        ("headers: {a: {}}", "", {}, False),
+        ("withoutHeaders: {a: {}}", "", {"a": "1"}, False),
+        ("withoutHeaders: {a: {exact: '1'}}", "", {"a": "2"}, True),
+        ("withoutHeaders: {a: {exact: '1'}}", "", {}, True),
+        ("method: {exact: GET}", "", {}, False),
+        ("authority: {prefix: reviews.}", "", {}, True),
+        ("scheme: {exact: http}", "", {}, True),
+    ],
+)
+def test_conditions(condition: str, operation: str, properties: dict[str, str], matches: bool) -> None:
+    found = asked(SERVICE, routes(f"- match: [{{{condition}}}]\n  {TO}"), LISTENER, operation=operation, **properties)
+    assert (found.rule is not None) is matches
+    assert found.steps[0].matches is matches
+
+
+def test_a_service_that_no_file_names_has_no_route() -> None:
+    shared = LISTENER.replace('["./reviews.default.svc.cluster.local"]', '["./*"]')
+    assert asked(SERVICE, shared, service="reviews").rule is not None
+    assert asked(SERVICE, shared, service="ratings").host is None
+    assert asked(SERVICE, shared).host is None
+
+
+def warned(*texts: str) -> list[str]:
+    return [one.text for one in warnings(mesh_of(*texts)) if "descriptors" not in one.text]
+
+
+@pytest.mark.parametrize(
+    ("rule", "warning"),
+    [
+        (f"- match: [{{headers: {{host: {{exact: a}}}}}}]\n  {TO}", "no property becomes the header 'host'"),
+        (f"- match: [{{headers: {{a: {{exact: 5%}}}}}}]\n  {TO}", "no property has the value '5%'"),
+        (f"- match: [{{uri: {{exact: '/a b'}}}}]\n  {TO}", "no operation has the path '/a b'"),
+        (f"- match: [{{method: {{exact: GET}}}}]\n  {TO}", "it never matches: the method of every message is POST"),
+        (f"- {TO}\n- {TO}", "VirtualService default/reviews, http[1] is never reached"),
+        (f"- {TO}\n  fault: {{delay: {{fixedDelay: 1s}}}}", "without a percentage, no request meets this fault"),
+    ],
+)
+def test_what_is_likely_wrong_is_told(rule: str, warning: str) -> None:
+    (found,) = warned(SERVICE, routes(rule), LISTENER)
+    assert warning in found
+
+
+def test_a_subset_without_servers_is_told() -> None:
+    assert warned(SERVICE.replace("{version: v2}}]", "{version: v3}}]"), ROUTES, LISTENER) == [
+        "no endpoint of reviews.default.svc.cluster.local has the labels of its subset v2: version=v3"
+    ]
+
+
+def test_the_smallest_set_of_files_has_no_warning() -> None:
+    assert warned(SERVICE, ROUTES, LISTENER) == []

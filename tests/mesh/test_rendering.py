@@ -1,0 +1,294 @@
+"""What the configuration becomes in Envoy."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from mesh_files import LISTENER, RICH, ROUTES, SERVICE, cluster, first_route, manager, problems, rendered, routes
+
+from metaprotocol_mesh.files import write_files
+from metaprotocol_mesh.load import load
+from metaprotocol_mesh.render import render
+from metaprotocol_mesh.resolve import resolve
+
+NAME = "outbound|9080||reviews.default.svc.cluster.local"
+TO = "route: [{destination: {host: reviews}}]"
+
+
+def filters(listener) -> list[str]:
+    return [one["name"] for one in manager(listener)["http_filters"]]
+
+
+def test_the_listener_has_the_codec_before_the_connection_manager() -> None:
+    (listener,) = rendered(SERVICE, ROUTES, LISTENER).listeners
+    assert listener["address"] == {"socket_address": {"address": "127.0.0.1", "port_value": 19080}}
+    codec, hcm = listener["filter_chains"][0]["filters"]
+    assert codec["typed_config"]["filter_name"] == "codec"
+    assert "\ncodec = awesomerpc\n" in codec["typed_config"]["filter_config"]["value"]
+    assert hcm["typed_config"]["codec_type"] == "HTTP2"
+    assert filters(listener)[0] == "metaprotocol.admission"
+    assert filters(listener)[-1] == "envoy.filters.http.router"
+
+
+def test_the_connection_manager_takes_all_headers_that_the_codec_filter_lets_pass() -> None:
+    (listener,) = rendered(SERVICE, ROUTES, LISTENER).listeners
+    settings = listener["filter_chains"][0]["filters"][0]["typed_config"]["filter_config"]["value"]
+    found = dict(line.split(" = ", 1) for line in settings.splitlines())
+    assert manager(listener)["common_http_protocol_options"]["max_headers_count"] > int(found["max_headers"])
+    assert manager(listener)["max_request_headers_kb"] * 1024 > int(found["max_headers_size"])
+
+
+def test_a_condition_on_a_property_is_one_on_its_header() -> None:
+    route = first_route(SERVICE, ROUTES, LISTENER)
+    assert route["match"] == {"prefix": "/", "headers": [{"name": "user", "string_match": {"exact": "jason"}}]}
+    assert route["route"]["cluster"] == "outbound|9080|v2|reviews.default.svc.cluster.local"
+
+
+def test_the_defaults_of_routes_are_those_of_istiod() -> None:
+    action = first_route(SERVICE, ROUTES, LISTENER)["route"]
+    assert action["timeout"] == "0s"
+    assert action["retry_policy"]["num_retries"] == 2
+    assert action["retry_policy"]["retry_on"].startswith("connect-failure,refused-stream")
+    assert action["retry_policy"]["retry_host_predicate"][0]["name"] == "envoy.retry_host_predicates.previous_hosts"
+
+
+def test_the_defaults_of_clusters_are_those_of_istiod() -> None:
+    found = cluster(NAME, SERVICE, ROUTES, LISTENER)
+    assert (found["connect_timeout"], found["lb_policy"]) == ("10s", "LEAST_REQUEST")
+    assert found["circuit_breakers"]["thresholds"] == [
+        {
+            "max_connections": 4294967295,
+            "max_pending_requests": 4294967295,
+            "max_requests": 4294967295,
+            "max_retries": 4294967295,
+            "track_remaining": True,
+        }
+    ]
+    assert found["upstream_config"]["name"] == "envoy.upstreams.http.dynamic_modules"
+    assert "outlier_detection" not in found
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "value"),
+    [
+        ("timeout: 1500ms", ("route", "timeout"), "1.5s"),
+        ("retries: {attempts: 0}", ("route", "retry_policy"), None),
+        ("retries: {attempts: 3, retryOn: '503,reset'}", ("route", "retry_policy", "retriable_status_codes"), [503]),
+        (
+            "retries: {attempts: 3, retryOn: '503,reset'}",
+            ("route", "retry_policy", "retry_on"),
+            "reset,retriable-status-codes",
+        ),
+        (
+            "retries: {attempts: 1, retryIgnorePreviousHosts: false}",
+            ("route", "retry_policy", "retry_host_predicate"),
+            None,
+        ),
+        ("rewrite: {uri: /b}", ("route", "prefix_rewrite"), "/b"),
+        ("rewrite: {authority: b}", ("route", "host_rewrite_literal"), "b"),
+        ("headers: {request: {set: {':authority': b}}}", ("route", "host_rewrite_literal"), "b"),
+        ("headers: {request: {remove: [a]}}", ("request_headers_to_remove",), ["a"]),
+        (
+            "headers: {response: {add: {a: b}}}",
+            ("response_headers_to_add",),
+            [
+                {
+                    "header": {"key": "a", "value": "b"},
+                    "append_action": "APPEND_IF_EXISTS_OR_ADD",
+                    "keep_empty_value": True,
+                }
+            ],
+        ),
+        (
+            "fault: {abort: {httpStatus: 503, percentage: {value: 0.1}}}",
+            ("typed_per_filter_config", "envoy.filters.http.fault", "abort"),
+            {"http_status": 503, "percentage": {"numerator": 1000, "denominator": "MILLION"}},
+        ),
+        (
+            "fault: {delay: {fixedDelay: 2s}}",
+            ("typed_per_filter_config", "envoy.filters.http.fault", "delay", "percentage", "numerator"),
+            0,
+        ),
+        (
+            "mirror: {host: reviews}",
+            ("route", "request_mirror_policies"),
+            [
+                {
+                    "cluster": NAME,
+                    "runtime_fraction": {"default_value": {"numerator": 1_000_000, "denominator": "MILLION"}},
+                    "trace_sampled": False,
+                }
+            ],
+        ),
+    ],
+)
+def test_the_parts_of_a_rule(rule: str, path: tuple[str, ...], value: object) -> None:
+    found = first_route(SERVICE, routes(f"- {TO}\n  {rule}"), LISTENER)
+    for key in path[:-1]:
+        found = found[key]
+    assert found.get(path[-1]) == value
+
+
+@pytest.mark.parametrize(
+    ("condition", "match"),
+    [
+        ("uri: {exact: /a/b}", {"path": "/a/b"}),
+        ("uri: {prefix: /a}, ignoreUriCase: true", {"prefix": "/a", "case_sensitive": False}),
+        ("uri: {regex: '/a.*'}", {"safe_regex": {"regex": "/a.*"}}),
+        ("headers: {a: {}}", {"prefix": "/", "headers": [{"name": "a", "present_match": True}]}),
+        ("headers: {A: {prefix: b}}", {"prefix": "/", "headers": [{"name": "a", "string_match": {"prefix": "b"}}]}),
+        ("headers: {a: {regex: '*'}}", {"prefix": "/", "headers": [{"name": "a", "present_match": True}]}),
+        (
+            "withoutHeaders: {a: {exact: b}}",
+            {
+                "prefix": "/",
+                "headers": [
+                    {
+                        "name": "a",
+                        "string_match": {"exact": "b"},
+                        "treat_missing_header_as_empty": True,
+                        "invert_match": True,
+                    }
+                ],
+            },
+        ),
+        ("method: {exact: POST}", {"prefix": "/", "headers": [{"name": ":method", "string_match": {"exact": "POST"}}]}),
+    ],
+)
+def test_the_conditions_of_a_rule(condition: str, match: object) -> None:
+    assert first_route(SERVICE, routes(f"- match: [{{{condition}}}]\n  {TO}"), LISTENER)["match"] == match
+
+
+def with_policy(policy: str) -> str:
+    return SERVICE.replace("  subsets:", f"  trafficPolicy: {policy}\n  subsets:")
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (
+            "{loadBalancer: {consistentHash: {httpHeaderName: User}}}",
+            {"lb_policy": "RING_HASH", "ring_hash_lb_config": {"minimum_ring_size": "1024"}},
+        ),
+        ("{loadBalancer: {consistentHash: {useSourceIp: true, maglev: {}}}}", {"lb_policy": "MAGLEV"}),
+        ("{loadBalancer: {simple: ROUND_ROBIN}}", {"lb_policy": "ROUND_ROBIN"}),
+        ("{connectionPool: {tcp: {connectTimeout: 30ms}}}", {"connect_timeout": "0.03s"}),
+        (
+            "{outlierDetection: {consecutive5xxErrors: 5, interval: 1s}}",
+            {
+                "outlier_detection": {
+                    "enforcing_success_rate": 0,
+                    "consecutive_5xx": 5,
+                    "enforcing_consecutive_5xx": 100,
+                    "interval": "1s",
+                },
+                "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_the_parts_of_a_policy(policy: str, expected: dict[str, object]) -> None:
+    found = cluster(NAME, with_policy(policy), LISTENER)
+    assert {key: found[key] for key in expected} == expected
+
+
+def test_what_is_hashed_is_in_the_route() -> None:
+    policy = "{loadBalancer: {consistentHash: {httpHeaderName: User}}}"
+    action = first_route(with_policy(policy), LISTENER)["route"]
+    assert action["hash_policy"] == [{"header": {"header_name": "user"}}]
+    assert "retry_host_predicate" not in action["retry_policy"]
+
+
+def test_a_limit_on_requests_is_one_on_connections() -> None:
+    found = cluster(
+        NAME, with_policy("{connectionPool: {http: {http2MaxRequests: 7}, tcp: {maxConnections: 9}}}"), LISTENER
+    )
+    assert found["circuit_breakers"]["thresholds"][0]["max_connections"] == 7
+
+
+def test_idle_connections_end_before_servers_end_them() -> None:
+    options = "envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions"
+    assert cluster(NAME, SERVICE, LISTENER)["typed_extension_protocol_options"][options]["idle_timeout"] == "60s"
+    shorter = cluster(NAME, with_policy("{connectionPool: {tcp: {idleTimeout: 5s}}}"), LISTENER)
+    assert shorter["typed_extension_protocol_options"][options]["idle_timeout"] == "5s"
+
+
+def test_rules_of_policies_are_in_the_routes_so_that_they_reach_living_connections() -> None:
+    mesh = resolve(load([RICH]), labels={"app": "here"})
+    inbound = next(one for one in render(mesh).listeners if one["name"] == "127.0.0.1_19081")
+    rules = manager(inbound)["route_config"]["typed_per_filter_config"]
+    assert rules["envoy.filters.http.rbac.deny"]["rbac"]["rules"]["action"] == "DENY"
+    assert "ns[default]-policy[some]-rule[0]" in rules["envoy.filters.http.rbac.allow"]["rbac"]["rules"]["policies"]
+    names = filters(inbound)
+    assert names.index("envoy.filters.http.rbac.deny") < names.index("envoy.filters.http.rbac.allow")
+
+
+def test_incomplete_messages_are_refused_where_rules_must_not_fail_open() -> None:
+    mesh = resolve(load([RICH]), labels={"app": "here"})
+    for listener in render(mesh).listeners:
+        assert (
+            "\nincomplete = refuse"
+            in listener["filter_chains"][0]["filters"][0]["typed_config"]["filter_config"]["value"]
+        )
+    (outbound,) = rendered(SERVICE, LISTENER).listeners
+    assert "\nincomplete = pass" in outbound["filter_chains"][0]["filters"][0]["typed_config"]["filter_config"]["value"]
+
+
+def test_the_files_that_envoy_watches(tmp_path: Path) -> None:
+    folder = tmp_path / "envoy"
+    first = rendered(SERVICE, ROUTES, LISTENER).files(folder)
+    assert sorted(write_files(folder, first)) == sorted(first)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.iterdir())
+    bootstrap = json.loads((folder / "bootstrap.json").read_text())
+    assert bootstrap["admin"] == {"address": {"pipe": {"path": str(folder / "admin.sock"), "mode": 0o600}}}
+    assert bootstrap["dynamic_resources"]["lds_config"]["path_config_source"]["path"] == str(folder / "listeners.json")
+    assert write_files(folder, first) == []
+
+
+def test_a_changed_route_changes_the_file_of_routes_alone(tmp_path: Path) -> None:
+    write_files(tmp_path, rendered(SERVICE, ROUTES, LISTENER).files(tmp_path))
+    changed = rendered(SERVICE, ROUTES.replace("jason", "mary"), LISTENER).files(tmp_path)
+    assert write_files(tmp_path, changed) == ["routes.127.0.0.1_19080.json"]
+
+
+def test_a_changed_endpoint_changes_its_files_alone(tmp_path: Path) -> None:
+    write_files(tmp_path, rendered(SERVICE, ROUTES, LISTENER).files(tmp_path))
+    changed = rendered(SERVICE.replace("21101", "21109"), ROUTES, LISTENER).files(tmp_path)
+    assert [name.split("~7c~")[2] for name in write_files(tmp_path, changed)] == ["v1", ""]
+
+
+def test_a_patch_that_changes_nothing_is_told() -> None:
+    patch = """
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: a}
+spec:
+  configPatches:
+  - {applyTo: CLUSTER, match: {cluster: {service: nobody}}, patch: {operation: MERGE, value: {connect_timeout: 1s}}}
+"""
+    (problem,) = problems(SERVICE, LISTENER, patch)
+    assert "this patch of EnvoyFilter default/a changes nothing: no CLUSTER fits its `match`" in str(problem)
+    assert problem.place.line
+    assert not problems(SERVICE, LISTENER, patch.replace("nobody", "reviews.default.svc.cluster.local"))
+
+
+def test_the_attributes_of_a_meta_router_are_properties() -> None:
+    router = """
+apiVersion: metaprotocol.aeraki.io/v1alpha1
+kind: MetaRouter
+metadata: {name: r}
+spec:
+  hosts: [reviews.default.svc.cluster.local]
+  routes:
+  - match: {attributes: {Host: {exact: "50%"}, method: {prefix: say}}}
+    route: [{destination: {host: reviews.default.svc.cluster.local, subset: v1}}]
+    requestMutation: [{key: Date, value: "a b%"}]
+"""
+    route = first_route(SERVICE, router, LISTENER)
+    assert route["match"]["headers"] == [
+        {"name": "x-property-host", "string_match": {"exact": "50%25"}},
+        {"name": "method", "string_match": {"prefix": "say"}},
+    ]
+    assert route["request_headers_to_add"][0]["header"] == {"key": "x-property-date", "value": "a b%%25"}
