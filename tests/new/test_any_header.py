@@ -13,7 +13,7 @@ from projects import AWKWARD, imported, make
 from metaprotocol_cli.new.fields import Field
 from metaprotocol_cli.new.names import Names
 from metaprotocol_cli.new.problems import AnswersError
-from metaprotocol_cli.new.protocol import COUNTS, KINDS, Protocol
+from metaprotocol_cli.new.protocol import COUNTS, KINDS, Protocol, SplitId
 from metaprotocol_cli.new.render import context, render, write
 from metaprotocol_cli.new.source import protocol_values
 from metaprotocol_sdk import Codec, Direction, ErrorType, MessageDecoder, Mutation
@@ -46,6 +46,11 @@ def protocols(draw: st.DrawFn) -> Protocol:
         free = [field.name for field in fields if field.is_integer and field.constant is None]
         free = [name for name in free if name not in used.values()]
         summed = tuple(draw(st.lists(st.sampled_from(free), unique=True))) if free else ()
+    split_id = None
+    if used.keys() <= {"length"} and draw(st.booleans()):
+        end = 4 + sum(field.size for field in fields)  # the magic has at most two bytes
+        places = st.integers(end, end + 20)
+        split_id = SplitId(draw(places), draw(places), draw(st.sampled_from([2, 4, 8])))
     values = draw(numbers)
     kinds = ["request", "response", *draw(st.lists(st.sampled_from(KINDS[2:]), unique=True))]
     if "heartbeat_response" in kinds and "heartbeat" not in kinds:
@@ -61,6 +66,7 @@ def protocols(draw: st.DrawFn) -> Protocol:
         dict(zip(statuses, values, strict=False)) if "status" in used else {},
         summed,
         draw(st.booleans()),
+        split_id,
     )
 
 

@@ -50,6 +50,18 @@ def test_what_the_length_counts_is_what_framing_adds(counts: str, adjustment: in
         ({"status": "none", "statuses": "ok=0"}, "there are statuses, but no field is said to be the status"),
         ({"statuses": "fine=0,failed=1"}, "no status is named ok, the one that means success"),
         ({"statuses": "ok=0"}, "no status but ok is named, so no failure can be reported"),
+        (
+            {"length": "size+length"},
+            "the length is said to be a sum with 'size'; the fields are type, id, length, status",
+        ),
+        ({"length": "id+length", "id": "id"}, "the field id is added to the length, so it cannot be something else"),
+        ({"fields": ["a:3", "length:4"], "length": "a+length"}, "the field a cannot be added to the length"),
+        (
+            {"fields": ["a:1", "h:1", "length:4"], "length": "a+length", "headers": "h"},
+            "cannot be combined with a header",
+        ),
+        ({"id": "20/4:4"}, "the id begins before the end of the header at 10"),
+        ({"id": "20/16:4"}, "an id at two offsets cannot be combined with a field that is the status or the type"),
         ({"statuses": "ok=0,failed=256"}, "the status failed=256 does not fit the field status of 1 bytes"),
     ],
 )

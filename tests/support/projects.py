@@ -45,6 +45,8 @@ AWKWARD = {
             --field type:1 --field codec:1 --field class_length:2 --field header_length:2 --field content_length:4
             --field crc:1
         """,
+        # An id at other offsets in requests and responses, as Kafka has its correlation id.
+        "kafka-like": "--magic none --id 8/4:4 --counts rest --field length:4",
         # The longest name, and the smallest header.
         "n" * 46: "--magic ff --field length:1",
         # Everything at once, as wide and as long as it gets.

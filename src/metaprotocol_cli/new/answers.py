@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from metaprotocol_cli.new import awesomerpc
 from metaprotocol_cli.new.fields import Field, parse_values
 from metaprotocol_cli.new.problems import AnswersError
-from metaprotocol_cli.new.protocol import ROLES, Protocol
+from metaprotocol_cli.new.protocol import ROLES, Protocol, SplitId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,9 @@ class Answers:
         suggested = self._suggested.get(key)
         if key in ROLES:
             names = [field.name for field in self.fields()]
-            if suggested is not None and (suggested == NONE or {*suggested.split("+")} <= {*names}):
+            if suggested is not None and (
+                suggested == NONE or {*suggested.split("+")} <= {*names} or (key == "id" and SplitId.parse(suggested))
+            ):
                 return suggested
             added = self["length"].split("+") if key != "length" else []
             return next((name for name in awesomerpc.USUAL_NAMES[key] if name in names and name not in added), NONE)
@@ -82,7 +84,9 @@ class Answers:
             AnswersError: They do not describe one.
         """
         roles = {role: self[role] for role in ROLES if self[role] != NONE}
-        if in_order := roles.get("id") == IN_ORDER:
+        split_id = SplitId.parse(roles.get("id", ""))
+        in_order = roles.get("id") == IN_ORDER
+        if split_id is not None or in_order:
             del roles["id"]
         *summed, length = roles.get("length", "").split("+")
         if length:
@@ -103,6 +107,7 @@ class Answers:
             parse_values(self["statuses"]) if "status" in roles else {},
             tuple(summed),
             in_order,
+            split_id,
         )
 
 

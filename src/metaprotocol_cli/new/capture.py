@@ -68,12 +68,6 @@ def suggestions_from(paths: Sequence[Path], *, choose: bool) -> tuple[dict[str, 
             "id: none, so a client waits for each response before it sends the next request (serial); say --id "
             "in-order if responses come in the order of requests"
         )
-    elif identifier.is_split:
-        click.echo(
-            "id: one header cannot have it at two offsets: the codec is made without it; read it in decode, by the "
-            "direction, and write it in encode"
-        )
-        identifier = None
     suggested = suggest(length, identifier)
     if suggested["magic"] != "none":
         click.echo(f"magic: every message begins with {suggested['magic']}")

@@ -30,7 +30,13 @@ _OPTIONS = {
     "--magic": ("HEX", "Bytes that every message begins with, or none."),
     "--length": ("FIELD", "The field that is the message's length, or several that are added: NAME+NAME."),
     "--counts": ("WHAT", "The bytes that the length counts: message (all), rest (after it), body (after the header)."),
-    "--id": ("FIELD", "The field that a response repeats; in-order: responses come in the order of requests; or none."),
+    "--id": (
+        "FIELD",
+        (
+            "The field that a response repeats; 8/4:4 for 4 bytes at 8 in requests and at 4 in responses; in-order if "
+            "responses come in the order of requests; or none."
+        ),
+    ),
     "--type": ("FIELD", "The field that tells requests from responses, or none."),
     "--types": (
         "NAME=NUMBER,...",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from attrs import frozen
 
@@ -24,6 +24,27 @@ def is_count(text: str) -> bool:
     return text in COUNTS or re.fullmatch(r"-?[0-9]{1,9}", text) is not None
 
 
+@frozen
+class SplitId:
+    """An id that requests and responses have at different offsets, after the header.
+
+    Args:
+        to_server: Bytes before it in a request.
+        to_client: Bytes before it in a response.
+        size: Its own bytes.
+    """
+
+    to_server: int
+    to_client: int
+    size: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read "8/4:4", the two offsets and the size; return None for any other text."""
+        match = re.fullmatch(r"(\d{1,3})/(\d{1,3}):([248])", text)
+        return None if match is None else cls(*map(int, match.groups()))
+
+
 @frozen(slots=False)
 class Protocol:
     """The fixed header of a protocol, with the roles of its fields.
@@ -39,6 +60,7 @@ class Protocol:
         statuses: The numbers of the status field, by name; "ok" is success.
         summed: The names of fields that are added to the length field to give the length.
         in_order: True if responses come in the order of requests; it counts where no field is the id.
+        split_id: The id, if it is not a field of the header, as it has another offset in responses; or None.
 
     Raises:
         AnswersError: The description is not valid; the error lists every problem.
@@ -53,6 +75,7 @@ class Protocol:
     statuses: Mapping[str, int]
     summed: tuple[str, ...] = ()
     in_order: bool = False
+    split_id: SplitId | None = None
 
     def __attrs_post_init__(self) -> None:
         if problems := [*self._problems()]:
@@ -130,6 +153,7 @@ class Protocol:
                 sizes = ", ".join(map(str, INTEGER_SIZES))
                 yield f"the field {name} has {field.size} bytes; the {role} is a whole number of {sizes} bytes"
         yield from self._sum_problems()
+        yield from self._split_problems()
         for name in dict.fromkeys(self.roles.values()):
             shared = [role for role, other in self.roles.items() if other == name]
             if len(shared) > 1:
@@ -146,6 +170,14 @@ class Protocol:
                 yield f"the field {name} is added to the length, so it cannot be something else as well"
         if self.summed and "headers" in self.roles:
             yield "a length that is a sum cannot be combined with a header block"
+
+    def _split_problems(self) -> Iterator[str]:
+        if self.split_id is None:
+            return
+        if min(self.split_id.to_server, self.split_id.to_client) < self.size:
+            yield f"the id begins before the end of the header at {self.size}; it must be after the fields"
+        if roles := sorted({"type", "status", "operation", "headers"} & self.roles.keys()):
+            yield f"an id at two offsets cannot be combined with a field that is the {' or the '.join(roles)}"
 
     def _count_problems(self) -> Iterator[str]:
         if not is_count(self.counts):

@@ -9,7 +9,7 @@ import click
 from metaprotocol_cli.new.answers import IN_ORDER, NONE, Answers, parse_magic
 from metaprotocol_cli.new.fields import Field, parse_values
 from metaprotocol_cli.new.problems import AnswersError
-from metaprotocol_cli.new.protocol import COUNTS, KINDS, ROLES, is_count
+from metaprotocol_cli.new.protocol import COUNTS, KINDS, ROLES, SplitId, is_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -88,8 +88,10 @@ def _ask_role(answers: Answers, role: str) -> None:
         _ask(answers, role, f"{_QUESTIONS[role]} ({', '.join(free)})", _checked_sum(free))
         return
     choices = [*free, NONE, *([IN_ORDER] if role == "id" else [])]
+    if role == "id" and SplitId.parse(answers[role]):
+        choices.append(answers[role])
     known = answers[role] if answers[role] in choices else NONE
-    if not free:
+    if not free and known == NONE:
         answers[role] = NONE
     else:
         answers[role] = click.prompt(_QUESTIONS[role], type=click.Choice(choices), default=known)

@@ -23,14 +23,15 @@ def suggest(length: LengthField, identifier: IdField | None) -> dict[str, Any]:
     numbers = length.numbers
     names = ["length"] if len(numbers) == 1 else [f"length_{number}" for number in range(1, len(numbers) + 1)]
     known = {offset: (name, size) for name, (offset, size) in zip(names, numbers, strict=True)}
-    if identifier is not None:
+    is_split = identifier is not None and identifier.is_split
+    if identifier is not None and not is_split:
         known[identifier.offset] = ("id", identifier.size)
     magic = _magic(length.constant, min(known))
     end = max(offset + size for offset, (_, size) in known.items())
     counts = length.counts
     if counts == "body" and length.surplus >= end:
         end = length.surplus  # the body begins after the header
-    elif counts == "body":
+    elif counts == "body":  # the header is longer than what is known of it
         counts = str(length.surplus - length.offset - length.size)
     return {
         "magic": magic.hex() or "none",
@@ -38,9 +39,15 @@ def suggest(length: LengthField, identifier: IdField | None) -> dict[str, Any]:
         "fields": _fields(known, len(magic), end),
         "length": "+".join(names),
         "counts": counts,
-        "id": "none" if identifier is None else "id",
+        "id": _id(identifier),
         **dict.fromkeys(("type", "status", "operation", "headers"), "none"),
     }
+
+
+def _id(identifier: IdField | None) -> str:
+    if identifier is None:
+        return "none"
+    return f"{identifier.offset}/{identifier.response_offset}:{identifier.size}" if identifier.is_split else "id"
 
 
 def _magic(constant: Mapping[int, int], most: int) -> bytes:

@@ -14,7 +14,20 @@ _VARIABLES = {"type": "kind", "id": "request_id", "status": "code", "headers": "
 # Names that the functions of the codec use.
 _USED = {
     *(set(_VARIABLES.values()) - {"_"}),
-    *("answers", "block_end", "direction", "error", "failed", "key", "message", "metadata", "self", "service", "value"),
+    *(
+        "answers",
+        "block_end",
+        "direction",
+        "error",
+        "failed",
+        "id_end",
+        "key",
+        "message",
+        "metadata",
+        "self",
+        "service",
+        "value",
+    ),
     *dir(builtins),
 }
 _METHOD = 8
@@ -29,6 +42,14 @@ def decode_lines(protocol: Protocol) -> list[str]:
         lines += ["if kind not in TYPES:", f'    raise DecodeError(f"there is no message type {{kind}}", {place})']
     else:
         lines += ["answers = direction is Direction.TO_CLIENT"]
+    if (split := protocol.split_id) is not None:
+        order = "" if protocol.byte_order == "big" else ', "little"'
+        lines += [
+            f"id_end = ({split.to_client} if answers else {split.to_server}) + {split.size}",
+            "if len(message) < id_end:",
+            '    raise DecodeError("the message ends before its id", offset=len(message), field="id")',
+            f"request_id = int.from_bytes(message[id_end - {split.size} : id_end]{order})",
+        ]
     if failure := _failure(protocol):
         lines.append(f"failed = {failure}")
     return lines
@@ -70,7 +91,7 @@ def metadata_lines(protocol: Protocol) -> list[str]:
     if failure:
         message_type = f"MessageType.EXCEPTION if failed else {message_type}"
     lines = [f"{message_type},"]
-    if "id" in protocol.roles:
+    if "id" in protocol.roles or protocol.split_id is not None:
         lines.append("request_id,")
     operation = protocol.field("operation")
     if operation is not None:
@@ -79,7 +100,7 @@ def metadata_lines(protocol: Protocol) -> list[str]:
         lines.append("status=Status.ERROR if failed else Status.OK,")
     if properties := property_items(protocol):
         lines += fitted("properties={", properties, "},", indent=12)
-    lines.append("header_size=HEADER.size,")
+    lines.append("header_size=HEADER.size," if protocol.split_id is None else "header_size=id_end,")
     if "status" in protocol.roles:
         lines.append(f"status_code=code if {_is_answer(protocol)} else None,")
     if "heartbeat_response" in protocol.kinds and "type" in protocol.roles:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metaprotocol_cli.new.protocol import SplitId
 from metaprotocol_cli.new.source.decoding import has_error_kind
 from metaprotocol_cli.new.source.formatting import WIDTH, display, filled, fitted, number, pairs
 from metaprotocol_cli.new.source.statuses import any_failure, status_of_errors
@@ -63,7 +64,7 @@ def class_lines(protocol: Protocol) -> list[str]:
         lines.append("capabilities = frozenset(Capability) - {Capability.STREAMS}")
     elif claimed:
         lines.append(f"capabilities = frozenset({display(f'Capability.{name}' for name in claimed)})")
-    identifier = protocol.field("id")
+    identifier = protocol.split_id or protocol.field("id")
     if identifier is None:
         correlation = (
             "FIFO  # responses come in the order of their requests"
@@ -85,20 +86,24 @@ def capabilities(protocol: Protocol) -> list[str]:
 
 def encode_id_lines(protocol: Protocol) -> list[str]:
     """Return the lines of `encode` that write another id."""
-    field = protocol.field("id")
+    field = protocol.split_id or protocol.field("id")
     if field is None:
         return [
             "if request_id is not None and request_id != metadata.request_id:",
             '    raise EncodeError("a message has no id to change")',
         ]
-    start = protocol.offset(field)
     order = "" if protocol.byte_order == "big" or field.size == 1 else ', "little"'
-    before = f"message[:{start}] + " if start else ""
+    if isinstance(field, SplitId):
+        before, after = f"message[: end - {field.size}] + ", "message[end:]"
+    else:
+        start = protocol.offset(field)
+        before, after = (f"message[:{start}] + " if start else ""), f"message[{start + field.size}:]"
     return [
         "if request_id is not None:",
         "    if not 0 <= request_id <= self.max_request_id:",
         f'        raise EncodeError(f"the request_id {{request_id}} does not fit {8 * field.size} bits")',
-        f"    message = {before}request_id.to_bytes({field.size}{order}) + message[{start + field.size}:]",
+        *(["    end = metadata.header_size"] if isinstance(field, SplitId) else []),
+        f"    message = {before}request_id.to_bytes({field.size}{order}) + {after}",
     ]
 
 

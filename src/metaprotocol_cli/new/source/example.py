@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from metaprotocol_cli.new.source.encoding import reports_failures
 from metaprotocol_cli.new.source.formatting import display, fitted, quoted
+from metaprotocol_cli.new.source.layout import bytes_literal
 
 if TYPE_CHECKING:
     from metaprotocol_cli.new.fields import Field
@@ -23,12 +24,12 @@ def example_lines(protocol: Protocol) -> list[str]:
     headers = f"{display(quoted(_headers(protocol)))}, " if "headers" in protocol.roles else ""
     request = _fields(protocol, type="REQUEST", id=_REQUEST_ID, operation=_OPERATION)
     lines = fitted("request = {", request, "}", indent=_METHOD) if request else ["request: dict[str, int] = {}"]
-    lines.append(_to_server(f'request, {headers}b"hello"'))
+    lines.append(_to_server(f"request, {headers}{_payload(protocol, 'hello', answers=False)}"))
     changed = _fields(protocol, type="RESPONSE") if kinds else []
     if protocol.statuses.get("ok"):  # what is not given is 0
         changed += _fields(protocol, status='STATUSES["ok"]')
     lines.append(f"response = request | {display(changed)}" if changed else "response = request")
-    lines.append(_to_client('response, payload=b"hello back"'))
+    lines.append(_to_client(f"response, payload={_payload(protocol, 'hello back', answers=True)}"))
     if reports_failures(protocol):
         error = {"type": "EXCEPTION"} if "exception" in kinds else {}
         status = next((name for name in protocol.statuses if name != "ok"), "")
@@ -39,6 +40,19 @@ def example_lines(protocol: Protocol) -> list[str]:
         if kind in kinds:
             lines.append(line(f"request | {display(_fields(protocol, type=kind.upper()))}"))
     return lines
+
+
+def _payload(protocol: Protocol, text: str, *, answers: bool) -> str:
+    return bytes_literal(_to_id(protocol, answers=answers) + text.encode())
+
+
+def _to_id(protocol: Protocol, *, answers: bool) -> bytes:
+    """Return what is between the header and the payload: the id, if it is not in the header, and zeros before it."""
+    split = protocol.split_id
+    if split is None:
+        return b""
+    start = split.to_client if answers else split.to_server
+    return bytes(start - protocol.size) + _REQUEST_ID.to_bytes(split.size, protocol.byte_order)
 
 
 def _to_server(arguments: str) -> str:
@@ -57,7 +71,8 @@ def _fields(protocol: Protocol, **values: object) -> list[str]:
 def request_lines(protocol: Protocol) -> list[str]:
     """Return one request as hex, a field a line."""
     block = _header_block(protocol)
-    values = {protocol.length.name: protocol.least_length + len(block) + len(_PAYLOAD)}
+    to_id = _to_id(protocol, answers=False)
+    values = {protocol.length.name: protocol.least_length + len(block) + len(to_id) + len(_PAYLOAD)}
     known = {
         "id": _REQUEST_ID,
         "operation": _OPERATION,
@@ -73,6 +88,8 @@ def request_lines(protocol: Protocol) -> list[str]:
         lines += [f'"{piece}"  # {note}' for piece in pieces]
     for key, value in _headers(protocol).items():
         lines.append(f'"{_header(protocol, key, value).hex()}"  # the header {key}: {value}')
+    if to_id:
+        lines.append(f'"{to_id.hex()}"  # up to the id, and the id')
     return [*lines, f'"{_PAYLOAD.hex()}"  # payload: {_PAYLOAD.decode()}']
 
 
@@ -97,7 +114,7 @@ def expected_operation(protocol: Protocol) -> str:
 
 def expected_id(protocol: Protocol) -> int:
     """Return the id of that request."""
-    return _REQUEST_ID if "id" in protocol.roles else 0
+    return _REQUEST_ID if "id" in protocol.roles or protocol.split_id else 0
 
 
 def _note(protocol: Protocol, field: Field, values: dict[str, int]) -> str:

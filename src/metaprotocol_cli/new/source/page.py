@@ -29,6 +29,10 @@ def field_rows(protocol: Protocol) -> list[str]:
         f"| {protocol.offset(field)} | {field.size} | {field.name} | {_meaning(protocol, field)} |"
         for field in protocol.fields
     ]
+    if (split := protocol.split_id) is not None:
+        where = f"{split.to_server} in requests, {split.to_client} in responses"
+        rows.append(f"| {where} | {split.size} | id | {_MEANINGS['id']} |")
+        return [*rows, "| … | … | payload | not read |"]
     if "headers" in protocol.roles:
         rows.append(f"| {protocol.size} | … | header block | see below |")
     return [*rows, f"| {'…' if 'headers' in protocol.roles else protocol.size} | … | payload | not read |"]
@@ -52,7 +56,8 @@ def changes_text(protocol: Protocol) -> str:
         return "Rules match on them, and set and remove headers. Fields cannot be changed."
     pronoun = "it" if len(protocol.plain_fields) == 1 else "them"
     matched = f"Rules match on {pronoun}. " if protocol.plain_fields else ""
-    changed = "Nothing can be changed but the id" if "id" in protocol.roles else "Nothing can be changed"
+    has_id = "id" in protocol.roles or protocol.split_id is not None
+    changed = "Nothing can be changed but the id" if has_id else "Nothing can be changed"
     return f"{matched}{changed}: a message has no headers."
 
 

@@ -67,8 +67,8 @@ def _sdk_names(protocol: Protocol) -> list[str]:
     used = {
         "Capability": bool(encoding.capabilities(protocol)),
         "Codec": True,
-        "Correlation": "id" not in protocol.roles,
-        "DecodeError": "type" in protocol.roles,
+        "Correlation": "id" not in protocol.roles and protocol.split_id is None,
+        "DecodeError": "type" in protocol.roles or protocol.split_id is not None,
         "Direction": True,
         "EncodeError": True,
         "Error": encoding.reports_failures(protocol),
