@@ -128,15 +128,26 @@ static struct text find(const struct header *headers, size_t headers_count, stru
     return TEXT("");
 }
 
+static struct text host_of(struct text authority) {
+    size_t size = authority.size;
+    while (size && authority.data[size - 1] >= '0' && authority.data[size - 1] <= '9') size--;
+    bool has_port = size && size < authority.size && authority.data[size - 1] == ':';
+    return (struct text){authority.data, has_port ? size - 1 : authority.size};
+}
+
+/* The connection manager may have taken the port away (strip_any_host_port); a message carries none. */
+static bool is_same_authority(struct text authority, struct text ours) {
+    return text_is(authority, ours) || text_is(authority, host_of(ours));
+}
+
+/* A mirror's authority has "-shadow" after its host, unless the route says otherwise. */
 static bool is_shadow_of(struct text authority, struct text ours) {
-    if (authority.size < ours.size + SHADOW.size || memcmp(authority.data, ours.data, ours.size ? ours.size : 0)) {
-        size_t host = 0; /* Envoy writes it before the port */
-        while (host < ours.size && ours.data[host] != ':') host++;
-        return authority.size == ours.size + SHADOW.size && !memcmp(authority.data, ours.data, host) &&
-               !memcmp(authority.data + host, SHADOW.data, SHADOW.size) &&
-               !memcmp(authority.data + host + SHADOW.size, ours.data + host, ours.size - host);
-    }
-    return authority.size == ours.size + SHADOW.size && !memcmp(authority.data + ours.size, SHADOW.data, SHADOW.size);
+    struct text host = host_of(ours);
+    if (!text_begins(authority, host)) return false;
+    struct text rest = {authority.data + host.size, authority.size - host.size};
+    if (!text_begins(rest, SHADOW)) return false;
+    struct text port = {rest.data + SHADOW.size, rest.size - SHADOW.size};
+    return !port.size || text_is(port, (struct text){ours.data + host.size, ours.size - host.size});
 }
 
 /* The message as the server gets it, from the Python half; false if it was refused. */
@@ -202,7 +213,7 @@ void bridge_request_headers(void *object, bool end) {
     bridge->request = request_keep(request);
     bridge->outgoing = request->message;
     struct text authority = find(headers, headers_count, TEXT(":authority"));
-    bool same_authority = text_is(authority, request->authority);
+    bool same_authority = is_same_authority(authority, request->authority);
     bridge->shadow = !same_authority && is_shadow_of(authority, request->authority);
     bool same = headers_same(&request->config->request_rules, request->headers + request->own_count, request->count,
                              headers, headers_count);

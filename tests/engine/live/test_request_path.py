@@ -293,6 +293,17 @@ def test_a_change_of_an_authority_that_no_property_stands_for_is_refused(start, 
     assert v1.received == []
 
 
+@pytest.mark.parametrize("strip", [False, True])
+def test_a_port_that_envoy_strips_from_the_authority_is_not_a_change(start, v1, v2, strip):
+    mirrored = route("v1", request_mirror_policies=[{"cluster": "v2"}])
+    hcm = {"strip_any_host_port": strip}
+    envoy = start(v1, routes=[mirrored], clusters=[bridged("v2", v2.port)], hcm=hcm, authority="$dst")
+    sent = request(1)
+    with Client(CODEC, envoy.port("in")) as client:
+        assert client.call(sent).status_code == 0
+    assert [v1.wait(1)[0].message, v2.wait(1)[0].message] == [sent, sent]
+
+
 def test_tracing_headers_are_written_into_requests_as_configured(start, v1):
     added = [
         {"header": {"key": "traceparent", "value": "00-1-2-03"}},
