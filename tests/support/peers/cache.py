@@ -1,5 +1,6 @@
 """Where what a peer needs is installed once and found again."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -50,14 +51,21 @@ def installed(name: str, inputs: Iterable[Path | str], install: Callable[[Path],
     folder = cache_folder() / f"{name}-{digest.hexdigest()[:12]}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        # What was not finished is never found under the final name.
-        unfinished = Path(tempfile.mkdtemp(prefix=f"{name}-", suffix=".unfinished", dir=folder.parent))
-        try:
-            install(unfinished)
-            unfinished.rename(folder)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+        with (folder.parent / f"{folder.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # other test processes wait for the one that installs
+            if not folder.is_dir():
+                _install(name, folder, install)
     return folder
+
+
+def _install(name: str, folder: Path, install: Callable[[Path], None]) -> None:
+    # What was not finished is never found under the final name.
+    unfinished = Path(tempfile.mkdtemp(prefix=f"{name}-", suffix=".unfinished", dir=folder.parent))
+    try:
+        install(unfinished)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def tool(name: str) -> str:
