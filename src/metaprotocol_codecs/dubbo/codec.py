@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING
 from metaprotocol_codecs.dubbo import header
 from metaprotocol_codecs.dubbo.encode import edits_for, rewrite
 from metaprotocol_codecs.dubbo.examples import examples
+from metaprotocol_codecs.dubbo.fastjson2 import (
+    FASTJSON2,
+    NOT_PLAIN,
+    read_fastjson2_request,
+    read_fastjson2_response,
+    read_fastjson2_text,
+)
 from metaprotocol_codecs.dubbo.header import (
     ERRORS,
     EVENT,
@@ -41,6 +48,9 @@ from metaprotocol_sdk import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from metaprotocol_codecs.dubbo.attachments import AttachmentsSpan
+    from metaprotocol_codecs.dubbo.fastjson2 import Fastjson2Span
+
 # A class's attribute takes longer to look up than a module's name.
 _REQUEST, _ONEWAY, _RESPONSE = MessageType.REQUEST, MessageType.ONEWAY, MessageType.RESPONSE
 _OK = Status.OK
@@ -56,8 +66,9 @@ _LONGEST_NULL = 256
 class DubboCodec(Codec):
     """Reads and rewrites Dubbo messages.
 
-    The body is read where its serialization is hessian2; of fastjson and protobuf the strings of a request; of the
-    others the header's metadata is known.
+    The body is read where its serialization is hessian2; of fastjson2 the strings of a
+    request and all attachments; of fastjson and protobuf the strings and attachments of a request; of the others the
+    header's metadata is known.
 
     Properties of a request are `interface`, `version` and `group` as the provider will dispatch (the attachments
     `path`, `version` and `group` win over the body), `method`, `parameter_types` and `dubbo` (the protocol version)
@@ -127,7 +138,8 @@ class DubboCodec(Codec):
     def _decode_request(self, message: bytes, flags: int, request_id: int) -> Metadata:
         two_way = flags & TWO_WAY != 0
         message_type = _REQUEST if two_way else _ONEWAY
-        span = error = None
+        span: AttachmentsSpan | Fastjson2Span | None = None
+        error = None
         if flags & SERIALIZATION == HESSIAN2:
             try:
                 properties, span, unclear = read_ascii_request(
@@ -135,6 +147,8 @@ class DubboCodec(Codec):
                 ) or read_request(message, _HEADER_SIZE, self.limits)
             except ProtocolError as problem:
                 properties, unclear, error = {}, "", problem
+        elif flags & SERIALIZATION == FASTJSON2:
+            properties, span, unclear = read_fastjson2_request(message, _HEADER_SIZE, self.limits)
         else:
             properties, unclear = read_foreign(message, _HEADER_SIZE, flags & SERIALIZATION, self.limits)
         operation = f"{properties.get('interface', '')}/{properties.get('method', '')}" if properties or span else ""
@@ -187,6 +201,8 @@ class DubboCodec(Codec):
         metadata = Metadata(message, message_type, request_id, "", outcome, {}, _HEADER_SIZE, status, False)
         if flags & EVENT:
             return metadata
+        if flags & SERIALIZATION == FASTJSON2:
+            return self._decode_fastjson2_response(metadata)
         if flags & SERIALIZATION != HESSIAN2:
             metadata.incomplete = header.not_read(flags)
             return metadata
@@ -202,4 +218,19 @@ class DubboCodec(Codec):
                     metadata.properties["error"] = text
         except ProtocolError as error:
             metadata.error = error
+        return metadata
+
+    def _decode_fastjson2_response(self, metadata: Metadata) -> Metadata:
+        message = metadata.message
+        if metadata.status is not _OK:
+            text = read_fastjson2_text(message, _HEADER_SIZE)
+            if text is None:
+                metadata.incomplete = NOT_PLAIN
+            else:
+                metadata.properties["error"] = text
+            return metadata
+        found = read_fastjson2_response(message, _HEADER_SIZE, self.limits)
+        metadata.properties, metadata.state, is_exception, metadata.incomplete = found
+        if is_exception:
+            metadata.message_type = MessageType.EXCEPTION
         return metadata

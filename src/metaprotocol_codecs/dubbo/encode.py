@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.dubbo import header
+from metaprotocol_codecs.dubbo.fastjson2 import FASTJSON2, Fastjson2Span, edit_fastjson2_attachments
 from metaprotocol_codecs.dubbo.hessian2 import read_strings
 from metaprotocol_codecs.dubbo.hessian2.strings import read_integer
 from metaprotocol_codecs.dubbo.mutation import check_count, edit_attachments, write_key, write_map, write_value
@@ -37,7 +38,9 @@ def edits_for(metadata: Metadata, mutation: Mutation, limits: Limits) -> list[Ed
     flags = metadata.message[2]
     if metadata.error is not None:
         raise UnsupportedMutation(f"the message cannot be read, so it cannot be changed: {metadata.error}")
-    if flags & header.EVENT == 0 and flags & header.SERIALIZATION != header.HESSIAN2:
+    serialization = flags & header.SERIALIZATION
+    is_fastjson2 = serialization == FASTJSON2 and (metadata.state is not None or not metadata.incomplete)
+    if flags & header.EVENT == 0 and serialization != header.HESSIAN2 and not is_fastjson2:
         number = flags & header.SERIALIZATION
         name = header.SERIALIZATIONS.get(number, str(number))
         raise UnsupportedMutation(f"the attachments of a message in the serialization {name} cannot be changed")
@@ -50,10 +53,13 @@ def edits_for(metadata: Metadata, mutation: Mutation, limits: Limits) -> list[Ed
             raise UnsupportedMutation(f"{key} is a field of the body, not an attachment{hint}")
     if flags & header.EVENT or (metadata.message[3] != header.OK and not flags & header.REQUEST):
         return _nothing_to_remove(mutation, f"a {metadata.message_type} without a result has no attachments")
-    span: AttachmentsSpan = metadata.state
     if flags & header.REQUEST:
-        return _request_edits(metadata, span, mutation, limits)
-    return _response_edits(metadata, span, mutation, limits)
+        return _request_edits(metadata, mutation, limits)
+    if is_fastjson2:
+        if metadata.state is None:
+            return _nothing_to_remove(mutation, "this response in fastjson2 has no attachments")
+        return edit_fastjson2_attachments(metadata.message, metadata.state, mutation, limits)
+    return _response_edits(metadata, metadata.state, mutation, limits)
 
 
 def rewrite(message: bytes, edits: list[Edit], request_id: int | None, limits: Limits) -> bytes:
@@ -119,10 +125,14 @@ def _nothing_to_remove(mutation: Mutation, why: str) -> list[Edit]:
     return []
 
 
-def _request_edits(metadata: Metadata, span: AttachmentsSpan, mutation: Mutation, limits: Limits) -> list[Edit]:
-    message = metadata.message
+def _request_edits(metadata: Metadata, mutation: Mutation, limits: Limits) -> list[Edit]:
+    message, span = metadata.message, metadata.state
+    is_fastjson2 = isinstance(span, Fastjson2Span)
     if "version" in mutation or "path" in mutation:
-        _, path, version = read_strings(message, header.LAYOUT.size, 3)[0]
+        if is_fastjson2:
+            path, version = span.path, span.version
+        else:
+            _, path, version = read_strings(message, header.LAYOUT.size, 3)[0]
         wanted = Mutation(mutation)
         for key, in_body in (("path", path), ("version", version)):
             if in_body is None or key not in mutation:
@@ -133,6 +143,8 @@ def _request_edits(metadata: Metadata, span: AttachmentsSpan, mutation: Mutation
             elif mutation[key] is None and key == "version":
                 raise UnsupportedMutation("version cannot be removed: the body has one, which would show")
         mutation = wanted
+    if is_fastjson2:
+        return edit_fastjson2_attachments(message, span, mutation, limits)
     return edit_attachments(message, span, mutation, limits)
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from metaprotocol_codecs.dubbo.arguments import descriptors, parameters_of
 from metaprotocol_codecs.dubbo.header import SERIALIZATIONS, not_read
-from metaprotocol_codecs.dubbo.request import request_properties
+from metaprotocol_codecs.dubbo.request import GENERIC_METHODS, request_properties
 from metaprotocol_sdk import DecodeError, Limits
 
 FASTJSON = 6
@@ -58,8 +58,10 @@ def read_foreign(message: bytes, position: int, serialization: int, limits: Limi
     if found is None:
         name = SERIALIZATIONS[serialization]
         return {}, f"the body in the serialization {name} is not written as Dubbo's clients write it"
-    properties, unclear = request_properties(found.strings, found.attachments)
-    return properties, found.unclear or unclear
+    unclear = found.unclear
+    if not unclear and found.strings[3] in GENERIC_METHODS:
+        unclear = "the method that a generic call names is not read in this serialization"
+    return request_properties(found.strings, found.attachments, unclear)
 
 
 def _read_fastjson(message: bytes, position: int, limits: Limits) -> ForeignInvocation | None:

@@ -31,7 +31,7 @@ EVENT_FIELDS = frozenset({"event"})
 
 LONGEST_ASCII = 4096
 """Bytes of a body that is read in one pass; of a longer one a copy as text would cost more than it saves."""
-_GENERIC_METHODS = frozenset({"$invoke", "$invokeAsync"})
+GENERIC_METHODS = frozenset({"$invoke", "$invokeAsync"})
 # What Java's String.trim takes away at both ends.
 _JAVA_BLANKS = "".join(map(chr, range(0x21)))
 _FIVE = range(5)
@@ -92,7 +92,7 @@ def read_ascii_request(
         return None
     dubbo, path, version, method, types = strings
     unclear = ""
-    if end > size or method in _GENERIC_METHODS or not (is_ascii or raw[:end].isascii()):
+    if end > size or method in GENERIC_METHODS or not (is_ascii or raw[:end].isascii()):
         return None
     size, map_start = 0, end
     if types:
@@ -138,7 +138,7 @@ def read_request(message: bytes, position: int, limits: Limits) -> tuple[dict[st
         unclear = unclear or unclear_attachments
         properties = _body_properties(strings) | attachments
     generic_method = None
-    if strings[3] in _GENERIC_METHODS:
+    if strings[3] in GENERIC_METHODS:
         generic_method, unclear_method = _generic_method(message, span)
         unclear = unclear or unclear_method
     unclear = _settle(properties, strings, unclear)
@@ -184,19 +184,26 @@ def read_invocation(message: bytes, position: int) -> Invocation:
     return Invocation(strings, AttachmentsSpan(start, parameters.size, end), tables, count, unclear)
 
 
-def request_properties(strings: list[str | None], attachments: dict[str, Any]) -> tuple[dict[str, str], str]:
-    """Return the properties of an invocation whose arguments are not read, and why the provider may see others.
+def request_properties(
+    strings: list[str | None], attachments: dict[str, Any], unclear: str, generic_method: str | None = None
+) -> tuple[dict[str, str], str]:
+    """Return the properties of an invocation in another serialization, and why the provider may see others.
 
     Args:
         strings: Dubbo version, path, service version, method, parameter types.
         attachments: The attachments; None for what Java's `getAttachment` does not return as a string.
+        unclear: A reason that is known already, or "".
+        generic_method: The method that a generic call names.
     """
     properties = _body_properties(strings) | attachments
-    unclear = ""
-    if strings[3] in _GENERIC_METHODS:
-        unclear = "the method that a generic call names is not read in this serialization"
     unclear = _settle(properties, strings, unclear)
+    properties["generic_method"] = generic_method
     return _without_nulls(properties), unclear
+
+
+def generic_method_name(argument: str | None) -> str | None:
+    """Return the method that the first argument of a generic call names."""
+    return None if argument is None else argument.strip(_JAVA_BLANKS)
 
 
 def _body_properties(strings: list[str | None]) -> dict[str, Any]:
@@ -282,4 +289,4 @@ def _generic_method(message: bytes, span: AttachmentsSpan) -> tuple[str | None, 
         method, _ = read_text(message, position)
     except DecodeError:  # the arguments were skipped soundly; this one is not a string
         return None, "the first argument of a generic call is no string, so the method that it names is unknown"
-    return method if method is None else method.strip(_JAVA_BLANKS), ""
+    return generic_method_name(method), ""

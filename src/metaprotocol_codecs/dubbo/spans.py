@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from metaprotocol_codecs.dubbo import header
 from metaprotocol_codecs.dubbo.arguments import descriptors
 from metaprotocol_codecs.dubbo.attachments import AttachmentsSpan, read_map
+from metaprotocol_codecs.dubbo.fastjson2 import FASTJSON2, Fastjson2Span, fastjson2_spans
 from metaprotocol_codecs.dubbo.hessian2 import (
     Map,
     Reader,
@@ -37,6 +38,8 @@ def message_spans(metadata: Metadata, limits: Limits) -> list[Span]:
         return spans
     flags, status = message[2], message[3]
     serialization = flags & header.SERIALIZATION
+    if serialization == FASTJSON2 and isinstance(metadata.state, Fastjson2Span):
+        return [*spans, *fastjson2_spans(message, flags, metadata.state, limits)]
     if serialization != header.HESSIAN2:
         name = header.SERIALIZATIONS.get(serialization, f"serialization {serialization}")
         return [*spans, Span(header.LAYOUT.size, len(message), "body", "", name)]

@@ -52,6 +52,8 @@ DUBBO_2_6 = DubboVersion(
 DUBBO_2_7 = DubboVersion("2.7.23", "dubbo-2.7", ("hessian2", "fastjson", "kryo", "nativejava"), _NO_REGISTRY)
 # With an address, even of no registry, Dubbo 3 opens a port for its metadata.
 DUBBO_3 = DubboVersion("3.3.6", "dubbo-3", ("hessian2", "fastjson2", "nativejava"))
+# The first line of versions that speaks fastjson2 by default.
+DUBBO_3_2 = DubboVersion("3.2.16", "dubbo-3", ("hessian2", "fastjson2"))
 VERSIONS = (DUBBO_2_6, DUBBO_2_7, DUBBO_3)
 
 
