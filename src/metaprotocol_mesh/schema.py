@@ -48,16 +48,22 @@ def schema() -> Json:
 
 def table(spec: type[Item]) -> Iterator[tuple[str, str]]:
     """Yield the fields of a kind, those inside included: the keys that lead there, and what it becomes."""
-    yield from _rows(spec, "", ())
+    yield from _rows(spec, "", {})
 
 
-def _rows(cls: type[Item], path: str, seen: tuple[type[Item], ...]) -> Iterator[tuple[str, str]]:
+def _rows(cls: type[Item], path: str, shown: dict[Any, str]) -> Iterator[tuple[str, str]]:
     for name, field in fields_of(cls).items():
         kind, suffix = _inner(hints(cls)[field.name])
         below = f"{path}.{name}" if path else name
-        yield below + suffix, field.metadata["becomes"]
-        if isinstance(kind, type) and issubclass(kind, Item) and kind not in seen:
-            yield from _rows(kind, below + suffix, (*seen, kind))
+        becomes = field.metadata["becomes"]
+        if not (isinstance(kind, type) and issubclass(kind, Item)):
+            yield below + suffix, becomes
+        elif kind in shown:
+            yield below + suffix, f"{becomes}; its fields as in `{shown[kind]}`"
+        else:
+            shown[kind] = below + suffix
+            yield below + suffix, becomes
+            yield from _rows(kind, below + suffix, shown)
 
 
 def _inner(kind: Any) -> tuple[Any, str]:

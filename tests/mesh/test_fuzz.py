@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from mesh_files import RICH
+from mesh_files import ABSENT, RICH
 
 from metaprotocol_mesh.check import warnings
 from metaprotocol_mesh.explain import explain
@@ -41,7 +41,7 @@ def use(text: str) -> None:
     """Use a configuration as far as it goes. An error must have a place for each problem."""
     try:
         mesh = resolve(load_text(text, "fuzz.yaml"))
-        rendered = render(mesh)
+        rendered = render(mesh, ABSENT)
         rendered.bootstrap()
         for listener in mesh.listeners:
             explain(listener, {"user": "jason"}, "a/b")

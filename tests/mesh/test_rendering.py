@@ -5,7 +5,20 @@ import stat
 from pathlib import Path
 
 import pytest
-from mesh_files import LISTENER, RICH, ROUTES, SERVICE, cluster, first_route, manager, problems, rendered, routes
+from mesh_files import (
+    ABSENT,
+    LISTENER,
+    RICH,
+    ROUTES,
+    SERVICE,
+    cluster,
+    first_route,
+    manager,
+    problems,
+    rendered,
+    routes,
+    settings_of,
+)
 
 from metaprotocol_mesh.files import write_files
 from metaprotocol_mesh.load import load
@@ -25,7 +38,7 @@ def test_the_listener_has_the_codec_before_the_connection_manager() -> None:
     assert listener["address"] == {"socket_address": {"address": "127.0.0.1", "port_value": 19080}}
     codec, hcm = listener["filter_chains"][0]["filters"]
     assert codec["typed_config"]["filter_name"] == "codec"
-    assert "\ncodec = awesomerpc\n" in codec["typed_config"]["filter_config"]["value"]
+    assert settings_of(listener)["codec"] == "awesomerpc"
     assert hcm["typed_config"]["codec_type"] == "HTTP2"
     assert filters(listener)[0] == "metaprotocol.admission"
     assert filters(listener)[-1] == "envoy.filters.http.router"
@@ -33,8 +46,7 @@ def test_the_listener_has_the_codec_before_the_connection_manager() -> None:
 
 def test_the_connection_manager_takes_all_headers_that_the_codec_filter_lets_pass() -> None:
     (listener,) = rendered(SERVICE, ROUTES, LISTENER).listeners
-    settings = listener["filter_chains"][0]["filters"][0]["typed_config"]["filter_config"]["value"]
-    found = dict(line.split(" = ", 1) for line in settings.splitlines())
+    found = settings_of(listener)
     assert manager(listener)["common_http_protocol_options"]["max_headers_count"] > int(found["max_headers"])
     assert manager(listener)["max_request_headers_kb"] * 1024 > int(found["max_headers_size"])
 
@@ -216,7 +228,7 @@ def test_idle_connections_end_before_servers_end_them() -> None:
 
 def test_rules_of_policies_are_in_the_routes_so_that_they_reach_living_connections() -> None:
     mesh = resolve(load([RICH]), labels={"app": "here"})
-    inbound = next(one for one in render(mesh).listeners if one["name"] == "127.0.0.1_19081")
+    inbound = next(one for one in render(mesh, ABSENT).listeners if one["name"] == "127.0.0.1_19081")
     rules = manager(inbound)["route_config"]["typed_per_filter_config"]
     assert rules["envoy.filters.http.rbac.deny"]["rbac"]["rules"]["action"] == "DENY"
     assert "ns[default]-policy[some]-rule[0]" in rules["envoy.filters.http.rbac.allow"]["rbac"]["rules"]["policies"]
@@ -226,13 +238,10 @@ def test_rules_of_policies_are_in_the_routes_so_that_they_reach_living_connectio
 
 def test_incomplete_messages_are_refused_where_rules_must_not_fail_open() -> None:
     mesh = resolve(load([RICH]), labels={"app": "here"})
-    for listener in render(mesh).listeners:
-        assert (
-            "\nincomplete = refuse"
-            in listener["filter_chains"][0]["filters"][0]["typed_config"]["filter_config"]["value"]
-        )
+    for listener in render(mesh, ABSENT).listeners:
+        assert settings_of(listener)["incomplete"] == "refuse"
     (outbound,) = rendered(SERVICE, LISTENER).listeners
-    assert "\nincomplete = pass" in outbound["filter_chains"][0]["filters"][0]["typed_config"]["filter_config"]["value"]
+    assert settings_of(outbound)["incomplete"] == "pass"
 
 
 def test_the_files_that_envoy_watches(tmp_path: Path) -> None:

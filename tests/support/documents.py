@@ -1,7 +1,7 @@
 """Runs the blocks of a document, in its order.
 
 * `python` blocks are run in one namespace. One that begins with `>>>` is a doctest.
-* A `python` or `toml` block whose first line is a comment such as `# courier.py` is not run but saved under that name.
+* A `python`, `toml` or `yaml` block whose first line is a comment such as `# courier.py` is not run but saved under that name.
 * A `diff` block changes a saved file: its first line is `--- courier.py`, and its lines that begin with a blank or a
   minus must be in the file just once.
 * Of `console` blocks the commands behind `$` are run, and what the block shows under them is compared with what they
@@ -18,7 +18,7 @@ from typing import Protocol
 from sybil import Document, Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
-_FILE = re.compile(r"# ([a-z_/]+\.(?:py|toml))\n")
+_FILE = re.compile(r"# ([a-z_/]+\.(?:py|toml|yaml))\n")
 
 
 class Console(Protocol):
@@ -48,6 +48,7 @@ def parse(path: Path) -> Document:
         CodeBlockParser("console", _check_console),
         CodeBlockParser("diff", _apply_diff),
         CodeBlockParser("toml", lambda _: None),
+        CodeBlockParser("yaml", lambda _: None),
     ]
     return Sybil(parsers=[PythonCodeBlockParser(), *others]).parse(path)
 

@@ -7,10 +7,12 @@ from typing import Any
 from metaprotocol_mesh.load import load_text
 from metaprotocol_mesh.places import ConfigurationError, Problem
 from metaprotocol_mesh.render import Rendered, render
+from metaprotocol_mesh.render.engine import Engine
 from metaprotocol_mesh.render.listeners import HCM
 from metaprotocol_mesh.resolve import resolve
 from metaprotocol_mesh.resolved import Mesh
 
+ABSENT = Engine.absent()
 RICH = Path(__file__).parents[1] / "mesh" / "rich.yaml"
 """Nearly every field that is supported."""
 
@@ -75,8 +77,8 @@ def mesh_of(*texts: str, **proxy: Any) -> Mesh:
     return resolve(load_text(documents(*texts), "mesh.yaml"), **proxy)
 
 
-def rendered(*texts: str, **proxy: Any) -> Rendered:
-    return render(mesh_of(*texts, **proxy))
+def rendered(*texts: str, engine: Engine = ABSENT, **proxy: Any) -> Rendered:
+    return render(mesh_of(*texts, **proxy), engine)
 
 
 def problems(*texts: str, **proxy: Any) -> list[Problem]:
@@ -92,6 +94,12 @@ def manager(listener: Mapping[str, Any]) -> Any:
     """Return the configuration of a listener's HTTP connection manager."""
     filters = listener["filter_chains"][0]["filters"]
     return next(one for one in filters if one["name"] == HCM)["typed_config"]
+
+
+def settings_of(listener: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings of a listener's codec filter."""
+    text = listener["filter_chains"][0]["filters"][0]["typed_config"]["filter_config"]["value"]
+    return dict(line.split(" = ", 1) for line in text.splitlines())
 
 
 def first_route(*texts: str) -> Any:

@@ -23,6 +23,7 @@ __all__ = [
     "SettingsError",
     "filter_config",
     "find_libpython",
+    "interpreter_config",
     "module_path",
     "python_filter_config",
 ]
@@ -78,10 +79,19 @@ def python_filter_config(name: str, config: str = "") -> str:
     return _text({"filter": name, "config": config})
 
 
-def _text(settings: Mapping[str, object]) -> str:
+def interpreter_config() -> str:
+    """Return the lines of a `filter_config` that name this Python and this environment's packages.
+
+    Raises:
+        LibpythonNotFound: This Python has no shared library.
+    """
     folders = [folder for folder in sys.path if folder and Path(folder).is_dir()]
     folders += [folder for folder in site.getsitepackages() if folder not in folders]
-    lines = [f"libpython = {find_libpython()}", f"home = {sys.base_prefix}", f"path = {':'.join(folders)}"]
+    return f"libpython = {find_libpython()}\nhome = {sys.base_prefix}\npath = {':'.join(folders)}"
+
+
+def _text(settings: Mapping[str, object]) -> str:
+    lines = [interpreter_config()]
     for key, value in settings.items():
         lines.append(f"{key} = {' '.join(map(str, value)) if isinstance(value, (tuple, list)) else value}")
     return "\n".join(lines)

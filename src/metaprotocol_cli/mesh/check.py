@@ -10,6 +10,7 @@ from metaprotocol_cli.mesh.common import configuration_options, mesh_of, problem
 from metaprotocol_cli.terminal import color_option
 from metaprotocol_mesh.check import envoy, validate, warnings
 from metaprotocol_mesh.render import render
+from metaprotocol_mesh.render.engine import Engine
 
 
 @click.command("check")
@@ -32,8 +33,8 @@ def command(
 ) -> None:
     """Check the configuration of a mesh.
 
-    Every problem has its file, line, column and keys. Where metaprotocol-envoy is installed with Envoy, Envoy reads the
-    rendered configuration, and loads the codecs.
+    Every problem has its file, line, column and keys. Where Envoy is installed, it reads the rendered
+    configuration, and loads the codecs.
 
     The exit status is 0 if the configuration can be used, 1 if it cannot, and 2 if the command line is wrong.
 
@@ -44,8 +45,8 @@ def command(
     """
     with shown_problems(as_json=as_json):
         mesh = mesh_of(files, namespace, labels)
-        rendered = render(mesh)
         program = envoy() if ask_envoy else None
+        rendered = render(mesh, Engine.installed() if program is not None else Engine.absent())
         if program is not None:
             validate(rendered, program)
     found = warnings(mesh)

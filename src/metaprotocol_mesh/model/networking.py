@@ -57,7 +57,7 @@ class WorkloadEntry(Item):
     labels: Mapping[str, str] = entry("tells which subsets it belongs to", {})
     locality: str = entry("`endpoints[].locality`: region/zone/subzone", "")
     weight: int | None = entry("`load_balancing_weight`", minimum=1, maximum=2**32 - 1)
-    service_account: str = entry("a subject that its certificate must have, with `tls`", "")
+    service_account: str = entry("nothing: it is of ISTIO_MUTUAL", "")
 
     def faults(self) -> Iterator[tuple[str, str]]:
         for name, number in self.ports.items():

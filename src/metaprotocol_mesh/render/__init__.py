@@ -10,6 +10,7 @@ from attrs import frozen
 
 from metaprotocol_mesh.places import ConfigurationError
 from metaprotocol_mesh.render.clusters import render_cluster
+from metaprotocol_mesh.render.engine import Engine
 from metaprotocol_mesh.render.listeners import HCM, render_listener
 from metaprotocol_mesh.render.patches import apply_patches
 
@@ -95,26 +96,30 @@ class Rendered:
         return found
 
 
-def render(mesh: Mesh) -> Rendered:
+def render(mesh: Mesh, engine: Engine | None = None) -> Rendered:
     """Return Envoy's configuration of a proxy.
 
     Args:
         mesh: What it does.
+        engine: Reads it; by default the engine that is installed.
 
     Raises:
+        ModuleNotBuilt: There is no engine.
+        LibpythonNotFound: This Python has no shared library.
         ConfigurationError: Something of it cannot be rendered.
     """
+    engine = engine or Engine.installed()
     listeners: dict[str, Json] = {}
     problems: list[Problem] = []
     for one in mesh.listeners:
         try:
-            listeners[one.name] = render_listener(one, mesh)
+            listeners[one.name] = render_listener(one, mesh, engine)
         except ConfigurationError as error:
             problems += error.problems
     clusters: dict[str, Json] = {}
     watched: set[str] = set()
     for cluster in mesh.clusters.values():
-        rendered = render_cluster(cluster, mesh.proxy)
+        rendered = render_cluster(cluster, mesh.proxy, engine)
         clusters[cluster.name] = {**rendered.cluster, "load_assignment": rendered.assignment}
         if rendered.watched:
             watched.add(cluster.name)

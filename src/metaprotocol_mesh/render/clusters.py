@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from metaprotocol_mesh.names import selects
-from metaprotocol_mesh.render import engine
 from metaprotocol_mesh.render.pieces import Json, socket_address, typed
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
         OutlierDetection,
     )
     from metaprotocol_mesh.model.networking import WorkloadEntry
+    from metaprotocol_mesh.render.engine import Engine
     from metaprotocol_mesh.resolved import Cluster, Proxy
 
 _NO_LIMIT = 2**32 - 1
@@ -45,12 +45,13 @@ class Rendered:
     watched: bool
 
 
-def render_cluster(cluster: Cluster, proxy: Proxy) -> Rendered:
+def render_cluster(cluster: Cluster, proxy: Proxy, engine: Engine) -> Rendered:
     """Return a cluster.
 
     Args:
         cluster: What it is.
         proxy: Whose it is, for its locality.
+        engine: Reads it.
     """
     policy = cluster.policy
     resolution = cluster.service.entry.resolution if cluster.service is not None else "INBOUND"

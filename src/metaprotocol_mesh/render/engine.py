@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from metaprotocol_envoy import SettingsError, filter_config, module_path
+from metaprotocol_envoy import Settings, SettingsError, interpreter_config, module_path
 from metaprotocol_mesh.places import ConfigurationError, Problem
 from metaprotocol_mesh.render.pieces import Json, typed
 from metaprotocol_sdk import load_codec_class
@@ -46,71 +46,97 @@ class HeaderLimits:
         return cls(min(limits.max_elements, MOST_HEADERS), min(limits.max_header_size, MOST_HEADERS_SIZE))
 
 
-def _module() -> Json:
-    return {"module": {"local": {"filename": str(module_path())}}, "do_not_close": True}
+@frozen
+class Engine:
+    """The engine that will read a configuration.
+
+    Args:
+        module: The dynamic module.
+        interpreter: What it is told of the interpreter, besides its settings.
+    """
+
+    module: str
+    interpreter: str
+
+    @classmethod
+    def installed(cls) -> Engine:
+        """Return the engine that is installed here.
+
+        Raises:
+            ModuleNotBuilt: It is not.
+            LibpythonNotFound: This Python has no shared library.
+        """
+        return cls(str(module_path()), interpreter_config())
+
+    @classmethod
+    def absent(cls) -> Engine:
+        """Return an engine for configurations that are looked at, and that no Envoy reads."""
+        return cls("libmetaprotocol_envoy.so", "")
+
+    def codec_filter(self, listener: Listener, *, judged: bool) -> Json:
+        """Return the network filter that turns messages into HTTP/2.
+
+        Args:
+            listener: Its listener.
+            judged: True if rules that must not fail open apply: incomplete messages are refused then.
+
+        Raises:
+            ConfigurationError: A setting of the listener's annotations cannot be used.
+        """
+        limits = HeaderLimits.of(listener.codec)
+        settings: dict[str, Any] = {
+            "codec": listener.codec,
+            "authority": listener.authority,
+            "incomplete": "refuse" if judged or listener.direction != "outbound" else "pass",
+            "max_headers": limits.count,
+            "max_headers_size": limits.size,
+        }
+        if listener.authority_property:
+            settings["authority_property"] = listener.authority_property
+        for name, value in listener.settings.items():
+            settings[name.replace("-", "_")] = value
+        text = "\n".join(f"{name} = {value}" for name, value in settings.items())
+        try:
+            Settings.parse(text)
+        except SettingsError as error:
+            raise ConfigurationError([Problem(listener.place, f"annotation metaprotocol.io/*: {error}")]) from error
+        return typed(
+            _NAME,
+            "extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter",
+            dynamic_module_config=self._module(),
+            filter_name="codec",
+            filter_config=_text("\n".join(filter(None, (self.interpreter, text)))),
+            terminal_filter=False,
+        )
+
+    def admission_filter(self) -> Json:
+        """Return the first HTTP filter.
+
+        It admits requests of ours, strips the module's headers from all others, and tells local replies by their cause.
+        """
+        return typed(
+            f"{_NAME}.admission",
+            "extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+            dynamic_module_config=self._module(),
+            filter_name="admission",
+            filter_config=_text(""),
+        )
+
+    def bridge(self) -> Json:
+        """Return the fields of a cluster whose servers speak a codec's protocol."""
+        return {
+            "metadata": {"filter_metadata": {_NAME: {"bridge": "codec"}}},
+            "upstream_config": typed(
+                "envoy.upstreams.http.dynamic_modules",
+                "extensions.upstreams.http.dynamic_modules.v3.Config",
+                dynamic_module_config=self._module(),
+                bridge_name="codec",
+            ),
+        }
+
+    def _module(self) -> Json:
+        return {"module": {"local": {"filename": self.module}}, "do_not_close": True}
 
 
 def _text(value: str) -> Json:
     return {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": value}
-
-
-def codec_filter(listener: Listener, *, judged: bool) -> Json:
-    """Return the network filter that turns messages into HTTP/2.
-
-    Args:
-        listener: Its listener.
-        judged: True if rules that must not fail open apply: incomplete messages are refused then.
-
-    Raises:
-        ConfigurationError: A setting of the listener's annotations cannot be used.
-    """
-    limits = HeaderLimits.of(listener.codec)
-    settings: dict[str, Any] = {
-        "codec": listener.codec,
-        "authority": listener.authority,
-        "incomplete": "refuse" if judged or listener.direction != "outbound" else "pass",
-        "max_headers": limits.count,
-        "max_headers_size": limits.size,
-    }
-    if listener.authority_property:
-        settings["authority_property"] = listener.authority_property
-    for name, value in listener.settings.items():
-        settings[name.replace("-", "_")] = value
-    try:
-        text = filter_config(**settings)
-    except SettingsError as error:
-        raise ConfigurationError([Problem(listener.place, f"annotation metaprotocol.io/*: {error}")]) from error
-    return typed(
-        _NAME,
-        "extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter",
-        dynamic_module_config=_module(),
-        filter_name="codec",
-        filter_config=_text(text),
-        terminal_filter=False,
-    )
-
-
-def admission_filter() -> Json:
-    """Return the first HTTP filter: it admits requests of ours, strips the module's headers from all others, and tells
-    local replies by their cause.
-    """  # noqa: D205 - one sentence
-    return typed(
-        f"{_NAME}.admission",
-        "extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
-        dynamic_module_config=_module(),
-        filter_name="admission",
-        filter_config=_text(""),
-    )
-
-
-def bridge() -> Json:
-    """Return the fields of a cluster whose servers speak a codec's protocol."""
-    return {
-        "metadata": {"filter_metadata": {_NAME: {"bridge": "codec"}}},
-        "upstream_config": typed(
-            "envoy.upstreams.http.dynamic_modules",
-            "extensions.upstreams.http.dynamic_modules.v3.Config",
-            dynamic_module_config=_module(),
-            bridge_name="codec",
-        ),
-    }

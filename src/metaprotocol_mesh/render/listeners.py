@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from metaprotocol_mesh.render import engine, limits, routes, security
+from metaprotocol_mesh.render import limits, routes, security
+from metaprotocol_mesh.render.engine import HEADERS_OF_ENVOY, HEADERS_SIZE_OF_ENVOY, HeaderLimits
 from metaprotocol_mesh.render.pieces import Json, socket_address, typed
 
 if TYPE_CHECKING:
     from metaprotocol_mesh.model import WasmPlugin
     from metaprotocol_mesh.model.networking import ServerTLSSettings
+    from metaprotocol_mesh.render.engine import Engine
     from metaprotocol_mesh.resolved import Listener, Mesh
 
 HCM = "envoy.filters.network.http_connection_manager"
@@ -24,18 +26,19 @@ _LOG = (
 )
 
 
-def render_listener(listener: Listener, mesh: Mesh) -> Json:
+def render_listener(listener: Listener, mesh: Mesh, engine: Engine) -> Json:
     """Return a listener, with its routes inside.
 
     Args:
         listener: What it is.
         mesh: Whose it is.
+        engine: Reads it.
 
     Raises:
         ConfigurationError: A setting or a policy cannot be rendered.
     """
     judged = bool(mesh.plugins) or any(host.limits is not None for host in listener.hosts) or bool(mesh.patches)
-    filters = [engine.codec_filter(listener, judged=judged), _hcm(listener, mesh)]
+    filters = [engine.codec_filter(listener, judged=judged), _hcm(listener, mesh, engine)]
     chain: Json = {"filters": filters}
     if listener.tls is not None:
         chain["transport_socket"] = _tls(listener.tls)
@@ -48,15 +51,15 @@ def render_listener(listener: Listener, mesh: Mesh) -> Json:
     }
 
 
-def _hcm(listener: Listener, mesh: Mesh) -> Json:
-    header_limits = engine.HeaderLimits.of(listener.codec)
+def _hcm(listener: Listener, mesh: Mesh, engine: Engine) -> Json:
+    header_limits = HeaderLimits.of(listener.codec)
     fields: Json = {
         "stat_prefix": f"{listener.direction}_{listener.name}",
         "codec_type": "HTTP2",
         "route_config": routes.route_configuration(listener, mesh),
-        "http_filters": _http_filters(listener, mesh),
-        "common_http_protocol_options": {"max_headers_count": header_limits.count + engine.HEADERS_OF_ENVOY},
-        "max_request_headers_kb": -(-(header_limits.size + engine.HEADERS_SIZE_OF_ENVOY) // 1024),
+        "http_filters": _http_filters(listener, mesh, engine),
+        "common_http_protocol_options": {"max_headers_count": header_limits.count + HEADERS_OF_ENVOY},
+        "max_request_headers_kb": -(-(header_limits.size + HEADERS_SIZE_OF_ENVOY) // 1024),
         "normalize_path": True,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "stream_idle_timeout": "0s",
@@ -68,7 +71,7 @@ def _hcm(listener: Listener, mesh: Mesh) -> Json:
     return typed(HCM, _HCM_KIND, **fields)
 
 
-def _http_filters(listener: Listener, mesh: Mesh) -> list[Json]:
+def _http_filters(listener: Listener, mesh: Mesh, engine: Engine) -> list[Json]:
     """Return the filters in Istio's order. Those that a change of routes may need are always there."""
     phases: dict[str, list[Json]] = {}
     for plugin in mesh.plugins:

@@ -12,7 +12,8 @@ from attrs import evolve
 from live_engine.awesome import CODEC, body, replying, request
 from live_engine.config import built_module
 from live_engine.peers import Client, serving
-from mesh_files import LISTENER, RICH, ROUTES, SERVICE, documents, mesh_of, rendered
+from mesh_files import LISTENER, RICH, ROUTES, SERVICE, documents, mesh_of
+from mesh_files import rendered as rendered_for
 from patience import PATIENCE
 
 from metaprotocol_mesh.check import validate
@@ -20,6 +21,7 @@ from metaprotocol_mesh.files import write_files
 from metaprotocol_mesh.load import load, load_text
 from metaprotocol_mesh.places import ConfigurationError
 from metaprotocol_mesh.render import Rendered, render
+from metaprotocol_mesh.render.engine import Engine
 from metaprotocol_mesh.resolve import resolve
 from metaprotocol_sdk import Metadata, Status
 
@@ -43,6 +45,10 @@ def v2():
 
 def failed(answer: Metadata) -> bool:
     return answer.status is Status.ERROR
+
+
+def rendered(*texts: str) -> Rendered:
+    return rendered_for(*texts, engine=Engine.installed())
 
 
 def anywhere(found: Rendered) -> Rendered:

@@ -1,0 +1,119 @@
+"""`metaprotocol mesh`: what it prints, and its exit status."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from mesh_files import LISTENER, ROUTES, SERVICE, documents
+
+from metaprotocol_cli import main
+from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
+
+GOOD = documents(SERVICE, ROUTES, LISTENER)
+
+
+def run(*arguments: str, text: str | None = None) -> Result:
+    result = CliRunner().invoke(main, ["mesh", *arguments], input=text)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> str:
+    path = tmp_path / "mesh.yaml"
+    path.write_text(GOOD)
+    return str(path)
+
+
+def test_check_says_what_there_is(good: str) -> None:
+    result = run("check", "--no-envoy", good)
+    assert (result.exit_code, result.stdout) == (0, "1 listener, 2 routes, 3 clusters\n")
+
+
+def test_check_says_where_it_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "mesh.yaml"
+    path.write_text(GOOD.replace("subset: v2", "subste: v2"))
+    result = run("check", "--no-envoy", str(path))
+    assert (result.exit_code, result.stdout) == (1, "")
+    place = f"{path}:30:69: spec.http[0].route[0].destination.subste"
+    assert result.stderr == f"{place}: there is no key 'subste' here; did you mean 'subset'?\n"
+
+
+def test_check_tells_machines(tmp_path: Path) -> None:
+    path = tmp_path / "mesh.yaml"
+    path.write_text(GOOD.replace("subset: v2", "subset: v3"))
+    result = run("check", "--no-envoy", "--json", str(path))
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["ok"]) == (1, False)
+    (problem,) = found["problems"]
+    assert (problem["severity"], problem["line"], problem["path"]) == (
+        "error",
+        30,
+        "spec.http[0].route[0].destination.subset",
+    )
+
+
+def test_a_warning_is_an_error_if_check_is_strict(tmp_path: Path) -> None:
+    path = tmp_path / "mesh.yaml"
+    path.write_text(GOOD.replace("{user: {exact: jason}}", "{host: {exact: a}}"))
+    assert "warning: no property becomes the header 'host'" in run("check", "--no-envoy", str(path)).stderr
+    assert run("check", "--no-envoy", str(path)).exit_code == 0
+    assert run("check", "--no-envoy", "--strict", str(path)).exit_code == 1
+
+
+def test_standard_input_is_read() -> None:
+    assert run("check", "--no-envoy", "-", text=GOOD).exit_code == 0
+    assert "-:1:1" in run("check", "--no-envoy", "-", text="a").stderr
+
+
+def test_explain_tells_the_route_and_why_not_the_others(good: str) -> None:
+    result = run("explain", good, "--property", "user=mary", "--operation", "reviews/7")
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "/reviews/7 at 127.0.0.1:19080 (awesomerpc)\n"
+        "  user=mary\n"
+        f"- VirtualService default/reviews, http[0]  ({good}:29)\n"
+        "    user is 'jason', and the request has 'mary'\n"
+        f"+ VirtualService default/reviews, http[1]  ({good}:31)\n"
+        "    100% to outbound|9080|v1|reviews.default.svc.cluster.local\n"
+    )
+
+
+def test_explain_reads_recorded_messages(good: str, tmp_path: Path) -> None:
+    codec = AwesomeRpcCodec()
+    recorded = tmp_path / "stream.c2s.bin"
+    recorded.write_bytes(codec.build(0, 1, 7, headers={"user": "jason"}) + codec.build(0, 2, 7, headers={}))
+    result = run("explain", good, "--capture", str(recorded), "--json")
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [one["targets"][0]["cluster"].split("|")[2] for one in found] == ["v2", "v1"]
+
+
+def test_a_request_without_a_route_is_told_by_the_exit_status(tmp_path: Path) -> None:
+    path = tmp_path / "mesh.yaml"
+    only_jason = "".join(line for line in ROUTES.splitlines(keepends=True) if "subset: v1" not in line)
+    path.write_text(documents(SERVICE, only_jason, LISTENER))
+    result = run("explain", str(path), "--property", "user=mary")
+    assert result.exit_code == 1
+    assert result.stdout.endswith("no route: no rule matches. It is answered ROUTE_NOT_FOUND\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["check"], "Missing argument 'FILES...'"),
+        (["check", "--labels", "app", "-"], "'app' is not NAME=VALUE"),
+        (["explain", "FILE", "--property", "user"], "'user' is not NAME=VALUE"),
+        (["explain", "FILE", "--listener", "1"], "no listener has the port 1; there are 19080"),
+        (["explain", "FILE", "--capture", "FILE", "--operation", "a"], "--capture has the requests"),
+        (["rendr"], "No such command 'rendr'"),
+    ],
+)
+def test_a_wrong_command_line_is_told(good: str, arguments: list[str], sentence: str) -> None:
+    result = run(*(good if one == "FILE" else one for one in arguments), text=GOOD)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+
+
+def test_the_schema_is_json() -> None:
+    assert json.loads(run("schema").stdout)["title"] == "Configuration of metaprotocol mesh"
