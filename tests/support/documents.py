@@ -1,7 +1,8 @@
 """Runs the blocks of a document, in its order.
 
 * `python` blocks are run in one namespace. One that begins with `>>>` is a doctest.
-* A `python`, `toml` or `yaml` block whose first line is a comment such as `# courier.py` is not run but saved under that name.
+* A `python`, `toml` or `yaml` block whose first line is a comment such as `# courier.py` is not run but saved under
+  that name.
 * A `diff` block changes a saved file: its first line is `--- courier.py`, and its lines that begin with a blank or a
   minus must be in the file just once.
 * Of `console` blocks the commands behind `$` are run, and what the block shows under them is compared with what they
