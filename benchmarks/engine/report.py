@@ -147,8 +147,8 @@ _OWN_FILTER = {"dubbo": "dubbo_proxy", "thrift": "thrift_proxy"}
 
 def markdown(results: Iterable[Result]) -> str:
     """Return the table of the documentation: what each lane costs, one request at a time and loaded."""
-    headings = ("protocol, payload", "lane", "added p50, µs", "beside tcp_proxy")
-    headings += ("CPU/request loaded, µs", "beside tcp_proxy", "beside Envoy's own filter")
+    headings = ["protocol, payload", "lane", "added p50, µs", "beside tcp_proxy"]
+    headings += ["CPU/request loaded, µs", "beside tcp_proxy", "beside Envoy's own filter"]
     lines = [f"| {' | '.join(headings)} |", "|---|---|---:|---:|---:|---:|---:|"]
     by_name = {result.case.name: result for result in results}
     for name, one in by_name.items():

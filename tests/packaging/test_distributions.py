@@ -12,7 +12,7 @@ from required import require
 pytestmark = pytest.mark.packaging
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("metaprotocol_cli", "metaprotocol_codecs", "metaprotocol_proxy", "metaprotocol_sdk")
+PACKAGES = ("metaprotocol_cli", "metaprotocol_codecs", "metaprotocol_mesh", "metaprotocol_proxy", "metaprotocol_sdk")
 PYTEST_PLUGIN = "_metaprotocol_pytest.py"
 VECTOR = ROOT / "tests" / "vectors" / "dubbo" / "java27-heartbeat.c2s.bin"
 
