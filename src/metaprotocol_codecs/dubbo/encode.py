@@ -55,11 +55,11 @@ def edits_for(metadata: Metadata, mutation: Mutation, limits: Limits) -> list[Ed
         return _nothing_to_remove(mutation, f"a {metadata.message_type} without a result has no attachments")
     if flags & header.REQUEST:
         return _request_edits(metadata, mutation, limits)
-    if is_fastjson2:
-        if metadata.state is None:
-            return _nothing_to_remove(mutation, "this response in fastjson2 has no attachments")
-        return edit_fastjson2_attachments(metadata.message, metadata.state, mutation, limits)
-    return _response_edits(metadata, metadata.state, mutation, limits)
+    if not is_fastjson2:
+        return _response_edits(metadata, metadata.state, mutation, limits)
+    if metadata.state is None:
+        return _nothing_to_remove(mutation, "this response in fastjson2 has no attachments")
+    return edit_fastjson2_attachments(metadata.message, metadata.state, mutation, limits)
 
 
 def rewrite(message: bytes, edits: list[Edit], request_id: int | None, limits: Limits) -> bytes:

@@ -76,13 +76,11 @@ def _body(message: bytes, flags: int, status: int, limits: Limits) -> Iterator[S
 
 def _request(message: bytes, position: int, limits: Limits) -> Iterator[Span]:
     types: list[str] = []
-    count = None
     for name in _BODY_STRINGS[:4]:
         span = _string(position, name, *read_text(message, position))
         yield span
         position = span.end
-    if position < len(message):
-        count, end = read_argument_count(message, position)
+    count, end = read_argument_count(message, position) if position < len(message) else (None, position)
     if count is not None:
         yield Span(position, end, "argument_count", str(count), "as dubbox writes it")
         position = end
