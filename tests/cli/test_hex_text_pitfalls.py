@@ -63,8 +63,8 @@ def test_an_array_of_anything_but_bytes_is_refused(text):
         ("{0x41, 0x52", "the text ends inside an array"),
         (r"b'\x41", "the text ends inside a string"),
         ("b'\\x41\nb'\\x42'", "line 1 ends inside a string"),
-        (r"b'\x4g'", "line 1 has an escape that does not stand for a byte"),
-        (r"'\u00da\x41'", "line 1 has an escape that does not stand for a byte"),
+        (r"b'\x4g'", "has an escape that does not stand for a byte"),
+        (r"'\u00da\x41'", "has an escape that does not stand for a byte"),
         ("QVIBAwAAAAQAAAASA", "the text is not base64: it ends inside a group"),
     ],
 )

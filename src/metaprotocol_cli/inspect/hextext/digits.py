@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 # Separators between bytes: blanks, commas, colons, quotes, 0x and \x before them, and those around Node's <Buffer >.
 _BETWEEN = re.compile(r"(?:\\x|\b0x|[\s,:;'\"]|(?<=[0-9a-f])-(?=[0-9a-f])|^<Buffer(?= )|>$)++", re.IGNORECASE)
+# A call that makes bytes of them: bytes.fromhex("..."), hex.DecodeString("..."), Buffer.from("...", "hex").
+_CALL = re.compile(
+    r"""[\w.,:=\s]*?(?:hex|Hex|HEX|DecodeString|Buffer\.from)\w*\(\s*(['"])([^'"]*)\1(?:,\s*(['"])hex\3)?\s*\)\s*[;,]?"""
+)
 _BYTES = re.compile(r"(?:[0-9a-f]{2})++", re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*+={0,2}")
 _FEWEST_BASE64 = 16  # characters: a shorter word is too often a word
@@ -86,5 +90,7 @@ def _without_comment(line: str) -> str:
 
 def _digits(line: str) -> str | None:
     """Return the hex digits of a line, an even number of them; None if it is not hex."""
+    if call := _CALL.fullmatch(line):
+        line = call[2]
     parts = [part for part in _BETWEEN.split(line) if part]
     return "".join(parts) if parts and all(map(_BYTES.fullmatch, parts)) else None

@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 
 _ROW = re.compile(r"(\s*)(?:0x)?([0-9a-f]{4,16})(:?)(\s+)(\S.*)", re.IGNORECASE)
 _GROUP = re.compile(r"(?:[0-9a-f]{2})+", re.IGNORECASE)
+# A whole row of Format-Hex, which leaves one blank before the characters.
+_TIGHT = re.compile(r"((?:[0-9a-f]{2} ){16})(.{1,16})", re.IGNORECASE)
 _LAST_OFFSET = re.compile(r"\s*[0-9a-f]{6,16}", re.IGNORECASE)
-# The lines that `tshark -z follow,tcp,hex` prints around its rows.
-_AROUND = re.compile(r"={10,}|Follow: |Filter: |Node \d: ")
+# Lines around rows: those of `tshark -z follow,tcp,hex`, of PowerShell's Format-Hex, and the frame of hexyl.
+_AROUND = re.compile(
+    r"={10,}|Follow: |Filter: |Node \d: |\s*(?:Path|Label): |\s+(?:Offset Bytes|00 01 02 03 04)|\s*-{4,}"
+    r"|[\u250c\u2514]\u2500"
+)
+_FRAME = str.maketrans({"\u2502": "  ", "\u250a": " "})  # what hexyl draws between columns
 _MOST_GAPS = 8  # blanks in a row after which its characters may begin: between groups of bytes there are few
 _LARGEST_REPEAT = 16 * 1024 * 1024
 
@@ -48,7 +54,7 @@ class RowReader:
         Raises:
             click.UsageError: The rows are those of whole packets, or the only row may be bytes without an offset.
         """
-        lines = [line for line in lines if _AROUND.match(line) is None]
+        lines = [line.translate(_FRAME).rstrip() for line in lines if _AROUND.match(line) is None]
         if not lines or (first := _parse(lines[0])) is None:
             return None
         reader = cls(two_sides=not first[0] and any(line[0] in " \t" for line in lines[1:]))
@@ -78,9 +84,9 @@ class RowReader:
 
     def line(self, text: str) -> Iterator[Piece]:
         """Yield the bytes of a row."""
-        text = text.rstrip()
         if not text.strip() or _AROUND.match(text):
             return
+        text = text.translate(_FRAME).rstrip()
         if text.strip() == "*":
             self._starred = True
             return
@@ -145,6 +151,10 @@ def _cells(rest: str, *, pairs: bool) -> tuple[bytes, bool] | None:
     for gap in islice(re.finditer(r" {2,}|\t+", rest), _MOST_GAPS):
         data = _bytes(rest[: gap.start()], pairs=pairs)
         if data is not None and _shows(rest[gap.end() :], data):
+            return data, True
+    if tight := _TIGHT.fullmatch(rest):
+        data = bytes.fromhex(tight[1])
+        if _shows(tight[2], data):
             return data, True
     data = _bytes(rest, pairs=pairs)
     return None if data is None else (data, False)

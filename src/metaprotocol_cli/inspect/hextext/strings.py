@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Self
 
+import click
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -30,13 +32,19 @@ class StringReader:
 
     @classmethod
     def reads(cls, lines: list[str]) -> Self | None:
-        """Return a reader if the lines hold strings, with an escape or a prefix that says that they are bytes."""
+        """Return a reader if the lines hold strings, with an escape or a prefix that says that they are bytes.
+
+        Raises:
+            click.UsageError: They do, and what one of them stands for is unknown.
+        """
         if _BYTE_ESCAPE.search("\n".join(lines)) is None or not re.search("['\"]", lines[0]):
             return None
         reader = cls()
         try:
             read = [data for line in lines for _, data in reader.line(line)]
-        except ValueError:
+        except ValueError as error:
+            if error.args and error.args[0].startswith("has "):
+                raise click.UsageError(f"this looks like strings of source code, and one {error}", ctx=None) from error
             return None
         return cls() if any(read) else None
 
