@@ -70,6 +70,14 @@ def _note(row: dict) -> str:
 
 # Messages that are read without a note.
 READ = {
+    "d01-dubbox-284.hex": "request 1 org.x.Svc/sayHello",
+    "d02-dubbox-kryo-like.hex": "request 1 org.x.Svc/sayHello",
+    "d03-version-int.hex": "request 1 org.x.Svc/m",
+    "d05-version-null-attachment.hex": "request 1 org.x.Svc/m",
+    "d06-path-null-attachment.hex": "request 1 /m",
+    "d07-version-int-attachment.hex": "request 1 org.x.Svc/m",
+    "d18-nonok-int.hex": "exception 1",
+    "d26-fastjson2-req.hex": "request 9",
     "d08-null-types.hex": "request 1 org.x.Svc/m",
     "d09-null-attachments.hex": "request 1 org.x.Svc/m",
     "d11-null-version-path.hex": "request 1 /m",
@@ -181,16 +189,19 @@ ALONE = {
     "compressed.pcap.gz", "p07-snap96.pcap", "p23-health.pcap", "p27-nolink.pcap", "python-repr.hextext",
     "tcpdump-x.hextext",
 }  # fmt: skip
-# Dubbo's own: what the provider acts on, dubbox, and serializations. Their tests are those of the codec.
-OF_THE_DUBBO_CODEC = {
-    name for name in INPUTS if name.startswith(("d01", "d02", "d03", "d05", "d06", "d07", "d18", "d26"))
+# The version of the service that Dubbo's provider dispatches, as a rule sees it; and whether it is sure.
+VERSIONS = {
+    "d03-version-int.hex": ("1", True),  # Java reads "1"
+    "d05-version-null-attachment.hex": (None, True),  # putAll: null over the body's version
+    "d06-path-null-attachment.hex": ("1.0.0", True),
+    "d07-version-int-attachment.hex": (None, False),  # some providers turn an int into a text
 }
 
 
 def test_every_input_has_its_outcome() -> None:
     if FOLDER is None:
         require("cases", "METAPROTOCOL_CASES does not say where the inputs of public situations are")
-    known = {*READ, *UNREADABLE, *FOREIGN, *BROKEN, *FOUND_AGAIN, *CAPTURES, *HEX, *ALONE, *OF_THE_DUBBO_CODEC}
+    known = {*READ, *UNREADABLE, *FOREIGN, *BROKEN, *FOUND_AGAIN, *CAPTURES, *HEX, *ALONE}
     assert set(INPUTS) == known
 
 
@@ -201,6 +212,15 @@ needs_folder = pytest.mark.skipif(FOLDER is None, reason="METAPROTOCOL_CASES doe
 @pytest.mark.parametrize("name", READ)
 def test_a_message_is_read(name: str) -> None:
     assert outcome(name) == Outcome(0, [READ[name]], "")
+
+
+@needs_folder
+@pytest.mark.parametrize("name", VERSIONS)
+def test_the_version_is_the_one_that_the_provider_dispatches(name: str) -> None:
+    assert FOLDER is not None
+    result = CliRunner().invoke(main, ["inspect", "--codec", "dubbo", "--json", str(FOLDER / name)])
+    row = json.loads(result.stdout)
+    assert (row["properties"].get("version"), not row["incomplete"]) == VERSIONS[name]
 
 
 @needs_folder
