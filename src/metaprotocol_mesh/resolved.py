@@ -242,3 +242,19 @@ class Mesh:
     telemetries: tuple[Object[Telemetry], ...] = ()
     plugins: tuple[Object[WasmPlugin], ...] = ()
     patches: tuple[Object[EnvoyFilter], ...] = ()
+
+    def incomplete(self, listener: Listener) -> str:
+        """Return what happens to messages whose properties may lack some: "refuse" or "pass".
+
+        A rule that denies by a property must not fail open. So they are refused where clients outside or policies are,
+        and where limits or filters look at properties, unless the listener's annotation says otherwise.
+
+        Args:
+            listener: One of the mesh's.
+        """
+        judged = (
+            listener.direction != "outbound"
+            or bool(self.plugins or self.patches)
+            or any(host.limits is not None for host in listener.hosts)
+        )
+        return listener.settings.get("incomplete") or ("refuse" if judged else "pass")

@@ -10,8 +10,9 @@ TO = "route: [{destination: {host: reviews}}]"
 
 
 def asked(*texts: str, operation: str = "", **properties: str):
-    (listener,) = mesh_of(*texts).listeners
-    return explain(listener, properties, operation)
+    mesh = mesh_of(*texts)
+    (listener,) = mesh.listeners
+    return explain(mesh, listener, properties, operation)
 
 
 def test_the_route_and_its_weights() -> None:

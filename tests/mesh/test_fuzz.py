@@ -44,7 +44,7 @@ def use(text: str) -> None:
         rendered = render(mesh, ABSENT)
         rendered.bootstrap()
         for listener in mesh.listeners:
-            explain(listener, {"user": "jason"}, "a/b")
+            explain(mesh, listener, {"user": "jason"}, "a/b")
         warnings(mesh)
     except ConfigurationError as error:
         check(error)

@@ -63,6 +63,15 @@ def test_a_fault_has_its_place(spec: str, problem: str) -> None:
     assert any(line.startswith(problem) for line in told(HEAD + spec))
 
 
+@pytest.mark.parametrize("size", [1, 4, 65536])
+def test_a_table_whose_size_is_no_prime_is_refused(size: int) -> None:
+    balancer = f"{{consistentHash: {{useSourceIp: true, maglev: {{tableSize: {size}}}}}}}"
+    spec = f"spec: {{host: b, trafficPolicy: {{loadBalancer: {balancer}}}}}"
+    rule = HEAD.replace("VirtualService", "DestinationRule") + spec
+    (problem,) = told(rule)
+    assert problem.endswith(f"Envoy takes prime numbers, and {size} is none")
+
+
 def test_all_faults_of_all_documents_are_told_at_once() -> None:
     text = f"{HEAD}spec: {{hosts: 1}}\n---\nkind: Foo\napiVersion: v1\n---\n{HEAD.replace('a}', 'A}')}spec: {{}}"
     assert [line.split(": ")[0] for line in told(text)] == ["a.yaml:4:15", "a.yaml:6:7", "a.yaml:11:18", "a.yaml:12:7"]

@@ -46,9 +46,10 @@ def command(
     with shown_problems(as_json=as_json):
         mesh = mesh_of(files, namespace, labels)
         program = envoy() if ask_envoy else None
-        rendered = render(mesh, Engine.installed() if program is not None else Engine.absent())
-        if program is not None:
-            validate(rendered, program)
+        if program is None:
+            render(mesh, Engine.absent())
+        else:
+            validate(mesh, Engine.installed(), program)
     found = warnings(mesh)
     summary = {
         "listeners": len(mesh.listeners),
@@ -57,11 +58,22 @@ def command(
     }
     if as_json:
         problems = [problem_json(one) for one in found]
-        click.echo(json.dumps({"ok": True, **summary, "envoy": program is not None, "problems": problems}, indent=2))
+        rules = {one.name: mesh.incomplete(one) for one in mesh.listeners}
+        click.echo(
+            json.dumps(
+                {"ok": True, **summary, "incomplete": rules, "envoy": program is not None, "problems": problems},
+                indent=2,
+            )
+        )
     else:
         for problem in found:
             show_problem(problem)
         who = ", and Envoy takes them" if program is not None else "; Envoy was not asked" if ask_envoy else ""
         counts = ", ".join(f"{count} {name if count != 1 else name[:-1]}" for name, count in summary.items())
         click.echo(f"{counts}{who}")
+        for one in mesh.listeners:
+            words = {"refuse": "are refused", "pass": "pass"}.get(mesh.incomplete(one), mesh.incomplete(one))
+            click.echo(
+                f"{one.address}:{one.port} {one.codec}, {one.direction}: messages with missing properties {words}"
+            )
     ctx.exit(1 if strict and found else 0)

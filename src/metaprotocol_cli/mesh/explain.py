@@ -65,10 +65,10 @@ def command(
         mesh = mesh_of(files, namespace, labels)
     chosen = _listener(mesh, listener)
     if capture is None:
-        found = [explain(chosen, given, operation)]
+        found = [explain(mesh, chosen, given, operation)]
     else:
         found = [
-            explain(chosen, one.properties, one.operation, not one.incomplete)
+            explain(mesh, chosen, one.properties, one.operation, complete=not one.incomplete)
             for one in _requests(capture, chosen.codec)
         ]
         if not found:

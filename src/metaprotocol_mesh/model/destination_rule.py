@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - the reader reads the annotations
+from math import isqrt
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from attrs import frozen
@@ -26,7 +27,13 @@ class RingHash(Item):
 class Maglev(Item):
     """Maglev's table."""
 
-    table_size: int = entry("`maglev_lb_config.table_size`", 0, minimum=0, maximum=5_000_011)
+    table_size: int = entry("`maglev_lb_config.table_size`, a prime number", 0, minimum=0, maximum=5_000_011)
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        # Envoy 1.40 divides by zero for 1, which it takes for one.
+        size = self.table_size
+        if size and (size == 1 or any(size % divisor == 0 for divisor in range(2, isqrt(size) + 1))):
+            yield "tableSize", f"Envoy takes prime numbers, and {size} is none"
 
 
 @frozen(kw_only=True)

@@ -73,12 +73,12 @@ class Engine:
         """Return an engine for configurations that are looked at, and that no Envoy reads."""
         return cls("libmetaprotocol_envoy.so", "")
 
-    def codec_filter(self, listener: Listener, *, judged: bool) -> Json:
+    def codec_filter(self, listener: Listener, incomplete: str) -> Json:
         """Return the network filter that turns messages into HTTP/2.
 
         Args:
             listener: Its listener.
-            judged: True if rules that must not fail open apply: incomplete messages are refused then.
+            incomplete: "refuse" or "pass" messages whose properties may lack some.
 
         Raises:
             ConfigurationError: A setting of the listener's annotations cannot be used.
@@ -87,7 +87,7 @@ class Engine:
         settings: dict[str, Any] = {
             "codec": listener.codec,
             "authority": listener.authority,
-            "incomplete": "refuse" if judged or listener.direction != "outbound" else "pass",
+            "incomplete": incomplete,
             "max_headers": limits.count,
             "max_headers_size": limits.size,
         }

@@ -37,8 +37,7 @@ def render_listener(listener: Listener, mesh: Mesh, engine: Engine) -> Json:
     Raises:
         ConfigurationError: A setting or a policy cannot be rendered.
     """
-    judged = bool(mesh.plugins) or any(host.limits is not None for host in listener.hosts) or bool(mesh.patches)
-    filters = [engine.codec_filter(listener, judged=judged), _hcm(listener, mesh, engine)]
+    filters = [engine.codec_filter(listener, mesh.incomplete(listener)), _hcm(listener, mesh, engine)]
     chain: Json = {"filters": filters}
     if listener.tls is not None:
         chain["transport_socket"] = _tls(listener.tls)

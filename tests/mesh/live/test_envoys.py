@@ -64,7 +64,7 @@ def services(v1: Any, v2: Any) -> str:
 
 
 def test_envoy_takes_nearly_every_field(release) -> None:
-    validate(render(resolve(load([RICH]))), release.binary())
+    validate(resolve(load([RICH])), Engine.installed(), release.binary())
 
 
 @pytest.mark.live
@@ -73,10 +73,11 @@ def test_envoy_takes_the_configuration_without_one_of_its_objects(release, numbe
     objects = list(yaml.safe_load_all(RICH.read_text()))
     del objects[number]
     try:
-        found = render(resolve(load_text(yaml.safe_dump_all(objects))))
+        mesh = resolve(load_text(yaml.safe_dump_all(objects)))
+        render(mesh)
     except ConfigurationError:
         return  # others refer to it
-    validate(found, release.binary())
+    validate(mesh, Engine.installed(), release.binary())
 
 
 def test_what_envoy_refuses_is_told(release) -> None:
@@ -86,8 +87,14 @@ kind: EnvoyFilter
 metadata: {name: a}
 spec: {configPatches: [{applyTo: CLUSTER, patch: {operation: MERGE, value: {no_such_field: 1}}}]}
 """
-    with pytest.raises(ConfigurationError, match=r"Envoy refuses the rendered configuration: .*no_such_field"):
-        validate(rendered(SERVICE, LISTENER, patch), release.binary())
+    good = patch.replace("name: a}", "name: b}").replace("no_such_field: 1", "dns_lookup_family: V4_ONLY")
+    mesh = mesh_of(SERVICE, LISTENER, good, patch)
+    with pytest.raises(
+        ConfigurationError, match=r"Envoy refuses the rendered configuration: .*no_such_field"
+    ) as caught:
+        validate(mesh, Engine.installed(), release.binary())
+    (problem,) = caught.value.problems
+    assert problem.place == mesh.patches[1].spec.at
 
 
 def test_the_smallest_set_of_files_works(start_envoy, v1, v2) -> None:
@@ -229,7 +236,7 @@ def test_explain_says_what_envoy_does(start_envoy, v1, v2) -> None:
         ):
             answer = client.call(request(number, properties))
             operation = f"{properties['service']}/7" if "service" in properties else "7"
-            found = explain(mesh.listeners[0], properties, operation)
+            found = explain(mesh, mesh.listeners[0], properties, operation)
             assert found.rule is not None
             assert body(answer).decode() == found.rule.targets[0].cluster.subset, properties
 
