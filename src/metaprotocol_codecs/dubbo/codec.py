@@ -151,7 +151,12 @@ class DubboCodec(Codec):
             properties, span, unclear = read_fastjson2_request(message, _HEADER_SIZE, self.limits)
         else:
             properties, unclear = read_foreign(message, _HEADER_SIZE, flags & SERIALIZATION, self.limits)
-        operation = f"{properties.get('interface', '')}/{properties.get('method', '')}" if properties or span else ""
+        if "interface" in properties and "method" in properties:  # faster than two calls of get
+            operation = f"{properties['interface']}/{properties['method']}"
+        else:
+            operation = (
+                f"{properties.get('interface', '')}/{properties.get('method', '')}" if properties or span else ""
+            )
         metadata = Metadata(
             message,
             message_type,
@@ -201,9 +206,9 @@ class DubboCodec(Codec):
         metadata = Metadata(message, message_type, request_id, "", outcome, {}, _HEADER_SIZE, status, False)
         if flags & EVENT:
             return metadata
-        if flags & SERIALIZATION == FASTJSON2:
-            return self._decode_fastjson2_response(metadata)
         if flags & SERIALIZATION != HESSIAN2:
+            if flags & SERIALIZATION == FASTJSON2:
+                return self._decode_fastjson2_response(metadata)
             metadata.incomplete = header.not_read(flags)
             return metadata
         try:

@@ -5,11 +5,10 @@ Source: DecodeableRpcInvocation of Apache Dubbo 2.7 and 3; DubboCodec of dubbox 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from metaprotocol_codecs.dubbo.arguments import (
     LONGEST_KNOWN,
-    Parameters,
     known_parameters,
     parameters_of,
     skip_arguments,
@@ -35,21 +34,6 @@ GENERIC_METHODS = frozenset({"$invoke", "$invokeAsync"})
 # What Java's String.trim takes away at both ends.
 _JAVA_BLANKS = "".join(map(chr, range(0x21)))
 _FIVE = range(5)
-
-
-class Invocation(NamedTuple):
-    """The parts of a request's body up to its attachments."""
-
-    strings: list[str | None]
-    """Dubbo version, path, service version, method, parameter types."""
-    span: AttachmentsSpan
-    """The attachments, and the arguments before them."""
-    tables: ReferenceTables
-    """What the arguments define for later values."""
-    argument_count: int | None
-    """The number that dubbox writes before the parameter types; None for every other client."""
-    incomplete: str
-    """Why a provider may see other attachments than those that come next; "" if it does not."""
 
 
 def read_ascii_request(
@@ -113,7 +97,7 @@ def read_ascii_request(
     map_end = read_ascii_entries(raw, text, map_start, properties)
     if not map_end or not (is_ascii or raw[map_start:map_end].isascii()):
         return None
-    unclear = _settle(properties, strings, unclear)
+    unclear = _settle(properties, dubbo, path, method, types, unclear)
     return properties, AttachmentsSpan(position + end, size, position + map_start, position + map_end), unclear
 
 
@@ -130,37 +114,46 @@ def read_request(message: bytes, position: int, limits: Limits) -> tuple[dict[st
     Raises:
         ProtocolError: The body is not an invocation, or passes the limits.
     """
-    strings, span, tables, _, unclear = read_invocation(message, position)
-    properties = _body_properties(strings)
+    strings, span, tables, unclear = read_invocation(message, position)
+    dubbo, path, version, method, types = strings
+    properties: dict[str, Any]
+    properties = {"interface": path, "method": method, "version": version, "parameter_types": types, "dubbo": dubbo}
+    has_nulls = None in strings
     span.ascii_end = read_ascii_map(message, span.start, limits, properties)
     if not span.ascii_end:
         attachments, unclear_attachments = read_attachments(message, span, tables, limits)
         unclear = unclear or unclear_attachments
         properties = _body_properties(strings) | attachments
+        has_nulls = has_nulls or None in attachments.values()
     generic_method = None
-    if strings[3] in GENERIC_METHODS:
+    if method in GENERIC_METHODS:
         generic_method, unclear_method = _generic_method(message, span)
         unclear = unclear or unclear_method
-    unclear = _settle(properties, strings, unclear)
-    properties["generic_method"] = generic_method
-    return _without_nulls(properties), span, unclear
+    unclear = _settle(properties, dubbo, path, method, types, unclear)
+    if generic_method is not None:
+        properties["generic_method"] = generic_method
+    return _without_nulls(properties) if has_nulls else properties, span, unclear
 
 
-def read_invocation(message: bytes, position: int) -> Invocation:
+def read_invocation(message: bytes, position: int) -> tuple[list[str | None], AttachmentsSpan, ReferenceTables, str]:
     """Read a request's body up to its attachments.
 
     Args:
         message: A Dubbo message.
         position: The offset of its body.
 
+    Returns:
+        Dubbo version, path, service version, method, and parameter types; the offsets of the arguments and the
+        attachments; what the arguments define for later values; and why a provider may see other attachments than
+        those that come next, "" if it does not.
+
     Raises:
         DecodeError: The body is not an invocation.
     """
     strings, start = read_strings(message, position, 5)
     types = strings[4]
-    count = None
     # No descriptor begins like a number, so what does is an int.
-    if types and types[0] in "-0123456789":
+    if types and types[0] < "A":
         count, start = read_argument_count(message, read_strings(message, position, 4)[1])
         strings[4] = None
         if count is None:
@@ -174,14 +167,14 @@ def read_invocation(message: bytes, position: int) -> Invocation:
                 "the message has a number of arguments in place of their types, as dubbox writes it; other providers "
                 "take the first argument for the attachments"
             )
-            return Invocation(strings, AttachmentsSpan(start, count, end), tables, count, unclear if count else "")
-    parameters: Parameters = parameters_of(strings[4], position)
+            return strings, AttachmentsSpan(start, count, end), tables, unclear if count else ""
+    parameters = parameters_of(strings[4], position)
     match = parameters.run(message, start)
     if match is not None:
         end, tables, unclear = match.end(), ReferenceTables(), ""
     else:
         end, tables, unclear = skip_arguments(message, start, parameters)
-    return Invocation(strings, AttachmentsSpan(start, parameters.size, end), tables, count, unclear)
+    return strings, AttachmentsSpan(start, parameters.size, end), tables, unclear
 
 
 def request_properties(
@@ -196,7 +189,8 @@ def request_properties(
         generic_method: The method that a generic call names.
     """
     properties = _body_properties(strings) | attachments
-    unclear = _settle(properties, strings, unclear)
+    dubbo, path, _, method, types = strings
+    unclear = _settle(properties, dubbo, path, method, types, unclear)
     properties["generic_method"] = generic_method
     return _without_nulls(properties), unclear
 
@@ -211,7 +205,9 @@ def _body_properties(strings: list[str | None]) -> dict[str, Any]:
     return {"interface": path, "method": method, "version": version, "parameter_types": types, "dubbo": dubbo}
 
 
-def _settle(properties: dict[str, Any], strings: list[Any], unclear: str) -> str:
+def _settle(
+    properties: dict[str, Any], dubbo: str | None, path: str | None, method: str | None, types: str | None, unclear: str
+) -> str:
     """Settle who wins where the body and the attachments that were put over it have a name in common.
 
     The attachments `path`, `version` and `group` replace what the body says, null as well, because the provider looks
@@ -223,8 +219,7 @@ def _settle(properties: dict[str, Any], strings: list[Any], unclear: str) -> str
     Returns:
         `unclear`, or why the provider may dispatch another service than these properties name.
     """
-    dubbo, path, _, method, types = strings
-    interface = properties.get("path", path)
+    interface = properties["path"] if "path" in properties else path  # noqa: SIM401 (a call takes longer)
     properties["interface"] = interface
     properties["method"] = method
     properties["parameter_types"] = types

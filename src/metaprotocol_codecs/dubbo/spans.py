@@ -88,15 +88,15 @@ def _request(message: bytes, position: int, limits: Limits) -> Iterator[Span]:
         span = _string(position, _BODY_STRINGS[4], *read_text(message, position))
         yield span
         position, types = span.end, descriptors(span.value)
-    invocation = read_invocation(message, header.LAYOUT.size)
+    _, found, _, _ = read_invocation(message, header.LAYOUT.size)
     tables = ReferenceTables()
     values = _Values(message, position, limits)
-    for number in range(invocation.span.values):
+    for number in range(found.values):
         end = skip_values(message, position, 1, tables)
         note = types[number] if types else ""
         yield Span(position, end, f"arguments.{number}", values.describe_next(), note)
         position = end
-    yield from _attachments(message, invocation.span, tables, limits, values)
+    yield from _attachments(message, found, tables, limits, values)
 
 
 def _response(message: bytes, position: int, limits: Limits) -> Iterator[Span]:
