@@ -1,8 +1,11 @@
 """Configuration of a mesh for tests."""
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from attrs import evolve
 
 from metaprotocol_mesh.load import load_text
 from metaprotocol_mesh.places import ConfigurationError, Problem
@@ -79,6 +82,14 @@ def mesh_of(*texts: str, **proxy: Any) -> Mesh:
 
 def rendered(*texts: str, engine: Engine = ABSENT, **proxy: Any) -> Rendered:
     return render(mesh_of(*texts, **proxy), engine)
+
+
+def anywhere(found: Rendered) -> Rendered:
+    """Return the configuration with listeners on ports that the kernel chooses."""
+    listeners = copy.deepcopy(found.listeners)
+    for listener in listeners:
+        listener["address"]["socket_address"]["port_value"] = 0
+    return evolve(found, listeners=listeners)
 
 
 def problems(*texts: str, **proxy: Any) -> list[Problem]:

@@ -1,6 +1,5 @@
 """Real Envoys take what is rendered, and do what the files say."""
 
-import copy
 import json
 import time
 from pathlib import Path
@@ -8,11 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
-from attrs import evolve
 from live_engine.awesome import CODEC, body, replying, request
 from live_engine.config import built_module
 from live_engine.peers import Client, serving
-from mesh_files import LISTENER, RICH, ROUTES, SERVICE, documents, mesh_of
+from mesh_files import LISTENER, RICH, ROUTES, SERVICE, anywhere, documents, mesh_of
 from mesh_files import rendered as rendered_for
 from patience import PATIENCE
 
@@ -49,14 +47,6 @@ def failed(answer: Metadata) -> bool:
 
 def rendered(*texts: str) -> Rendered:
     return rendered_for(*texts, engine=Engine.installed())
-
-
-def anywhere(found: Rendered) -> Rendered:
-    """Return the configuration with listeners on ports that the kernel chooses."""
-    listeners = copy.deepcopy(found.listeners)
-    for listener in listeners:
-        listener["address"]["socket_address"]["port_value"] = 0
-    return evolve(found, listeners=listeners)
 
 
 def services(v1: Any, v2: Any) -> str:
