@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from live_engine.awesome import CODEC, body, replying, request
 from live_engine.config import built_module
 from live_engine.peers import Client, serving
 from mesh_files import LISTENER, RICH, ROUTES, SERVICE, anywhere, documents, mesh_of
 from mesh_files import rendered as rendered_for
+from mesh_fuzz import OBJECTS, changed_objects
 from patience import PATIENCE
 
 from metaprotocol_mesh.check import validate
@@ -234,3 +236,16 @@ def test_explain_says_what_envoy_does(start_envoy, v1, v2) -> None:
 def test_documents_may_be_json(release) -> None:
     objects = [json.dumps(one) for one in yaml.safe_load_all(documents(SERVICE, ROUTES, LISTENER))]
     assert render(resolve(load_text("\n---\n".join(objects)))) == rendered(SERVICE, ROUTES, LISTENER)
+
+
+@pytest.mark.live
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(objects=changed_objects([one for one in OBJECTS if one["kind"] != "EnvoyFilter"]))
+def test_envoy_takes_what_is_rendered_of_a_changed_configuration(release, objects: list[Any]) -> None:
+    """An EnvoyFilter is left out: its values are Envoy's own to refuse."""
+    try:
+        mesh = resolve(load_text(yaml.safe_dump_all(objects)))
+        render(mesh)
+    except ConfigurationError:
+        assume(False)
+    validate(mesh, Engine.installed(), release.binary())
