@@ -117,3 +117,9 @@ def test_recorded_streams_and_options_are_used() -> None:
     bare = check("dubbo", "--only", "MP-MESSAGE-001")
     count = [int(text.output.partition("tried on ")[2].split()[0]) for text in (result, bare)]
     assert count[0] > count[1]
+
+
+def test_deviations_that_a_distribution_declares_beside_its_strategy_are_known() -> None:
+    result = check("dubbo", "--only", "MP-MUTATION-008")
+    assert "a null, a reference or a missing map" in " ".join(result.output.split())
+    assert result.exit_code == 0

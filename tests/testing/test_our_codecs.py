@@ -1,13 +1,13 @@
 """Our own codecs have every property, the recommended ones too."""
 
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from hypothesis import settings
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_codecs.dubbo import DubboCodec
+from metaprotocol_codecs.dubbo.strategies import deviations as dubbo_deviations
 from metaprotocol_codecs.dubbo.strategies import messages as dubbo_messages
 from metaprotocol_codecs.thrift import ThriftCodec
 from metaprotocol_codecs.thrift.strategies import messages as thrift_messages
@@ -29,9 +29,7 @@ class TestDubbo(CodecConformance):
     codec = DubboCodec
     vectors = VECTORS / "dubbo" / "java27-*"
     strict = True
-    deviations: ClassVar = {
-        "MP-MUTATION-008": "a null, a reference or a missing map that got a key stays an empty map or a copy without it"
-    }
+    deviations = dubbo_deviations
     effort = EFFORT
 
     @classmethod

@@ -76,7 +76,7 @@ def command(
         raise click.UsageError("the kit needs hypothesis: pip install 'metaprotocol-sdk[testing]'")
     from metaprotocol_cli.check.subject import deviations_from, subject_from
     from metaprotocol_cli.check.text import Table, print_catalogue
-    from metaprotocol_sdk.testing import as_junit, check, properties
+    from metaprotocol_sdk.testing import as_junit, check, properties, provided_deviations
 
     try:
         chosen = properties(only)
@@ -91,6 +91,7 @@ def command(
     # A codec's own output is not part of the JSON.
     with redirect_stdout(sys.stderr) if as_json else nullcontext():
         subject = subject_from(codec_name, options, messages, vectors, effort)
+        declared = provided_deviations(codec_name) | declared
     table = Table(strict=strict)
     if not as_json:
         table.heading(codec_name, subject)

@@ -12,7 +12,7 @@ from metaprotocol_sdk.testing._property import Level, Property, Report, Result, 
 from metaprotocol_sdk.testing._report import as_json, as_junit, explain
 from metaprotocol_sdk.testing._runner import check, check_property, checked_deviations, replay, try_property
 from metaprotocol_sdk.testing._subject import Subject, read_vectors
-from metaprotocol_sdk.testing.strategies import STRATEGY_GROUP, provided_messages, strategy_at
+from metaprotocol_sdk.testing.strategies import STRATEGY_GROUP, provided_deviations, provided_messages, strategy_at
 
 __all__ = [
     "EFFORTS",
@@ -36,6 +36,7 @@ __all__ = [
     "checked_deviations",
     "explain",
     "properties",
+    "provided_deviations",
     "provided_messages",
     "read_vectors",
     "replay",

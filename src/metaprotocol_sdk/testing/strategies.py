@@ -90,6 +90,21 @@ def provided_messages(name: str, codec: Codec) -> SearchStrategy[tuple[Direction
     return None
 
 
+def provided_deviations(name: str) -> dict[str, str]:
+    """Return the deviations that are declared beside the strategy that is announced for a codec.
+
+    They are in the variable `deviations` of the function's module: by the id of a property, the reason why the codec
+    does not have it.
+
+    Args:
+        name: The codec's name.
+    """
+    for entry in importlib.metadata.entry_points(group=STRATEGY_GROUP, name=name):
+        declared: dict[str, str] = getattr(importlib.import_module(entry.module), "deviations", {})
+        return dict(declared)
+    return {}
+
+
 def strategy_at(target: str, codec: Codec) -> SearchStrategy[tuple[Direction, bytes]]:
     """Return the strategy that a function returns for a codec.
 
