@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from metaprotocol_codecs.dubbo import header
 from metaprotocol_codecs.dubbo.fastjson2 import FASTJSON2, Fastjson2Span, edit_fastjson2_attachments
@@ -39,8 +39,7 @@ def edits_for(metadata: Metadata, mutation: Mutation, limits: Limits) -> list[Ed
     if metadata.error is not None:
         raise UnsupportedMutation(f"the message cannot be read, so it cannot be changed: {metadata.error}")
     serialization = flags & header.SERIALIZATION
-    span: Any = metadata.state
-    is_fastjson2 = serialization == FASTJSON2 and (span is not None or not metadata.incomplete)
+    is_fastjson2 = serialization == FASTJSON2 and (metadata.state is not None or not metadata.incomplete)
     if flags & header.EVENT == 0 and serialization != header.HESSIAN2 and not is_fastjson2:
         number = flags & header.SERIALIZATION
         name = header.SERIALIZATIONS.get(number, str(number))
@@ -57,10 +56,10 @@ def edits_for(metadata: Metadata, mutation: Mutation, limits: Limits) -> list[Ed
     if flags & header.REQUEST:
         return _request_edits(metadata, mutation, limits)
     if not is_fastjson2:
-        return _response_edits(metadata, span, mutation, limits)
-    if span is None:
+        return _response_edits(metadata, cast("AttachmentsSpan", metadata.state), mutation, limits)
+    if metadata.state is None:
         return _nothing_to_remove(mutation, "this response in fastjson2 has no attachments")
-    return edit_fastjson2_attachments(metadata.message, span, mutation, limits)
+    return edit_fastjson2_attachments(metadata.message, metadata.state, mutation, limits)
 
 
 def rewrite(message: bytes, edits: list[Edit], request_id: int | None, limits: Limits) -> bytes:
