@@ -78,24 +78,33 @@ void http_filter_free(void *object) {
     free(filter);
 }
 
+/* Remove a header of Envoy's, by a copy of its name: removing it ends the name's life. */
+static void remove_header(void *envoy, enum abi_headers kind, struct text name) {
+    char few[256], *copy = name.size <= sizeof few ? few : malloc(name.size);
+    if (!copy) abort(); /* otherwise a header that policies and the bridge believe stays */
+    memcpy(copy, name.data, name.size);
+    abi_http_remove_header(envoy, kind, (struct text){copy, name.size});
+    if (copy != few) free(copy);
+}
+
 /* Take x-metaprotocol-* headers away; return true if there were any. */
 static bool strip(struct http_filter *filter, enum abi_headers kind) {
     struct header few[FEW_HEADERS], *headers = few;
     size_t count = abi_http_headers_size(filter->envoy, kind);
-    if (count > FEW_HEADERS && !(headers = malloc(count * sizeof *headers))) return false;
+    if (count > FEW_HEADERS && !(headers = malloc(count * sizeof *headers))) abort();
     bool any = false;
-    if (count && abi_http_headers(filter->envoy, kind, headers)) {
-        for (size_t i = 0; i < count; i++) {
-            if (!text_begins(headers[i].name, OWN_HEADERS)) continue;
-            char name[256]; /* removing a header ends the life of its name */
-            size_t size = headers[i].name.size < sizeof name ? headers[i].name.size : sizeof name;
-            memcpy(name, headers[i].name.data, size);
-            any = true;
-            abi_http_remove_header(filter->envoy, kind, (struct text){name, size});
-            count = abi_http_headers_size(filter->envoy, kind); /* the others have moved */
-            if (!count || !abi_http_headers(filter->envoy, kind, headers)) break;
-            i = (size_t)-1;
+    if (count && !abi_http_headers(filter->envoy, kind, headers)) count = 0;
+    for (size_t i = 0; i < count;) {
+        if (!text_begins(headers[i].name, OWN_HEADERS)) {
+            i++;
+            continue;
         }
+        any = true;
+        remove_header(filter->envoy, kind, headers[i].name);
+        size_t before = count; /* the others move: all that have its name are gone */
+        count = abi_http_headers_size(filter->envoy, kind);
+        if (count > before || !count || !abi_http_headers(filter->envoy, kind, headers)) break;
+        i = count < before ? 0 : i + 1; /* so that it ends, whatever Envoy does */
     }
     if (headers != few) free(headers);
     return any;

@@ -3,6 +3,7 @@
 import re
 import socket
 import threading
+from contextlib import contextmanager
 
 import pytest
 from live_engine.awesome import CODEC, HEARTBEAT, ONEWAY, body, reply, replying, request
@@ -22,9 +23,14 @@ def lua(name, code):
 
 
 class RawServer:
-    """Remembers all bytes that it gets, and never answers."""
+    """Remembers all bytes that it gets; it answers what it is told to, if anything, when it has got some.
 
-    def __init__(self):
+    Args:
+        answer: The bytes of the answer.
+    """
+
+    def __init__(self, answer=b""):
+        self.answer = answer
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port = self.listening.getsockname()[1]
         self.got = b""
@@ -42,6 +48,7 @@ class RawServer:
                         with self.changed:
                             self.got += data
                             self.changed.notify_all()
+                        connection.sendall(self.answer)
         except OSError:
             pass
 
@@ -55,11 +62,19 @@ class RawServer:
         self.listening.close()
 
 
+@contextmanager
+def answering(answer=b""):
+    server = RawServer(answer)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
 @pytest.fixture
 def raw():
-    server = RawServer()
-    yield server
-    server.close()
+    with answering() as server:
+        yield server
 
 
 @pytest.fixture
@@ -128,6 +143,24 @@ def test_an_ordinary_http_service_on_the_same_port_keeps_working(start_envoy, se
     assert b"x-kept" in got
     assert b"x-metaprotocol" not in got
     assert envoy.stat(PREFIX + "foreign_connections") == 1
+
+
+@pytest.mark.parametrize("size", [255, 256, 300, 5000])
+def test_a_header_of_ours_with_a_long_name_is_taken_away(start_envoy, server, size):
+    name = "x-metaprotocol-".ljust(size, "a")
+    answered = f"HTTP/1.1 200 OK\r\n{name}: 1\r\nx-metaprotocol-reply: x\r\nx-kept: y\r\ncontent-length: 0\r\n\r\n"
+    routes = [route("plain", prefix="/plain"), route("up")]
+    with answering(answered.encode()) as plain:
+        clusters = [bridged("up", server.port), cluster("plain", plain.port)]
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", routes, **SHARED)], clusters))
+        got = http1(envoy.port("in"), f"GET /plain HTTP/1.1\nhost: a\n{name}: 1\n{name}: 2\nx-kept: y")
+    assert " 200 " in got
+    assert "x-kept" in got
+    assert "x-metaprotocol" not in got
+    assert b"x-kept" in plain.got
+    assert b"x-metaprotocol" not in plain.got
+    with Client(CODEC, envoy.port("in")) as client:
+        client.call(request(1))
 
 
 def test_a_token_cannot_be_used_from_another_connection_nor_twice(start_envoy):
