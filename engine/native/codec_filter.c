@@ -213,7 +213,7 @@ static bool forward(struct codec_filter *filter, void *step) {
     if (filter->config->one_by_one && filter->in_flight > 1) {
         if (!filter->unsent) filter->unsent = exchange;
     } else {
-        exchange_send(filter, exchange);
+        exchange_send_or_refuse(filter, exchange);
     }
     return true;
 }
@@ -234,9 +234,10 @@ static void keep_alive(struct codec_filter *filter) {
     request->path = TEXT("/");
     request->authority = TEXT("heartbeat");
     exchange->request = request;
-    exchange_send(filter, exchange);
-    exchange_forget_id(filter, exchange); /* nobody waits for the answer */
+    bool sent = exchange_send(filter, exchange);
+    if (sent) exchange_forget_id(filter, exchange); /* nobody waits for the answer */
     free(exchange);
+    if (!sent) return request_release(request);
     request_release(filter->heartbeat);
     filter->heartbeat = request;
 }

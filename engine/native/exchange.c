@@ -1,6 +1,7 @@
 /* The exchanges of a client's connection, on their way to Envoy and back. */
 #include "exchange.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "abi.h"
@@ -76,7 +77,7 @@ static void make_ready(struct codec_filter *filter, struct exchange *exchange) {
 
 /* ---- on their way to Envoy */
 
-void exchange_send(struct codec_filter *filter, struct exchange *exchange) {
+bool exchange_send(struct codec_filter *filter, struct exchange *exchange) {
     struct request *request = exchange->request;
     if (!filter->begun) {
         filter->begun = true;
@@ -95,6 +96,7 @@ void exchange_send(struct codec_filter *filter, struct exchange *exchange) {
     for (size_t i = 0; i < request->own_count + request->count; i++) {
         hpack_write_header(&block, request->headers[i].name, request->headers[i].value);
     }
+    if (block.failed) return false; /* Envoy would judge it without the headers that have no room */
     exchange->id = filter->next_id;
     filter->next_id += 2;
     exchange->chain = filter->buckets[exchange->id / 2 % EXCHANGE_BUCKETS];
@@ -102,6 +104,14 @@ void exchange_send(struct codec_filter *filter, struct exchange *exchange) {
     http2_write_headers(&filter->out, exchange->id, block.data, block.size, !request->is_stream);
     exchange->window = filter->initial_window;
     if (filter->next_id > EXCHANGE_LAST_ID) filter->last = true;
+    return true;
+}
+
+void exchange_send_or_refuse(struct codec_filter *filter, struct exchange *exchange) {
+    if (exchange_send(filter, exchange)) return;
+    codec_filter_count(filter, COUNT_HEADERS_OVER_LIMIT);
+    snprintf(exchange->request->details, sizeof exchange->request->details, "metaprotocol_headers_over_limit");
+    answer_end(filter, exchange, true);
 }
 
 /* The next request leaves, where they leave one by one. */
@@ -110,7 +120,7 @@ static void send_next(struct codec_filter *filter) {
     if (!exchange) return;
     do filter->unsent = filter->unsent->after;
     while (filter->unsent && !filter->unsent->request);
-    exchange_send(filter, exchange);
+    exchange_send_or_refuse(filter, exchange);
     exchange_post(filter);
 }
 

@@ -54,8 +54,10 @@ struct exchange *exchange_find(struct codec_filter *filter, uint32_t id);
 struct exchange *exchange_of(struct codec_filter *filter, const struct request *request);
 void exchange_forget_id(struct codec_filter *filter, struct exchange *exchange);
 void exchange_free(struct exchange *exchange);
-/* Write the request's headers, for Envoy. */
-void exchange_send(struct codec_filter *filter, struct exchange *exchange);
+/* Write the request's headers, for Envoy; false if they are too long. */
+bool exchange_send(struct codec_filter *filter, struct exchange *exchange);
+/* The same; the client is told. */
+void exchange_send_or_refuse(struct codec_filter *filter, struct exchange *exchange);
 /* The exchange has its answer: queue it, and those that have waited for it. `exchange_flush` sends them. */
 void exchange_finish(struct codec_filter *filter, struct exchange *exchange);
 /* Queue bytes for the client that belong to no exchange of their own; takes over the holder. */

@@ -22,6 +22,7 @@ def test_lines_set_fields() -> None:
         ("codec = a\nmaxinflight = 1", "line 2: there is no setting 'maxinflight'; there are authority,"),
         ("codec = a\nmax_in_flight = many", "line 2: max_in_flight must be a whole number, not 'many'"),
         ("codec = a\nmax_in_flight = 0", "max_in_flight must be at least 1, not 0"),
+        ("codec = a\nmax_headers_size = 1048577", "max_headers_size must be at most 1048576, not 1048577"),
         ("codec = a\nincomplete = maybe", 'incomplete must be "refuse" or "pass"'),
     ],
 )

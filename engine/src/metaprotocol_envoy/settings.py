@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 INTERPRETER_KEYS = frozenset({"libpython", "home", "path"})
 """Read by the C half: the shared library of CPython, its PYTHONHOME, and folders for sys.path, separated by `:`."""
 
+MAX_HEADER_BLOCK = 1 << 20
+"""The bytes of a request's headers that the C half writes, HTTP2_MAX_HEADER_BLOCK in http2.h."""
+
 
 class SettingsError(ValueError):
     """A setting that cannot be used; the text names the key."""
@@ -46,6 +49,12 @@ def _at_least_one(instance: object, attribute: Attribute[int], value: Any) -> No
         raise SettingsError(f"{attribute.name} must be at least 1, not {value}")
 
 
+def _at_most_one_block(instance: object, attribute: Attribute[int], value: Any) -> None:
+    _at_least_one(instance, attribute, value)
+    if value > MAX_HEADER_BLOCK:
+        raise SettingsError(f"{attribute.name} must be at most {MAX_HEADER_BLOCK}, not {value}")
+
+
 def _refuse_or_pass(instance: object, attribute: Attribute[str], value: Any) -> None:
     if value not in {"refuse", "pass"}:
         raise SettingsError(f'{attribute.name} must be "refuse" or "pass", not {value!r}')
@@ -66,7 +75,8 @@ class Settings:
             headers, and a response with BAD_RESPONSE; "pass" sends the message as it came. Both count it.
         propagate: Tracing headers that are written into requests.
         max_headers: Headers of one request, the HCM's `max_headers_count`; more are refused.
-        max_headers_size: Bytes of them all, the HCM's `max_request_headers_kb`; more are refused.
+        max_headers_size: Bytes of them all, the HCM's `max_request_headers_kb`; more are refused. At most 1 MiB, in
+            which the names that the module adds must have room, too.
         max_in_flight: Requests of one connection that wait for an answer; more are answered OVERFLOW.
         max_held: Bytes of one connection's requests that wait for an answer, before reading stops.
         max_process_requests: Requests of all connections that wait for an answer; more are answered OVERFLOW.
@@ -87,7 +97,7 @@ class Settings:
     # Envoy's own bounds are 100 headers and 60 KiB. Pseudo headers, those of this module and those that filters add
     # need room.
     max_headers: int = field(default=80, validator=_at_least_one)
-    max_headers_size: int = field(default=48 * 1024, validator=_at_least_one)
+    max_headers_size: int = field(default=48 * 1024, validator=_at_most_one_block)
     # Envoy's HCM lets a connection have 1,024 streams unless it is told otherwise.
     max_in_flight: int = field(default=1024, validator=_at_least_one)
     max_held: int = field(default=64 * 1024 * 1024, validator=_at_least_one)

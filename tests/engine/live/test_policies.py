@@ -4,6 +4,7 @@ import pytest
 from live_engine.awesome import CODEC, replying, request
 from live_engine.config import bridged, codec_listener
 from live_engine.peers import Client, serving
+from live_engine.toys import Fifo, build
 from live_envoy.config import bootstrap, route, typed
 
 from metaprotocol_envoy.headers import escape_value, header_name, path_of
@@ -176,3 +177,29 @@ def test_changes_cannot_cancel_each_other_out(start_envoy, server):
     with Client(CODEC, envoy.port("in")) as client:
         client.call(request(1, {"a": "one", "b": "two"}))
     assert server.received[0].properties == {"cmd": "7", "a": "two", "b": "one"}
+
+
+def test_headers_that_have_no_room_are_refused_and_not_hidden_from_policies(start_envoy):
+    """At each length, also where the last header, which is denied, is the first that has no room."""
+    options = {"common_http_protocol_options": {"max_headers_count": 5000}, "max_request_headers_kb": 8192}
+    settings = {"max_headers": 4000, "max_headers_size": 1 << 20, "unsupported_mutation": "pass", "hcm": options}
+    fifo = Fifo()
+    with serving(fifo, lambda message, connection: build(b"R", "")) as server:
+        denied = deny(("role", policy(has("role", "admin"))))
+        listener = codec_listener("live_engine.toys:Wide", [route("up")], denied, **settings)
+        envoy = start_envoy(bootstrap([listener], [bridged("up", server.port)]))
+        with Client(fifo, envoy.port("in")) as client:
+
+            def answer(size):
+                return client.call(build(b"Q", str(size))).properties["body"]
+
+            assert answer(10) == "unauthorized"
+            room, over = (1 << 20) - 4000, (1 << 20) - 100
+            while over - room > 1:
+                middle = (room + over) // 2
+                room, over = (middle, over) if answer(middle) == "unauthorized" else (room, middle)
+            for size in range(over, over + 24):
+                assert answer(size) == "bad_request"
+            assert answer(10) == "unauthorized"
+        assert server.received == []
+        assert envoy.stat(PREFIX + "headers_over_limit") > 24

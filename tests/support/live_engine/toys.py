@@ -84,6 +84,20 @@ class Ordered(Fifo):
     upstream_connection = UpstreamConnection.ORDERED
 
 
+class Wide(Fifo):
+    """A request has as many bytes of properties as its body says, and after them `role: admin`."""
+
+    name = "toy-wide"
+
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        metadata = super().decode(message, direction)
+        if direction is Direction.TO_SERVER:
+            whole, rest = divmod(int(metadata.properties["body"]), 10_000)
+            sizes = [10_000] * whole + [rest]
+            metadata.properties = {f"k{at}": "v" * size for at, size in enumerate(sizes)} | {"role": "admin"}
+        return metadata
+
+
 class Stateful(Fifo):
     """Counts the answers of its connection, and says the count in a property of each."""
 
