@@ -1,6 +1,7 @@
 /* HTTP filters of the module. */
 #include "http_filter.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -250,7 +251,16 @@ static int run(struct http_filter *filter, const char *method, void *object, enu
 
 static int judge_request(struct http_filter *filter) {
     struct request *request = find_request(filter);
-    if (!request || request->state != ADMITTED) return ABI_CONTINUE;
+    if (!request) return ABI_CONTINUE;
+    if (request->state != ADMITTED) { /* fail closed: the filter would never see a request */
+        static atomic_flag said = ATOMIC_FLAG_INIT;
+        if (!atomic_flag_test_and_set(&said)) {
+            abi_log_error("metaprotocol: a filter `python` stands before `admission`, after which it belongs");
+        }
+        abi_http_count(filter->envoy, filter->config->exceptions, 1);
+        abi_http_answer(filter->envoy, 500, TEXT("metaprotocol_filter_before_admission"));
+        return ABI_STOP;
+    }
     filter->request = request_keep(request);
     return run(filter, "request", request->object, ABI_REQUEST_HEADERS);
 }

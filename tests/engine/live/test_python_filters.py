@@ -44,6 +44,19 @@ def test_a_filter_answers_by_a_property(start_envoy, server):
     assert envoy.stat("dynamicmodulescustom.metaprotocol.local_replies.unauthorized") == 1
 
 
+def test_a_filter_before_admission_lets_nothing_pass(start_envoy, server):
+    listener = codec_listener("awesomerpc", [route("up")])
+    filters = listener["filter_chains"][0]["filters"][1]["typed_config"]["http_filters"]
+    filters.insert(0, python_filter("live_engine.filters:Allow", "nothing a=b"))
+    envoy = start_envoy(bootstrap([listener], [bridged("up", server.port)]))
+    for _ in range(2):
+        assert call(envoy, {"service": "reviews"}).status_code != 0
+    assert server.received == []
+    assert envoy.stat("dynamicmodulescustom.metaprotocol.filter_exceptions") == 2
+    said = [line for line in envoy.log if "stands before `admission`" in line]
+    assert len(said) == 1
+
+
 def test_a_filter_changes_requests_and_responses(start_envoy, server):
     envoy = start(start_envoy, server, python_filter("live_engine.filters:Tag", "Blue"))
     answer = call(envoy, {"service": "reviews", "Old": "1", "Both": "x"})
