@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 FORWARD, REPLY, CLOSE, STREAM = range(4)
 NEEDS_REPLY, ONEWAY, ONEWAY_WITH_SECRET_ID, OPENS_STREAM = range(4)
 
+SECRET_ID_AT_LEAST = 2**31 - 1
+"""The `max_request_id` from which on a random id is nobody's: among 255 another request soon has it."""
+
 Outgoing: TypeAlias = tuple[bytes, int]
 """Bytes for the server, and the number of a counter, -1 for none."""
 
@@ -105,7 +108,8 @@ class Service:
         # A oneway that leaves under a random id needs no connection of its own: an answer to it would answer nobody.
         self.oneway_ids = OnewayIds()
         self.passes = settings.unsupported_mutation == "pass"
-        self.oneway = ONEWAY_WITH_SECRET_ID if codec.correlation is Correlation.ID and mutable else ONEWAY
+        secret = codec.correlation is Correlation.ID and mutable and codec.max_request_id >= SECRET_ID_AT_LEAST
+        self.oneway = ONEWAY_WITH_SECRET_ID if secret else ONEWAY
 
     def authority_mutation(self, after: Iterable[tuple[bytes, bytes]]) -> dict[str, str | None]:
         """Return the change of properties that a changed `:authority` means.

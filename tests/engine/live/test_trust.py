@@ -9,6 +9,8 @@ import pytest
 from live_engine.awesome import CODEC, HEARTBEAT, ONEWAY, body, reply, replying, request
 from live_engine.config import bridged, codec_listener, http_filter
 from live_engine.peers import Client, serving
+from live_engine.toys import SmallIds
+from live_engine.toys import build as toy
 from live_envoy.config import bootstrap, cluster, route, typed
 from patience import PATIENCE
 
@@ -297,6 +299,27 @@ def test_an_answer_to_a_oneway_reaches_no_other_client(start_envoy):
                 liar.send(request(number, kind=ONEWAY))
                 answer = client.call(request(number))
                 assert (answer.request_id, body(answer), answer.status_code) == (number, b"%d" % number, 0)
+
+
+def test_where_ids_are_few_the_connection_of_a_oneway_is_not_used_again(start_envoy):
+    """A random id of 255 would soon be another request's, and the answer of a server that lies its answer."""
+    codec, oneways, used = SmallIds(), [], []
+
+    def handle(message, connection):
+        used.append(connection.number)
+        if not message.expects_reply:
+            oneways.append(connection.number)
+        return toy(b"R", message.message[2:3].decode() + "lies")
+
+    with serving(codec, handle) as server:
+        listener = codec_listener("live_engine.toys:SmallIds", [route("up")])
+        envoy = start_envoy(bootstrap([listener], [bridged("up", server.port)]))
+        with Client(codec, envoy.port("in")) as liar, Client(codec, envoy.port("in")) as client:
+            for number in range(5):
+                liar.send(toy(b"O", "a"))
+                assert server.wait(2 * number + 1)[-1].message == toy(b"O", "a")  # under its own id
+                client.call(toy(b"Q", "b"))
+    assert [used.count(number) for number in oneways] == [1] * 5
 
 
 def test_a_request_that_a_filter_sends_to_plain_http_is_answered_by_a_second_admission(start_envoy, server, raw):

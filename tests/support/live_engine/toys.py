@@ -21,6 +21,7 @@ from metaprotocol_sdk import (
     Metadata,
     Mutation,
     Status,
+    UnsupportedMutation,
     UpstreamConnection,
 )
 
@@ -82,6 +83,26 @@ class Ordered(Fifo):
 
     name = "toy-ordered"
     upstream_connection = UpstreamConnection.ORDERED
+
+
+class SmallIds(Fifo):
+    """The first byte of the body is an id."""
+
+    name = "toy-small-ids"
+    correlation = Correlation.ID
+    max_request_id = 255
+    capabilities = frozenset({Capability.ONEWAY, Capability.REQUEST_MUTATION})
+
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        metadata = super().decode(message, direction)
+        metadata.request_id = message[2]
+        return metadata
+
+    def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
+        if mutation:
+            raise UnsupportedMutation("there are no properties to change")
+        message = metadata.message
+        return message if request_id is None else message[:2] + bytes((request_id,)) + message[3:]
 
 
 class Wide(Fifo):
