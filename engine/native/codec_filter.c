@@ -62,6 +62,11 @@ void codec_filter_closed(void *object) {
     if (filter->closed) return;
     filter->closed = true;
     heard(filter);
+    if (filter->streams) {
+        python_enter();
+        Py_DecRef(python_call_method(filter->connection, "close", NULL, NULL));
+        python_leave();
+    }
     while (filter->held_first) codec_filter_unhold(filter, filter->held_first);
     if (filter->in_flight) abi_network_gauge_add(filter->envoy, filter->config->in_flight, -(int64_t)filter->in_flight);
     for (struct exchange *exchange = filter->first, *after; exchange; exchange = after) {
@@ -206,6 +211,7 @@ static bool forward(struct codec_filter *filter, void *step) {
     request->oneway = wait == ONEWAY || wait == ONEWAY_WITH_SECRET_ID;
     request->secret_id = wait == ONEWAY_WITH_SECRET_ID;
     request->is_stream = wait == OPENS_STREAM;
+    filter->streams |= request->is_stream;
     request_set_message(request, message);
     filter->in_flight++;
     filter->held += message.size;

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from live_engine.streams import build as stream
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_envoy import Settings, SettingsError
@@ -352,3 +353,12 @@ def test_replies_keep_the_order_of_requests_where_the_protocol_has_no_ids() -> N
     finally:
         unregister_codec("in-order")
     assert Service(Settings(codec="awesomerpc")).in_order is False
+
+
+def test_the_end_of_a_stream_does_not_end_another_of_its_id() -> None:
+    connection = Service(Settings(codec="live_engine.streams:Streams")).connect()
+    first, _, second = connection.feed(stream(b"I", 1) + stream(b"X", 1) + stream(b"I", 1))
+    first[7].close_stream()  # which Envoy says late
+    assert connection.streams == {1: second[7]}
+    second[7].close_stream()
+    assert connection.streams == {}

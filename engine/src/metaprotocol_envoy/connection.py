@@ -167,6 +167,10 @@ class Connection:
         """Bytes kept of a message that is not whole yet."""
         return self._decoder.buffered
 
+    def close(self) -> None:
+        """Forget the streams of a client that has gone: they would keep the connection, and it them."""
+        self.streams.clear()
+
     def size_of(self, head: bytes) -> int:
         """Return how many bytes the message at least has that begins; 0 if nothing is known, or none begins here.
 
@@ -389,8 +393,10 @@ class Request:
         return Attempt(self.connection.client, self.metadata, echoed)
 
     def close_stream(self) -> None:
-        """Forget a stream, which has ended."""
-        self.connection.streams.pop(self.metadata.stream_id, None)
+        """Forget a stream, which has ended; its id may be another's by now."""
+        streams, number = self.connection.streams, self.metadata.stream_id
+        if streams.get(number) is self:
+            del streams[number]
 
     # Errors of an attempt. The C half keeps them with the attempt, and hands the one that Envoy delivers to `answer`.
 
@@ -446,6 +452,7 @@ class Request:
 
     def overflow(self) -> Answer:
         """Return the answer to a request that was not sent, since too many wait."""
+        self.close_stream()
         return self._answer(Error(ErrorType.OVERFLOW, "too many requests wait for an answer"))
 
     def changed_body(self) -> Answer:

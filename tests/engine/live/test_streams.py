@@ -226,3 +226,31 @@ def test_a_stream_is_neither_mirrored_nor_retried(start_envoy):
             assert client.receive().message == build(b"N", 1, b"upstream_reset")
         assert len(server.received) == 3
         assert mirror.received == []
+
+
+def test_a_stream_that_was_refused_can_be_opened_when_there_is_room(start_envoy):
+    with serving(CODEC, echo) as server:
+        envoy = start(start_envoy, server, max_in_flight=1)
+        with Client(CODEC, envoy.port("in")) as client:
+            assert client.call(build(b"I", 1)).message == build(b"A", 1, b"welcome")
+            assert client.call(build(b"I", 2)).message == build(b"N", 2, b"overflow")
+            assert client.call(build(b"H", 1)).message == build(b"H", 1)
+            envoy.wait_for_stat(PREFIX + "in_flight", lambda value: value == 0)
+            assert client.call(build(b"I", 2)).message == build(b"A", 2, b"welcome")
+
+
+def test_a_client_that_leaves_with_open_streams_leaves_nothing(start_envoy):
+    with serving(CODEC, echo) as server:
+        routes = [route("0", timeout="0s")]
+        listener = codec_listener("live_engine.streams:Mortal", routes, hcm=HCM)
+        envoy = start_envoy(bootstrap([listener], [bridged("0", server.port)]), workers=1)
+        with Client(CODEC, envoy.port("in")) as other:
+            other.call(build(b"Q", 1))
+            client = Client(CODEC, envoy.port("in"))
+            client.call(build(b"I", 1))
+            since = len(envoy.log)
+            client.reset()
+            envoy.wait_for_stat(PREFIX + "in_flight", lambda value: value == 0)
+            for _ in range(260):  # more than are kept for mirrors that are late
+                other.call(build(b"Q", 1))
+            envoy.wait_for_log("the codec of a connection has gone", since)

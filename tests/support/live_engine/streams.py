@@ -4,6 +4,9 @@ Kinds: `I` opens a stream, `A` accepts it, `N` refuses it, `D` carries data, `H`
 are a request and its answer outside of streams, with the id where streams have theirs.
 """
 
+from typing import Self
+
+from metaprotocol_envoy.log import report
 from metaprotocol_sdk import (
     Capability,
     DecodeError,
@@ -66,3 +69,18 @@ class Streams(StreamCodec):
 
     def end_stream(self, stream: Metadata, error: Error, direction: Direction) -> bytes:
         return build(b"X", stream.stream_id or 0, error.type.value.encode())
+
+
+class Mortal(Streams):
+    """Says when the codec of a connection has gone."""
+
+    name = "toy-mortal"
+
+    def for_connection(self) -> Self:
+        return type(self)()
+
+    def __deepcopy__(self, memo: object) -> Streams:
+        return Streams()
+
+    def __del__(self) -> None:
+        report("the codec of a connection has gone")
