@@ -43,10 +43,15 @@ void *codec_filter_new(void *config, void *envoy) {
     filter->reader = http2_reader_new();
     python_enter();
     filter->connection = python_call_method(filter->config->service, "connect", NULL, NULL);
-    filter->feed = filter->connection ? PyObject_GetAttrString(filter->connection, "feed") : NULL;
+    /* A codec that fails here is counted when the client has connected: Envoy takes no filter for its own bug. */
+    filter->late = !filter->connection && python_was_late();
+    if (filter->connection && PyObject_IsTrue(filter->connection)) {
+        filter->feed = PyObject_GetAttrString(filter->connection, "feed");
+    }
+    python_report();
     python_leave();
     filter->scheduler = abi_network_scheduler_new(envoy);
-    if (filter->feed && filter->scheduler) return filter;
+    if (filter->scheduler) return filter;
     codec_filter_free(filter);
     return NULL;
 }
@@ -99,6 +104,12 @@ int codec_filter_connected(void *object) {
     struct codec_filter *filter = object;
     filter->connection_id = abi_network_connection_id(filter->envoy);
     filter->silent = true;
+    if (!filter->feed) {
+        atomic_fetch_add(&silent_connections, 1);
+        codec_filter_count(filter, filter->late ? COUNT_DEADLINES : COUNT_CODEC_EXCEPTIONS);
+        abi_network_close(filter->envoy, false, "metaprotocol_codec_failed");
+        return ABI_STOP;
+    }
     if (atomic_fetch_add(&silent_connections, 1) >= filter->config->max_silent) {
         codec_filter_count(filter, COUNT_SILENT_OVER_LIMIT);
         abi_network_close(filter->envoy, false, "metaprotocol_too_many_silent");

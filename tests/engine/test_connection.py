@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, ClassVar
 
 import pytest
@@ -362,3 +363,37 @@ def test_the_end_of_a_stream_does_not_end_another_of_its_id() -> None:
     assert connection.streams == {1: second[7]}
     second[7].close_stream()
     assert connection.streams == {}
+
+
+class UncopyableCodec(AwesomeRpcCodec):
+    name = "uncopyable"
+
+    def for_connection(self) -> UncopyableCodec:
+        codec = UncopyableCodec()
+        codec.lock = threading.Lock()
+        return codec
+
+
+class ConnectionlessCodec(AwesomeRpcCodec):
+    name = "connectionless"
+
+    def for_connection(self) -> Any:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("codec", "problem"),
+    [
+        (UncopyableCodec, r"copy\.deepcopy copies.*cannot pickle"),
+        (ConnectionlessCodec, r"for_connection returns a codec, not None"),
+    ],
+)
+def test_a_codec_that_has_none_for_a_connection_is_refused_when_it_is_loaded(
+    codec: type[AwesomeRpcCodec], problem: str
+) -> None:
+    register_codec(codec)
+    try:
+        with pytest.raises(SettingsError, match=problem):
+            Service(Settings(codec=codec.name))
+    finally:
+        unregister_codec(codec.name)

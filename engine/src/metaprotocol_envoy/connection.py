@@ -6,6 +6,7 @@ method lets an exception out: a codec that raises ends its connection, is report
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from metaprotocol_envoy.attempt import (
@@ -27,6 +28,7 @@ from metaprotocol_envoy.statistics import Counter, request_counter
 from metaprotocol_sdk import (
     Capability,
     ClosingReply,
+    Codec,
     Correlation,
     Direction,
     EncodeError,
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
 
     from metaprotocol_envoy.headers import Fields
     from metaprotocol_envoy.settings import Settings
-    from metaprotocol_sdk import Codec
 
 FORWARD, REPLY, CLOSE, STREAM = range(4)
 NEEDS_REPLY, ONEWAY, ONEWAY_WITH_SECRET_ID, OPENS_STREAM = range(4)
@@ -101,7 +102,7 @@ class Service:
         self.one_by_one = (
             codec.upstream_connection is UpstreamConnection.ORDERED or codec.correlation is Correlation.SERIAL
         )
-        self.stateless = codec.for_connection() is codec
+        self.stateless = _is_stateless(codec)
         # Where the framing is data alone, a decoder between two messages is as good as a new one.
         reusable = self.stateless and isinstance(codec.framing, (LengthField, HeaderLength))
         self.spare_decoders: list[MessageDecoder] | None = [] if reusable else None
@@ -134,9 +135,13 @@ class Service:
             report_bug(self.codec, bug)
             return Detection.OURS  # where the bug will meet it again, and end the connection
 
-    def connect(self) -> Connection:
-        """Return the codec's side of a new connection of a client."""
-        return Connection(self)
+    def connect(self) -> Connection | None:
+        """Return the codec's side of a new connection of a client; None if the codec fails."""
+        try:
+            return Connection(self)
+        except Exception as bug:  # noqa: BLE001 - whatever a codec raises
+            report_bug(self.codec, bug)
+            return None
 
 
 class Connection:
@@ -150,7 +155,7 @@ class Connection:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self.codec = service.codec.for_connection()
+        self.codec = _codec_of_connection(service.codec)
         self.client = ClientSide(
             self.codec,
             service.stateless,
@@ -461,6 +466,31 @@ class Request:
 
     def _answer(self, error: Error) -> Answer:
         return answer_with_error(self.connection.codec, self.metadata, error, open_stream=self.opened)
+
+
+def _codec_of_connection(codec: Codec) -> Codec:
+    found = codec.for_connection()
+    if not isinstance(found, Codec):
+        raise TypeError(f"for_connection returns a codec, not {found!r:.60}")
+    return found
+
+
+def _is_stateless(codec: Codec) -> bool:
+    """Return True if all connections share the codec; what each attempt of others needs is tried once.
+
+    Raises:
+        SettingsError: The codec cannot make one for a connection, or it cannot be copied.
+    """
+    try:
+        found = _codec_of_connection(codec)
+        if found is not codec:
+            copy.deepcopy(found)
+    except Exception as bug:
+        raise SettingsError(
+            f"the codec {codec.name!r} cannot run: its for_connection() must return a codec that copy.deepcopy copies, "
+            f"since each attempt has a codec of its own: {type(bug).__name__}: {bug}"
+        ) from bug
+    return found is codec
 
 
 def _not_built(codec: Codec) -> str:

@@ -86,3 +86,24 @@ def test_a_process_that_stands_still_makes_no_call_late(envoy):
             assert client.receive().message_type == "exception"  # there is no route for it
         assert envoy.stat(PREFIX + "local_replies.route_not_found") == number
     assert envoy.stat(PREFIX + "deadlines") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "counter"),
+    [
+        ("Unconnectable", "codec_exceptions"),
+        ("UnconnectableNone", "codec_exceptions"),
+        ("UnconnectableLoop", "deadlines"),
+    ],
+)
+def test_for_connection(start_envoy, name, counter):
+    with serving(CODEC, lambda message, connection: build(b"R", "")) as server:
+        listener = codec_listener(f"live_engine.toys:{name}", [route("up")], codec_deadline=200)
+        envoy = start_envoy(bootstrap([listener], [bridged("up", server.port)]))
+        for number in range(1, 4):
+            with Client(CODEC, envoy.port("in")) as client:
+                assert client.ended()
+            envoy.wait_for_stat(PREFIX + counter, lambda value, number=number: value == number)
+        assert not [line for line in envoy.log if "envoy bug" in line or "Traceback" in line]
+        if counter == "codec_exceptions":
+            assert len([line for line in envoy.log if "a bug in it" in line]) == 1

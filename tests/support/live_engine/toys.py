@@ -143,6 +143,38 @@ class Stateful(Fifo):
         return metadata.message
 
 
+class Unconnectable(Fifo):
+    """Fails to make a codec for a connection, after the one that is tried when it is loaded."""
+
+    name = "toy-unconnectable"
+    what = "raise"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made = 0
+
+    def for_connection(self) -> Self:
+        self.made += 1
+        if self.made > 1:
+            return _misbehave(self.what)
+        return self
+
+
+class UnconnectableNone(Unconnectable):
+    what = "none"
+
+
+class UnconnectableLoop(Unconnectable):
+    what = "loop"
+
+
+def _misbehave(what: str):
+    if what == "raise":
+        raise ValueError("as it was told")
+    while what == "loop":
+        pass
+
+
 class Misbehaving(Fifo):
     """Does what the body says, where it says: `raise@decode`, `loop@encode`, `sleep@answer`, `nonsense@on_error`."""
 
