@@ -40,6 +40,7 @@ void *codec_filter_new(void *config, void *envoy) {
     filter->max_streams = STREAMS_AT_MOST;
     filter->window = filter->initial_window = HTTP2_DEFAULT_WINDOW;
     filter->out = buffer_new(EXCHANGE_OUT_LIMIT);
+    filter->rest = buffer_new(EXCHANGE_OUT_LIMIT);
     filter->reader = http2_reader_new();
     python_enter();
     filter->connection = python_call_method(filter->config->service, "connect", NULL, NULL);
@@ -96,6 +97,7 @@ void codec_filter_free(void *object) {
     python_drop_later(filter->connection);
     http2_reader_free(&filter->reader);
     buffer_free(&filter->out);
+    buffer_free(&filter->rest);
     codec_config_release(filter->config);
     free(filter);
 }
@@ -281,10 +283,24 @@ static bool take_step(struct codec_filter *filter, void *step) {
     return true;
 }
 
+static bool read_chunks(struct codec_filter *filter, struct chunks *chunks) {
+    if (!filter->rest.size) return abi_network_read_chunks(filter->envoy, chunks);
+    chunks->at = chunks->few;
+    chunks->count = 1;
+    chunks->size = filter->rest.size - filter->rest_at;
+    chunks->few[0] = (struct text){(const char *)filter->rest.data + filter->rest_at, chunks->size};
+    return true;
+}
+
+static void drain(struct codec_filter *filter, size_t size) {
+    if (filter->rest.size) filter->rest_at += size;
+    else abi_network_drain_read(filter->envoy, size);
+}
+
 /* Hand at most `size` bytes to the codec; `size` becomes how many were taken. */
 static bool feed(struct codec_filter *filter, size_t *size) {
     struct chunks chunks;
-    if (!abi_network_read_chunks(filter->envoy, &chunks)) return false;
+    if (!read_chunks(filter, &chunks)) return false;
     if (*size > chunks.size) *size = chunks.size;
     python_enter();
     struct intake *intake = &filter->intake;
@@ -301,7 +317,7 @@ static bool feed(struct codec_filter *filter, size_t *size) {
         if (good) chunks_copy(&chunks, (void *)copy.data, copy.size);
     }
     chunks_free(&chunks);
-    abi_network_drain_read(filter->envoy, *size);
+    drain(filter, *size);
     if (good && !bytes) return python_leave(), true; /* more must come */
     void *steps = good ? python_call(filter->feed, bytes, NULL, NULL) : NULL;
     if (good && !steps) answer_count_failure(filter);
@@ -343,6 +359,39 @@ static void flush_out(struct codec_filter *filter) {
     buffer_free(&out);
 }
 
+/* Hand bytes to the codec; return how many are left. Part by part, since a part may hold many messages: a call has a
+ * deadline, and what is answered here may fill the client's write buffer. */
+static size_t feed_all(struct codec_filter *filter, size_t left) {
+    while (left && !filter->last && !filter->closing && !filter->paused && !filter->closed) {
+        size_t part = left < FED_AT_ONCE ? left : FED_AT_ONCE;
+        if (!feed(filter, &part)) filter->last = true;
+        left -= part;
+        exchange_flush(filter, false);
+    }
+    return left;
+}
+
+/* Envoy reads again when a pause is over, but not when the client has closed its half: keep what is left. */
+static void keep_rest(struct codec_filter *filter, size_t left) {
+    struct chunks chunks;
+    uint8_t *room = buffer_reserve(&filter->rest, left);
+    if (!room || !abi_network_read_chunks(filter->envoy, &chunks)) {
+        filter->last = true;
+        return;
+    }
+    chunks_copy(&chunks, room, left);
+    chunks_free(&chunks);
+    filter->rest.size = left;
+}
+
+static void read_rest(struct codec_filter *filter) {
+    size_t left = feed_all(filter, filter->rest.size - filter->rest_at);
+    if (filter->closed || (left && !filter->last && !filter->closing)) return;
+    buffer_free(&filter->rest);
+    filter->half_closed = true;
+    exchange_flush(filter, false);
+}
+
 int codec_filter_read(void *object, size_t size, bool end) {
     struct codec_filter *filter = object;
     if (filter->passes) return ABI_CONTINUE;
@@ -357,22 +406,15 @@ int codec_filter_read(void *object, size_t size, bool end) {
         if (detection == UNSURE) return ABI_STOP;
         filter->known = true;
     }
-    /* Part by part, since a part may hold many messages: a call has a deadline, and what is answered here may fill the
-     * client's write buffer. */
-    size_t left = size;
-    while (left && !filter->last && !filter->closing && !filter->paused) {
-        size_t part = left < FED_AT_ONCE ? left : FED_AT_ONCE;
-        if (!feed(filter, &part)) filter->last = true;
-        left -= part;
-        exchange_flush(filter, false);
-        if (filter->closed) return ABI_STOP;
-    }
-    if (left && !filter->last && !filter->closing) { /* it is read again when the pause is over */
+    size_t left = feed_all(filter, size);
+    if (filter->closed) return ABI_STOP;
+    if (left && !filter->last && !filter->closing && !end) { /* it is read again when the pause is over */
         flush_out(filter);
         return ABI_STOP;
     }
+    if (left && !filter->last && !filter->closing) keep_rest(filter, left);
     if (left) abi_network_drain_read(filter->envoy, left);
-    if (end) filter->half_closed = true;
+    if (end && !filter->rest.size) filter->half_closed = true;
     if (filter->out.size) {
         abi_network_append_read(filter->envoy, filter->out.data, filter->out.size);
         buffer_clear(&filter->out);
@@ -388,7 +430,7 @@ int codec_filter_read(void *object, size_t size, bool end) {
 static bool idle(struct codec_filter *filter) {
     if (filter->first) return false;
     if (filter->last || filter->half_closed) return true;
-    if (!filter->draining) return false;
+    if (!filter->draining || filter->rest.size) return false;
     python_enter();
     void *buffered = PyObject_GetAttrString(filter->connection, "buffered");
     bool none = buffered && !PyObject_IsTrue(buffered) && !filter->intake.bytes;
@@ -414,5 +456,6 @@ void codec_filter_scheduled(void *object) {
         if (filter->closed) return;
     }
     exchange_update_pause(filter);
-    flush_out(filter);
+    if (filter->rest.size) read_rest(filter);
+    if (!filter->closed) flush_out(filter);
 }

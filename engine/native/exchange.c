@@ -24,6 +24,7 @@ void exchange_update_pause(struct codec_filter *filter) {
     if (pause == filter->paused || filter->closed) return;
     filter->paused = pause;
     abi_network_read_disable(filter->envoy, pause);
+    if (!pause && filter->rest.size) exchange_post(filter); /* Envoy says an end once only, and nothing after it */
 }
 
 /* ---- which there are */

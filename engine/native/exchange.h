@@ -38,6 +38,8 @@ struct codec_filter {
     int64_t window, initial_window; /* for DATA, which the messages of streams have */
     size_t in_flight, held;
     struct intake intake; /* of the client's bytes */
+    struct buffer rest;   /* what a client had sent when it closed its half and reading was paused */
+    size_t rest_at;       /* so much of it was read */
     struct http2_reader reader;
     struct buffer out; /* HTTP/2 for the HTTP connection manager */
     struct exchange *first, *newest, *unsent, *ready, *ready_last, *buckets[EXCHANGE_BUCKETS];

@@ -216,6 +216,28 @@ def test_a_client_that_has_said_all_still_gets_its_answers(start, v1):
         assert client.ended()
 
 
+def test_a_client_that_has_said_all_while_reading_was_paused_gets_all_answers(start_envoy):
+    """More than `max_held` waits, so that Envoy has not read the rest when the client closes its half."""
+    import socket
+
+    free = threading.Event()
+
+    def handle(message, connection):
+        free.wait(60)
+        return replying(b"ok")(message, connection)
+
+    with serving(CODEC, handle) as server:
+        listener = codec_listener("awesomerpc", [route("v1")], max_held=100_000)
+        envoy = start_envoy(bootstrap([listener], [bridged("v1", server.port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(b"".join(request(number, payload=bytes(20_000)) for number in range(45)))
+            client.socket.shutdown(socket.SHUT_WR)
+            server.wait(1)
+            free.set()
+            assert {client.receive().request_id for _ in range(45)} == set(range(45))
+            assert client.ended()
+
+
 def test_a_client_that_leaves_cancels_its_requests(start_envoy):
     free = threading.Event()
 
