@@ -418,6 +418,7 @@ void bridge_response_data(void *object, bool end) {
         more = bridge->sent; /* a server that speaks before it was asked is not believed */
     } else if (PyTuple_Size(result) >= 0) {
         reply = bridge->sent ? make_reply(bridge->request, result) : NULL;
+        if (bridge->sent && !reply) count(bridge, COUNT_CODEC_EXCEPTIONS); /* its message is not bytes */
         if (reply && reply->unclean) count(bridge, COUNT_UPSTREAM_CLOSED);
     } else {
         PyErr_Clear();

@@ -197,7 +197,12 @@ static bool forward(struct codec_filter *filter, void *step) {
     size_t limit = (size_t)filter->config->max_in_flight;
     if (limit > filter->max_streams) limit = filter->max_streams;
     struct text message;
-    if (!python_bytes(PyTuple_GetItem(step, 6), &message)) return false;
+    if (!python_bytes(PyTuple_GetItem(step, 6), &message)) {
+        codec_filter_count(filter, COUNT_CODEC_EXCEPTIONS);
+        static atomic_flag said = ATOMIC_FLAG_INIT;
+        if (!atomic_flag_test_and_set(&said)) abi_log_error("metaprotocol: a codec's message is not bytes, a bug in it");
+        return false;
+    }
     struct request *request = NULL;
     size_t own_count = (size_t)PyTuple_Size(own) / 2, count = (size_t)PyTuple_Size(flat) / 2;
     if (filter->in_flight < limit && !requests_over_limit()) request = request_new(own_count + count);

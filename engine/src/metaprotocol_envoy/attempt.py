@@ -179,6 +179,8 @@ class Attempt:
             messages = self._decoder.feed(data)
             for at, message in enumerate(messages):
                 if message.message_type not in _ANSWERS or message.expects_reply:
+                    if not isinstance(message.message_type, MessageType):
+                        raise TypeError(f"a message has a MessageType, not {message.message_type!r:.60}")
                     self._unclean = True  # a server that asks or announces something is not answered here
                 elif not self._pairs(message):
                     if message.request_id in self._client.oneway_ids:

@@ -214,6 +214,8 @@ class Connection:
         if message.error is not None:
             return self._refuse(message, ErrorType.BAD_REQUEST, str(message.error), Counter.DECODE_ERRORS)
         if kind not in _FORWARDED:
+            if not isinstance(kind, MessageType):
+                raise TypeError(f"a message has a MessageType, not {kind!r:.60}")
             return (REPLY, Counter.IGNORED, b"", False, False)
         if kind is MessageType.HEARTBEAT:
             if not message.expects_reply:

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.live
 
 CODEC = Fifo()
 PREFIX = "dynamicmodulescustom.metaprotocol."
+SET = ("set message=text", "set message=None", "set message_type=foo", "set message_type=None")
 
 
 @pytest.fixture
@@ -25,9 +26,8 @@ def envoy(start_envoy):
         for what in ("raise", "exit", "nonsense", "loop", "swallow", "recursion", "c")
     ]
     routes += [route("up", headers={"body": "fine"})]
-    routes += [
-        route("up", headers={"body": f"{what}@answer"}) for what in ("raise", "exit", "nonsense", "loop", "swallow")
-    ]
+    answers = ("raise", "exit", "nonsense", "loop", "swallow", *SET)
+    routes += [route("up", headers={"body": f"{what}@answer"}) for what in answers]
     with serving(CODEC, lambda message, connection: build(b"R", message.properties["body"])) as server:
         listener = codec_listener(f"live_engine.toys:{Misbehaving.__name__}", routes, codec_deadline=200)
         yield start_envoy(bootstrap([listener], [bridged("up", server.port)]), workers=2)
@@ -55,6 +55,21 @@ def test_encode_and_answers(envoy, where):
             assert client.call(build(b"Q", "fine")).properties["body"] == "fine"
     assert envoy.stat(PREFIX + "deadlines") == 2
     assert envoy.stat(PREFIX + "codec_exceptions") == 3
+
+
+def test_fields_that_decode_sets_to_nonsense(envoy):
+    for what in SET:
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(build(b"Q", f"{what}@decode"))
+            assert client.ended(), what
+    assert envoy.stat(PREFIX + "codec_exceptions") == len(SET)
+
+
+def test_fields_of_an_answer_that_decode_sets_to_nonsense(envoy):
+    for what in SET:
+        with Client(CODEC, envoy.port("in")) as client:
+            assert client.call(build(b"Q", f"{what}@answer")).properties["body"] == "bad_response", what
+    assert envoy.stat(PREFIX + "codec_exceptions") == len(SET)
 
 
 def test_on_error(envoy):

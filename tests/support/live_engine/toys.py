@@ -176,13 +176,19 @@ def _misbehave(what: str):
 
 
 class Misbehaving(Fifo):
-    """Does what the body says, where it says: `raise@decode`, `loop@encode`, `sleep@answer`, `nonsense@on_error`."""
+    """Does what the body says, where it says: `raise@decode`, `loop@encode`, `sleep@answer`, `nonsense@on_error`,
+    `set message=text@decode`."""
 
     name = "toy-misbehaving"
 
     def decode(self, message: bytes, direction: Direction) -> Metadata:
         metadata = super().decode(message, direction)
         where = "decode" if direction is Direction.TO_SERVER else "answer"
+        what, _, there = metadata.properties["body"].partition("@")
+        if there == where and what.startswith("set "):
+            name, value = what.removeprefix("set ").split("=")
+            setattr(metadata, name, None if value == "None" else value)
+            return metadata
         return self.misbehave(metadata.properties["body"], where) or metadata
 
     def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
