@@ -33,10 +33,10 @@ class Tier(IntEnum):
     """One whole message."""
     STREAM = 2
     """Messages on connections."""
-    CHANGE = 3
+    COST = 3
+    """Time and memory. It comes before changes and hostile bytes, which make many long messages."""
+    CHANGE = 4
     """Mutations and replies."""
-    COST = 4
-    """Time and memory. It comes before hostile bytes, which are many long messages."""
     HOSTILE = 5
     """Bytes that no friend sent."""
 

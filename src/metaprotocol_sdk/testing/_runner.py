@@ -78,7 +78,9 @@ def try_property(subject: Subject, found: Property, before: Iterable[Result], de
     """
     broken = [result.property for result in before if result.verdict is Verdict.FAILS and result.is_bad()]
     first = min(broken, key=lambda other: other.tier, default=None)
-    if first is not None and first.tier < found.tier:
+    # The cost of one thing is that of others too: all of them make long messages of what was slow already.
+    is_spoilt = first is not None and (first.tier < found.tier or first.tier is found.tier is Tier.COST)
+    if first is not None and is_spoilt:
         return Result(found, Verdict.NOT_RUN, diagnosis=f"{first.id} fails, which this builds on")
     return check_property(subject, found, deviations.get(found.id))
 
