@@ -27,7 +27,8 @@ recommended: `metaprotocol check` reports them, and fails for them only with `--
 ever; [what the kit promises](promises.md) says what may change.
 
 They come in tiers. A required property that fails hides what builds on it: after a failure in one tier the later ones
-are not tried, since they would report the same mistake again. `--all` tries them nevertheless.
+are not tried, since they would report the same mistake again; in the tier of cost the next ones are not tried either.
+`--all` tries them nevertheless.
 
 A *valid message* is one that the codec's author gave the kit: from `examples()`, from recorded streams or from a
 strategy.

@@ -1,4 +1,4 @@
-"""What never ends is ended, wherever it hangs."""
+"""The watchdog ends a call that does not end, wherever it hangs."""
 
 import re
 import signal

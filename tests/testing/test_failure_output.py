@@ -1,4 +1,4 @@
-"""What a failure shows: the id, one line, the bytes, the cuts, and a test to paste."""
+"""A failure shows the id, one line, the bytes, the cuts, and a test to paste."""
 
 import subprocess
 import sys

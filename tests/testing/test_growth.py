@@ -1,4 +1,4 @@
-"""What grows as a square does is told from steps and from n log n, by counts or by time, whatever else runs."""
+"""A square is told from steps and from n log n, by counts or by time, whatever else runs."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mutants.costs import ReadsTheBody
 
-from metaprotocol_sdk.testing import Case, Effort, Subject, Tier, Verdict, Violation, check, replay
+from metaprotocol_sdk.testing import Case, Effort, Subject, Verdict, Violation, check, replay
 from metaprotocol_sdk.testing import _growth as growth
 from metaprotocol_sdk.testing._growth import check_timed, is_superlinear
 
@@ -170,7 +170,23 @@ def test_a_square_does_not(found_by: str) -> None:
         replay(found_by, SearchesFromEveryByte, REPEATED)
 
 
-def test_hostile_bytes_do_not_make_thousands_of_long_messages_of_a_square() -> None:
-    report = check(Subject(SearchesFromEveryByte, effort=FEW), ["MP-COST-002", "MP-HOSTILE-*"])
+def test_no_later_property_makes_long_messages_of_a_square() -> None:
+    only = ["MP-COST-002", "MP-COST-004", "MP-MUTATION-*", "MP-HOSTILE-*"]
+    report = check(Subject(SearchesFromEveryByte, effort=FEW), only)
     assert report.failing() == {"MP-COST-002"}
-    assert {result.verdict for result in report.results if result.property.tier is Tier.HOSTILE} == {Verdict.NOT_RUN}
+    assert {result.verdict for result in report.results[1:]} == {Verdict.NOT_RUN}
+
+
+def test_there_are_fewer_long_messages_of_a_square_even_if_all_properties_are_tried() -> None:
+    longest: list[int] = []
+
+    class MeasuresTheLongest(SearchesFromEveryByte):
+        def decode(self, message, direction):
+            longest.append(len(message))
+            return super().decode(message, direction)
+
+    subject = Subject(MeasuresTheLongest, effort=FEW)
+    check(subject, ["MP-COST-002"], stop=False)
+    longest.clear()
+    check(subject, ["MP-MUTATION-001"], stop=False)
+    assert max(longest) < 1_000

@@ -1,4 +1,4 @@
-"""What a codec does beside others, in other threads or on the same connection, is kept apart from what is tried."""
+"""Other codecs, in other threads or on the same connection, do not change the result of a trial."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Where the id is in a compressed body, all of the body changes with it; what is in it must not."""
+"""A new id in a compressed body changes all bytes of the body, and must not change its contents."""
 
 from pathlib import Path
 

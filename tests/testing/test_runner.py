@@ -1,4 +1,4 @@
-"""How properties are tried: tiers, deviations, claims, and what is said of each."""
+"""The runner: tiers, deviations, claims, and the verdict of each property."""
 
 import importlib
 

@@ -118,7 +118,7 @@ def reads_response_attachments(version: str) -> bool:
 
 
 def _nothing_to_remove(mutation: Mutation, why: str) -> list[Edit]:
-    """Accept the removal of what cannot be there, and nothing else."""
+    """Refuse to set a key that the message cannot hold. Its removal changes nothing."""
     for key, value in mutation.items():
         if value is not None:
             raise UnsupportedMutation(f"{key} cannot be set: {why}")

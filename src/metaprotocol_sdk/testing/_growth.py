@@ -49,7 +49,7 @@ _NOT_STEEP, _STEEP = 1.5, 2.5
 
 
 def is_superlinear(costs: Sequence[float], tolerance: float = 1.0) -> bool:
-    """Return whether the last three doublings of the size made something grow as a square does.
+    """Return True if the last three doublings of the size made something grow as a square does.
 
     Args:
         costs: What each size cost, every size twice the one before.
@@ -81,7 +81,7 @@ def check_counted(
         enough_lines: The number of lines at which it is not tried either.
 
     Returns:
-        Whether there was anything to count.
+        True if there was anything to count.
 
     Raises:
         Violation: They grow faster.
@@ -123,7 +123,7 @@ def check_timed(subject: Subject, what: str, work: WorkOfSize, most: int) -> boo
         most: The greatest size that there is; more than 1 Mi is not tried.
 
     Returns:
-        Whether there was anything to time.
+        True if there was anything to time.
 
     Raises:
         Violation: It grows faster.
@@ -185,7 +185,7 @@ def _square(subject: Subject, work: WorkOfSize, sizes: Sequence[int]) -> list[fl
 
 
 def _goes_on(subject: Subject, work: WorkOfSize, size: int) -> bool:
-    """Return whether one more doubling is what it is for a square, which it is not after a step.
+    """Return True if one more doubling is what it is for a square, which it is not after a step.
 
     Both runs are long, so what slows the machine down slows both down.
     """
@@ -226,12 +226,12 @@ def doublings(enough: int, most: int) -> Iterator[int]:
 
 
 def _is_still(lines: Sequence[int]) -> bool:
-    """Return whether what was added is not read part by part, so a larger size tells nothing."""
+    """Return True if what was added is not read part by part, so a larger size tells nothing."""
     return len(lines) > _STILL and lines[-1] < 1.1 * lines[-1 - _STILL]
 
 
 def _rises(costs: Sequence[float], least: float) -> bool:
-    """Return whether the last size cost so much more than the one before that a larger one tells more."""
+    """Return True if the last size cost so much more than the one before that a larger one tells more."""
     return len(costs) > 1 and costs[-1] > max(_RISING * costs[-2], least)
 
 

@@ -101,6 +101,7 @@ def check_property(subject: Subject, found: Property, deviation: str | None = No
             return Result(found, Verdict.UNCLAIMED, diagnosis=f"the codec does not claim {found.claim}")
         trial.run()
     except Violation as violation:
+        subject.is_slow |= found.tier is Tier.COST
         verdict, diagnosis = Verdict.FAILS, violation.diagnosis
         if deviation is not None:
             verdict, diagnosis = Verdict.DEVIATES, f"{deviation} ({diagnosis})"

@@ -54,6 +54,8 @@ class Subject:
         self.effort = effort
         self.limit: Callable[[], AbstractContextManager[None]] = nullcontext
         """Entered around each call that must end; whoever checks puts a watchdog here."""
+        self.is_slow = False
+        """True if work was seen to grow faster than a message. Then fewer long messages are tried afterwards."""
         self.locks = False
         """True if one thread was seen to keep another from using the codec at the same time."""
 

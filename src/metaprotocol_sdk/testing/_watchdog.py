@@ -80,7 +80,7 @@ def watchdog(seconds: float, *, signals: bool = True) -> Iterator[Callable[[], _
 
     Args:
         seconds: Processor seconds that each of them may take, and also what is done between two of them.
-        signals: Whether SIGALRM may be used, which ends more than another thread can. It is used in the main thread,
+        signals: True if SIGALRM may be used, which ends more than another thread can. It is used in the main thread,
             where the operating system has it and nobody else wants it.
     """
     watch = _Watch(seconds)

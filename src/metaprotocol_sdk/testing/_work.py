@@ -116,7 +116,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _is_append(frame: FrameType, size: int) -> bool:
-    """Return whether a str of this size was made by `+=`, which CPython 3.11 does in place only when not traced."""
+    """Return True if a str of this size was made by `+=`, which CPython 3.11 does in place only when not traced."""
     if sys.version_info >= (3, 12):
         return False
     texts = (frame.f_locals.get(name) for name in _appended(frame.f_code))

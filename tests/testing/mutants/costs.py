@@ -1,10 +1,12 @@
-"""Codecs whose work grows faster than a message: in Python, or hidden inside calls. They do it to the body only."""
+"""Codecs whose work grows faster than a message: in Python, or hidden inside calls. Most do it to the body only."""
 
 import re
 
 from mutants.mutant import Mutant, collect
+from toys.memo import MemoCodec
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
+from metaprotocol_sdk import Direction
 
 COSTS: list[Mutant] = []
 fails = collect(COSTS)
@@ -98,6 +100,117 @@ class SearchesByARegularExpression(ReadsTheBody):
 
     def read(self, body):
         self.ending.search(body)
+
+
+def searches(data):
+    for at in range(len(data)):
+        data[at:].find(data[:0] + data[-1:] * 4)
+
+
+@fails("MP-COST-002", "MP-COST-003", "MP-COST-004")
+class SearchesTheRestFromEveryByteOfAText(MemoCodec):
+    """Headers are lines of text, in which nearly every byte can be repeated and read."""
+
+    def read_lines(self, message):
+        searches(message)
+        return super().read_lines(message)
+
+
+@fails("MP-COST-002", "MP-COST-003", "MP-COST-004")
+class SearchesFromEveryByteOfATextWithoutACopy(MemoCodec):
+    """Only time shows it."""
+
+    def read_lines(self, message):
+        for at in range(len(message)):
+            message.find(b"no such thing", at)
+        return super().read_lines(message)
+
+
+@fails("MP-COST-008")
+class SearchesTheTextThatItReports(AwesomeRpcCodec):
+    def on_error(self, request, error):
+        searches(error.message)
+        return super().on_error(request, error)
+
+
+@fails("MP-COST-008")
+class SearchesTheNamesOfTheRequestThatItAnswers(AwesomeRpcCodec):
+    """Only time shows it."""
+
+    def on_error(self, request, error):
+        names = list(request.properties)
+        for name in names:
+            names.index(name)
+        return super().on_error(request, error)
+
+
+@fails("MP-COST-008")
+class SearchesTheHeartbeatThatItAnswers(AwesomeRpcCodec):
+    def heartbeat_reply(self, request):
+        searches("".join(request.properties))
+        return super().heartbeat_reply(request)
+
+
+@fails("MP-COST-009")
+class SearchesTheResponseThatItCompletes(AwesomeRpcCodec):
+    def complete(self, response):
+        searches(response.message)
+
+
+@fails("MP-COST-009")
+class SearchesTheResponseForItsReason(AwesomeRpcCodec):
+    def error_type(self, response):
+        searches(response.message)
+        return super().error_type(response)
+
+
+@fails("MP-COST-009")
+class SearchesTheMessageThatItShows(AwesomeRpcCodec):
+    def spans(self, metadata):
+        searches(metadata.message)
+        return super().spans(metadata)
+
+
+class ListsWhatWaits(AwesomeRpcCodec):
+    """Not a mutant: those below look for an id in the list."""
+
+    def __init__(self):
+        super().__init__()
+        self.waiting = []
+
+    def for_connection(self):
+        return type(self)()
+
+    def decode(self, message, direction):
+        metadata = super().decode(message, direction)
+        if direction is Direction.TO_CLIENT:
+            self.forget(metadata.request_id)
+        elif metadata.expects_reply:
+            self.waiting.append(metadata.request_id)
+        return metadata
+
+    def on_error(self, request, error):
+        self.forget(request.request_id)
+        return super().on_error(request, error)
+
+    def heartbeat_reply(self, request):
+        self.forget(request.request_id)
+        return super().heartbeat_reply(request)
+
+
+@fails("MP-COST-010")
+class RemovesAnIdFromAList(ListsWhatWaits):
+    """Only time shows it, and only if the last request is answered first."""
+
+    def forget(self, number):
+        if number in self.waiting:
+            self.waiting.remove(number)
+
+
+@fails("MP-COST-010")
+class CopiesTheListWithoutAnId(ListsWhatWaits):
+    def forget(self, number):
+        self.waiting = [waiting for waiting in self.waiting if waiting != number]
 
 
 @fails("MP-COST-006")

@@ -13,7 +13,7 @@ HEADER_SIZE = 18
 
 
 class Sound(Scanner):
-    """What AwesomeRPC's scanner does, written by hand; the mutants below change one thing."""
+    """AwesomeRPC's scanner, written by hand; the mutants below change one thing."""
 
     def __init__(self, limits: Limits) -> None:
         self.maximum = limits.max_message_size

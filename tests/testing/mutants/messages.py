@@ -202,7 +202,7 @@ class KeepsTheMessageOnTheCodec(AwesomeRpcCodec):
 
 @fails("MP-CONNECTION-003", "MP-CONVERSATION-004")
 class SharesStateAmongConnections(AwesomeRpcCodec):
-    """What it remembers of a connection is in the default of an argument."""
+    """It keeps its memory of a connection in the default of an argument."""
 
     def __init__(self, operations: dict[int, str] = {}) -> None:  # noqa: B006 - the fault
         super().__init__()

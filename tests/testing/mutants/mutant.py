@@ -1,4 +1,4 @@
-"""What a mutant is: a codec with one fault, and the properties that must fail for it."""
+"""A mutant: a codec with one fault, and the properties that must fail for it."""
 
 from collections.abc import Callable
 

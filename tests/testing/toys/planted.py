@@ -32,7 +32,7 @@ class Sound(Codec):
         return Metadata(message, MessageType.ONEWAY, header_size=min(3, len(message)), expects_reply=False)
 
     def look(self, body: bytes) -> None:
-        """Where the others have their fault."""
+        """The others have their fault here."""
 
     def examples(self) -> Iterable[tuple[Direction, bytes]]:
         yield Direction.TO_SERVER, b"P\0\5hello"

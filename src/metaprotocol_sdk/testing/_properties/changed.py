@@ -15,6 +15,7 @@ from metaprotocol_sdk.testing._properties.mutation import (
     changed,
     changes,
     check_properties,
+    lengthening,
     properties_of,
     read_changed,
     simple,
@@ -86,7 +87,8 @@ _CHECKSUMS: dict[int, tuple[Checksum, ...]] = {
 def changes_and_ids(subject: Subject) -> Iterable[Case]:
     """Each valid message with each key of it changed and removed, and with new keys, together with an id."""
     for case in subject.samples:
-        for mutation in simple(properties_of(subject, case)):
+        longer = () if subject.is_slow else lengthening()
+        for mutation in (*simple(properties_of(subject, case)), *longer):
             for number in (0, 1, subject.codec.max_request_id):
                 yield case.having(mutation=mutation, request_id=number)
 

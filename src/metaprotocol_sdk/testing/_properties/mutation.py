@@ -50,13 +50,17 @@ def simple(properties: dict[str, str]) -> Iterator[dict[str, str | None]]:
         yield {key: "1"}
     for first, second in zip(properties, list(properties)[1:], strict=False):
         yield {first: "1", second: None, NEW_KEY: "2"}
+
+
+def lengthening() -> Iterator[dict[str, str | None]]:
+    """Yield mutations that make long messages: many keys, and a long value."""
     yield {f"{NEW_KEY}-{number}": "1" for number in range(_MANY_KEYS)}
     yield {NEW_KEY: "x" * _LONG_VALUE}
 
 
 def _fuzzed_changes(subject: Subject, case: Case, metadata: Metadata) -> Iterator[Later]:
     properties = dict(islice(metadata.properties.items(), _FUZZED))
-    for mutation in simple(properties):
+    for mutation in (*simple(properties), *lengthening()):
         yield partial(case.having, mutation=mutation)
     yield partial(case.having, mutation={"path": "1"})
     for key in properties:
@@ -78,7 +82,8 @@ def _any_change(subject: Subject) -> st.SearchStrategy[Case] | None:
 def changes(subject: Subject) -> Iterable[Case]:
     """Each valid message with each key of it changed and removed, and with new keys."""
     for case in subject.samples:
-        for mutation in simple(properties_of(subject, case)):
+        longer = () if subject.is_slow else lengthening()
+        for mutation in (*simple(properties_of(subject, case)), *longer):
             yield case.having(mutation=mutation)
 
 
