@@ -11,7 +11,7 @@ from toys.memo import (
 from toys.planted import Sound
 
 from metaprotocol_sdk import Direction, LengthField
-from metaprotocol_sdk.testing import Effort, Subject, Verdict, check
+from metaprotocol_sdk.testing import Effort, Subject, Verdict, check, properties
 
 FEW = Effort("few", examples=3, sweep=800)
 ABOUT_SIZE = ["MP-COST-*", "MP-HOSTILE-00[67]"]
@@ -26,7 +26,9 @@ def test_the_toy_is_good() -> None:
 
 
 def test_everything_about_size_is_tried_on_a_codec_with_a_length_of_16_bits() -> None:
-    assert verdicts(MemoCodec) == {Verdict.HOLDS}
+    answering = {"MP-COST-008", "MP-COST-009", "MP-COST-010"}  # Memo has no answers
+    only = [found.id for found in properties(ABOUT_SIZE) if found.id not in answering]
+    assert verdicts(MemoCodec, only) == {Verdict.HOLDS}
 
 
 @pytest.mark.parametrize(

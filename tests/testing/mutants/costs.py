@@ -116,16 +116,6 @@ class SearchesTheRestFromEveryByteOfAText(MemoCodec):
         return super().read_lines(message)
 
 
-@fails("MP-COST-002", "MP-COST-003", "MP-COST-004")
-class SearchesFromEveryByteOfATextWithoutACopy(MemoCodec):
-    """Only time shows it."""
-
-    def read_lines(self, message):
-        for at in range(len(message)):
-            message.find(b"no such thing", at)
-        return super().read_lines(message)
-
-
 @fails("MP-COST-008")
 class SearchesTheTextThatItReports(AwesomeRpcCodec):
     def on_error(self, request, error):

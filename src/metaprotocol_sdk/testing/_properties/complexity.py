@@ -209,6 +209,25 @@ def decodes_in_linear_time(subject: Subject, case: Case) -> None:
         check_timed(subject, "decoding", decoding, most)
 
 
+# Before those that complete long responses.
+@prove(
+    "MP-COST-009",
+    Tier.COST,
+    of_each_type,
+    title="Completing a response, telling its reason and showing a message take work in proportion to its size",
+    why="`complete` and `error_type` run for every response, on the worker that all connections share.",
+    fix="Read what decode has found, from the metadata's fields and state, instead of going through the bytes again.",
+)
+def describes_in_linear_time(subject: Subject, case: Case) -> None:
+    metadata = subject.read(case)[1]
+    told = _check_call(subject, case, "spans", lambda codec, metadata: codec.spans(metadata))
+    if metadata.message_type in ANSWERS:
+        told |= _check_call(subject, case, "error_type", lambda codec, response: codec.error_type(response))
+        if case.request is not None:
+            told |= _check_call(subject, case, "complete", lambda codec, response: codec.complete(response))
+    assume(told)
+
+
 @prove(
     "MP-COST-003",
     Tier.COST,
@@ -272,22 +291,4 @@ def answers_in_linear_time(subject: Subject, case: Case) -> None:
 
         told |= check_counted(subject, "on_error with a long text", reporting, _MIB)
         told |= check_timed(subject, "on_error with a long text", reporting, _MIB)
-    assume(told)
-
-
-@prove(
-    "MP-COST-009",
-    Tier.COST,
-    of_each_type,
-    title="Completing a response, telling its reason and showing a message take work in proportion to its size",
-    why="`complete` and `error_type` run for every response, on the worker that all connections share.",
-    fix="Read what decode has found, from the metadata's fields and state, instead of going through the bytes again.",
-)
-def describes_in_linear_time(subject: Subject, case: Case) -> None:
-    metadata = subject.read(case)[1]
-    told = _check_call(subject, case, "spans", lambda codec, metadata: codec.spans(metadata))
-    if metadata.message_type in ANSWERS:
-        told |= _check_call(subject, case, "error_type", lambda codec, response: codec.error_type(response))
-        if case.request is not None:
-            told |= _check_call(subject, case, "complete", lambda codec, response: codec.complete(response))
     assume(told)
