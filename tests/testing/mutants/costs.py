@@ -189,18 +189,14 @@ class ListsWhatWaits(AwesomeRpcCodec):
 
 
 @fails("MP-COST-010")
-class RemovesAnIdFromAList(ListsWhatWaits):
-    """Only time shows it, and only if the last request is answered first."""
+class LooksThroughAllThatWaits(ListsWhatWaits):
+    """Only where the last request is answered first."""
 
     def forget(self, number):
-        if number in self.waiting:
-            self.waiting.remove(number)
-
-
-@fails("MP-COST-010")
-class CopiesTheListWithoutAnId(ListsWhatWaits):
-    def forget(self, number):
-        self.waiting = [waiting for waiting in self.waiting if waiting != number]
+        for at, waiting in enumerate(self.waiting):
+            if waiting == number:
+                del self.waiting[at]
+                break
 
 
 @fails("MP-COST-006")
