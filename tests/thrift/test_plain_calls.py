@@ -11,7 +11,7 @@ from metaprotocol_sdk import Direction, ProtocolError
 
 UNFRAMED = ThriftCodec(transport="unframed")
 NAMES = st.one_of(
-    st.text(st.characters(exclude_characters='"\\'), min_size=1, max_size=12),
+    st.text(st.characters(codec="utf-8", exclude_characters='"\\'), min_size=1, max_size=12),
     st.sampled_from([1, 63, 64, 127, 128, 255, 256, 300]).map("n".__mul__),
     st.just(b"caf\xe9"),  # no UTF-8
 )
