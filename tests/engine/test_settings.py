@@ -1,11 +1,23 @@
 """The text that configures a codec filter."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
-from metaprotocol_envoy import ModuleNotBuilt, Settings, SettingsError, filter_config, find_libpython, module_path
+from metaprotocol_envoy import (
+    ModuleNotBuilt,
+    Settings,
+    SettingsError,
+    filter_config,
+    find_libpython,
+    interpreter_config,
+    module_path,
+)
 from metaprotocol_envoy.embed import start
 from metaprotocol_envoy.libpython import LibpythonNotFound
 from metaprotocol_envoy.statistics import NAMES
+from metaprotocol_sdk import CodecNotFound
 
 
 def test_lines_set_fields() -> None:
@@ -44,15 +56,33 @@ def test_names_of_counters_are_unique() -> None:
     assert len(set(NAMES)) == len(NAMES)
 
 
-def test_the_configuration_of_this_python_can_be_read_again() -> None:
+@pytest.fixture
+def libpython() -> Path:
     try:
-        library = find_libpython()
+        return find_libpython()
     except LibpythonNotFound as error:
         pytest.skip(str(error))
-    assert library.is_file()
+
+
+def test_the_configuration_of_this_python_can_be_read_again(libpython: Path) -> None:
+    assert libpython.is_file()
     text = filter_config(codec="awesomerpc", propagate=("b3",))
-    assert text.startswith(f"libpython = {library}\nhome = ")
+    assert text.startswith(f"libpython = {libpython}\nhome = ")
     assert Settings.parse(text).propagate == ("b3",)
+
+
+def test_a_configuration_of_a_codec_that_there_is_not_is_refused(libpython: Path) -> None:
+    with pytest.raises(CodecNotFound, match="nosuch"):
+        filter_config(codec="nosuch")
+
+
+def test_the_folder_that_python_was_started_in_is_named(
+    libpython: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", ["", *sys.path])
+    path = next(line for line in interpreter_config().splitlines() if line.startswith("path = "))
+    assert path.removeprefix("path = ").split(":")[0] == str(tmp_path)
 
 
 def test_a_python_without_a_shared_library_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from metaprotocol_envoy.filters import Context, Filter
 from metaprotocol_envoy.libpython import LibpythonNotFound, find_libpython
 from metaprotocol_envoy.settings import Settings, SettingsError
+from metaprotocol_sdk import load_codec_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,10 +60,11 @@ def filter_config(**settings: object) -> str:
 
     Raises:
         SettingsError: A setting cannot be used.
+        RegistryError: There is no such codec, or it cannot be imported.
         LibpythonNotFound: This Python has no shared library.
     """
     text = _text(settings)
-    Settings.parse(text)
+    load_codec_class(Settings.parse(text).codec)
     return text
 
 
@@ -85,7 +87,8 @@ def interpreter_config() -> str:
     Raises:
         LibpythonNotFound: This Python has no shared library.
     """
-    folders = [folder for folder in sys.path if folder and Path(folder).is_dir()]
+    here = str(Path.cwd())  # which Envoy's interpreter need not share
+    folders = list(dict.fromkeys(folder or here for folder in sys.path if Path(folder or here).is_dir()))
     folders += [folder for folder in site.getsitepackages() if folder not in folders]
     return f"libpython = {find_libpython()}\nhome = {sys.base_prefix}\npath = {':'.join(folders)}"
 
