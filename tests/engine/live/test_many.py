@@ -104,7 +104,8 @@ def test_clients_that_do_not_read_are_bounded_in_memory(start_envoy):
             client.sendall(b"".join(request(number) for number in range(60)))
         envoy.wait_for_stat(PREFIX + "in_flight_over_limit", bool)
         with Client(CODEC, envoy.port("in")) as client:
-            assert client.call(request(0)).status_code == 3  # there is no room
+            # There is room or not, by what the others have read in this moment; an answer comes either way.
+            assert client.call(request(0)).status_code in (0, 3)
         # Copies, and what Envoy itself keeps for each client, come on top.
         assert memory(envoy) - before < 1_000_000_000
         stack.close()
@@ -152,9 +153,10 @@ def descriptors():
 
 async def _ten_thousand(envoy, server_socket, seen):
     """Hold 10,000 requests at the server until all have come, then answer them all."""
-    free = asyncio.Event()
+    free, writers = asyncio.Event(), []
 
     async def serve(reader, writer):
+        writers.append(writer)
         decoder = MessageDecoder(CODEC, Direction.TO_SERVER)
         while data := await reader.read(65536):
             for message in decoder.feed(data):
@@ -178,7 +180,10 @@ async def _ten_thousand(envoy, server_socket, seen):
     server = await asyncio.start_server(serve, sock=server_socket, backlog=20_000)
     async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(client(name) for name in range(100)))
-    server.close()
+        server.close()
+        for writer in writers:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
 
 def test_ten_thousand_requests_in_flight(start_envoy, descriptors):
