@@ -54,7 +54,9 @@ void *http_config_new(void *envoy, struct text name, struct text text) {
         config->deadlines = abi_http_define_counter(envoy, TEXT("metaprotocol.filter_deadlines"));
         return config;
     }
-    abi_log_error("metaprotocol: there is no such HTTP filter; there are admission, and python with a filter_config");
+    abi_log_error(text_is(name, TEXT("python"))
+                      ? "metaprotocol: the filter_config of a filter `python` cannot be used; the reason is above"
+                      : "metaprotocol: there is no such HTTP filter; there are admission, and python with a filter_config");
     free(config);
     return NULL;
 }

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 from live_engine.awesome import CODEC, body, replying, request
-from live_engine.config import bridged, codec_listener, python_filter
+from live_engine.config import bridged, codec_listener, http_filter, python_filter
 from live_engine.peers import Client, serving
+from live_envoy import EnvoyFault
 from live_envoy.config import bootstrap, route
 
 pytestmark = pytest.mark.live
@@ -132,3 +133,16 @@ def test_the_example_that_adds_a_header(start_envoy, server):
     answer = call(envoy, {"caller": "somebody else"})
     assert server.received[0].properties["caller"].startswith("127.0.0.1:")
     assert answer.properties["answered-by"] == f"127.0.0.1:{envoy.port('in')}"
+
+
+@pytest.mark.parametrize(
+    ("filter_", "problem"),
+    [
+        (lambda: python_filter("live_engine.filters:Nowhere"), "the filter_config of a filter `python` cannot be used"),
+        (lambda: http_filter("nosuch"), "there is no such HTTP filter"),
+    ],
+    ids=["python", "nosuch"],
+)
+def test_a_filter_that_cannot_be_loaded_is_named(start_envoy, server, filter_, problem):
+    with pytest.raises(EnvoyFault, match=problem):
+        start(start_envoy, server, filter_())
