@@ -43,7 +43,10 @@ def example_lines(protocol: Protocol) -> list[str]:
 
 
 def _payload(protocol: Protocol, text: str, *, answers: bool) -> str:
-    return bytes_literal(_to_id(protocol, answers=answers) + text.encode())
+    payload = _to_id(protocol, answers=answers) + text.encode()
+    zeros = len(payload) - len(payload.lstrip(b"\0"))
+    # Written out, they would fill a line.
+    return f"bytes({zeros}) + {bytes_literal(payload[zeros:])}" if zeros > 2 else bytes_literal(payload)
 
 
 def _to_id(protocol: Protocol, *, answers: bool) -> bytes:
