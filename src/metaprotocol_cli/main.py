@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import sys
 from typing import Any, ClassVar
 
 import click
 
+from metaprotocol_cli.lazy import LazyGroup
 from metaprotocol_cli.terminal import output_errors
 from metaprotocol_sdk import MetaProtocolError
 
 
-class Commands(click.Group):
-    """Subcommands by name, each in a module of its own."""
+class Commands(LazyGroup):
+    """The subcommands of `metaprotocol`."""
 
     modules: ClassVar[dict[str, str]] = {
         "check": "metaprotocol_cli.check",
@@ -31,18 +31,6 @@ class Commands(click.Group):
         """Run the program; end it with a sentence if its output cannot be written."""
         with output_errors():
             return super().main(*args, **extra)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the subcommands."""
-        return sorted(self.modules)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a subcommand."""
-        module = self.modules.get(cmd_name)
-        if module is None:
-            return None
-        command: click.Command = importlib.import_module(module).command
-        return command
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; show an error that the SDK raises on purpose without a traceback."""

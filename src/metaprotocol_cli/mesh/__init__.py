@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import ClassVar
 
 import click
 
+from metaprotocol_cli.lazy import LazyGroup
 
-class MeshCommands(click.Group):
-    """Subcommands by name, each in a module of its own."""
+
+class MeshCommands(LazyGroup):
+    """The subcommands of `metaprotocol mesh`, which need more packages."""
 
     modules: ClassVar[dict[str, str]] = {
         "check": "metaprotocol_cli.mesh.check",
@@ -18,22 +19,14 @@ class MeshCommands(click.Group):
         "schema": "metaprotocol_cli.mesh.schema",
     }
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the subcommands."""
-        return sorted(self.modules)
-
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a subcommand."""
-        module = self.modules.get(cmd_name)
-        if module is None:
-            return None
+        """Import and return a subcommand; say which package is missing."""
         try:
-            command: click.Command = importlib.import_module(module).command
+            return super().get_command(ctx, cmd_name)
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] not in {"metaprotocol_envoy", "yaml"}:
                 raise
             raise click.UsageError(f"`metaprotocol mesh` needs {error.name}: install metaprotocol-sdk[mesh]") from error
-        return command
 
 
 @click.group("mesh", cls=MeshCommands)
