@@ -1,1 +1,1 @@
-"""What a codec costs inside Envoy, beside Envoy's own filters: `make bench-engine`."""
+"""Measures a codec inside Envoy beside Envoy's own filters: `make bench-engine`."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from live_envoy import RELEASES, EnvoyFault, NotAvailable
+from live_envoy import EnvoyFault, NotAvailable
 from rich.console import Console
 from rich.progress import Progress
 
@@ -14,9 +14,12 @@ from benchmarks.engine.machine import BenchmarkFault, processors
 from benchmarks.engine.protocols import PROTOCOLS
 from benchmarks.engine.report import markdown, save, table, targets_table
 from benchmarks.engine.runner import SIZES, Bench, Case, loads, run
+from benchmarks.envoy_option import envoy_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from live_envoy import Release
 
 
 @click.command(epilog="A round takes about two minutes. Ratios are comparable from run to run, times are not.")
@@ -25,13 +28,7 @@ if TYPE_CHECKING:
 @click.option("--rounds", type=click.IntRange(1), default=7, show_default=True, help="In each, all lanes take turns.")
 @click.option("--seconds", type=float, default=1.0, show_default=True, help="Of each measurement.")
 @click.option("--warm", type=float, default=0.3, show_default=True, help="Seconds of load before it.")
-@click.option(
-    "--envoy",
-    "version",
-    type=click.Choice([str(one) for one in RELEASES]),
-    default=str(RELEASES[-1]),
-    show_default=True,
-)
+@envoy_option
 @click.option("--markdown", "as_page", is_flag=True, help="Print the table of the documentation too.")
 @click.option("--list", "listing", is_flag=True, help="Show the names of the cases, and stop.")
 @click.option(
@@ -49,7 +46,7 @@ def main(
     rounds: int,
     seconds: float,
     warm: float,
-    version: str,
+    release: Release,
     as_page: bool,
     listing: bool,
     path: Path,
@@ -67,7 +64,6 @@ def main(
         return
     if not cases:
         raise click.ClickException(f"No case has {' and '.join(words)} in its name; --list shows them all.")
-    (release,) = [one for one in RELEASES if str(one) == version]
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, 130)  # a pipe has no width to fit into

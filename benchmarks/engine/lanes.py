@@ -1,4 +1,4 @@
-"""What stands between the client and the server: nothing, a filter of Envoy's, or our module."""
+"""The ways from client to server that are compared: direct, through a filter of Envoy's, and through our module."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Lane:
     """A way to the server.
 
     Args:
-        name: What the tables call it.
+        name: The name in tables.
         config: Returns Envoy's configuration for a server's port, with one listener named `in`; None if there is no
             Envoy between.
     """

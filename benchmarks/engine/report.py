@@ -104,12 +104,12 @@ def table(result: Result) -> Table:
 
 @frozen
 class Target:
-    """What our lane promises beside another.
+    """An upper bound on the ratio of our lane to another.
 
     Args:
-        text: In words.
+        text: The bound, for a person.
         case: The name of the case.
-        what: What is compared.
+        what: The figure that is compared.
         other: The lane that it is compared with.
         most: The ratio that it must not exceed.
     """

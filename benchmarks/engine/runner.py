@@ -29,12 +29,12 @@ SIZES = (20, 1_000, 120_000)
 
 @frozen
 class Load:
-    """How many requests are under way.
+    """The number of requests that are under way at a time.
 
     Args:
-        name: What the tables call it.
-        connections: Of the client.
-        depth: Requests that wait on each.
+        name: The name in tables.
+        connections: The number of the client's connections.
+        depth: The number of requests that wait on each.
     """
 
     name: str
@@ -55,9 +55,9 @@ class Case:
     """A table: what all its lanes have in common.
 
     Args:
-        protocol: What is spoken.
+        protocol: The protocol of the requests.
         size: Bytes of the payload of a request and of its reply.
-        load: How many requests are under way.
+        load: The number of requests that are under way.
     """
 
     protocol: Protocol
@@ -66,13 +66,13 @@ class Case:
 
     @property
     def name(self) -> str:
-        """What it is called in tables."""
+        """The name in tables."""
         return f"{self.protocol.name} {self.size:,} B, {self.load.name}"
 
 
 @frozen
 class Sample:
-    """What one lane did in one round.
+    """The measurements of one lane in one round.
 
     Args:
         p50: Microseconds of the median request, from client to server and back.
@@ -89,7 +89,7 @@ class Sample:
 
 @define
 class Result:
-    """What was measured of a case: by lane, a sample for each round."""
+    """The measurements of a case: by lane, a sample for each round."""
 
     case: Case
     samples: dict[str, list[Sample]] = Factory(dict)

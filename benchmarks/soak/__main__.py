@@ -8,8 +8,9 @@ import time
 from typing import TYPE_CHECKING
 
 import click
-from live_envoy import RELEASES, Envoy, EnvoyFault, NotAvailable
+from live_envoy import Envoy, EnvoyFault, NotAvailable
 
+from benchmarks.envoy_option import envoy_option
 from benchmarks.soak.clients import Client, Tally, WrongReply
 from benchmarks.soak.protocol import configuration
 from benchmarks.soak.server import Server
@@ -47,7 +48,7 @@ async def _traffic(envoy: Envoy, tally: Tally, seconds: float, clients: int, mom
         _show(moments[-1])
     stop.set()
     await asyncio.gather(*running)
-    # Those who have left have left requests behind, which end when the server has answered or the route gives up.
+    # Requests of clients that left early end when the server answers or the route's timeout passes.
     for name in (IN_FLIGHT, "http.http.downstream_cx_active"):
         await asyncio.to_thread(envoy.wait_for_stat, name, lambda value: not value)
 
@@ -62,21 +63,14 @@ def _show(moment: Moment) -> None:
 @click.command()
 @click.option("--minutes", type=float, default=10.0, show_default=True)
 @click.option("--clients", type=click.IntRange(1), default=48, show_default=True, help="At the same time.")
-@click.option(
-    "--envoy",
-    "version",
-    type=click.Choice([str(one) for one in RELEASES]),
-    default=str(RELEASES[-1]),
-    show_default=True,
-)
-def main(*, minutes: float, clients: int, version: str) -> None:
+@envoy_option
+def main(*, minutes: float, clients: int, release: Release) -> None:
     """Send mixed traffic through one Envoy, with clients that come and go, and watch its memory.
 
     Requests are echoed, changed, retried, reset, answered half, with garbage, late and not at all. Clients leave in the
     middle and send junk. Every reply is held against its request. In the end nothing may be in flight, and the memory
     must be what it was when Envoy was warm.
     """
-    (release,) = [one for one in RELEASES if str(one) == version]
     try:
         tally, moments = asyncio.run(_soak(release, minutes * 60, clients))
     except (WrongReply, EnvoyFault, NotAvailable) as error:
