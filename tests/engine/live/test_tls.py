@@ -1,12 +1,12 @@
 """Under mutual TLS: the caller's certificate is what filters and policies see."""
 
 import ssl
-import subprocess
 
 import pytest
 from live_engine.awesome import CODEC, replying, request
 from live_engine.config import bridged, codec_listener, python_filter
 from live_engine.peers import Client, serving
+from live_envoy.certificates import self_signed
 from live_envoy.config import bootstrap, route, typed
 
 pytestmark = pytest.mark.live
@@ -16,17 +16,7 @@ PRINCIPAL = "spiffe://cluster.local/ns/default/sa/web"
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
-    """A self-signed certificate that is both sides' and their authority."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    command += ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=test"]
-    command += ["-addext", f"subjectAltName=URI:{PRINCIPAL}"]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("there is no openssl here")
-    return key, certificate
+    return self_signed(tmp_path_factory.mktemp("tls"), PRINCIPAL)
 
 
 def tls_context(kind, key, certificate, **fields):

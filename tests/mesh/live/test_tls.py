@@ -1,6 +1,5 @@
 """Mutual TLS between two proxies, and policies by principal."""
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 from live_engine.awesome import CODEC, body, replying, request
 from live_engine.config import built_module
 from live_engine.peers import Client, serving
+from live_envoy.certificates import self_signed
 from mesh_files import LISTENER, SERVICE, anywhere, rendered
 
 from metaprotocol_mesh.render.engine import Engine
@@ -20,17 +20,7 @@ PRINCIPAL = "cluster.local/ns/default/sa/web"
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A self-signed certificate that is both sides' and their authority."""
-    folder = tmp_path_factory.mktemp("tls")
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    command += ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=test"]
-    command += ["-addext", f"subjectAltName=URI:spiffe://{PRINCIPAL}"]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("there is no openssl here")
-    return key, certificate
+    return self_signed(tmp_path_factory.mktemp("tls"), f"spiffe://{PRINCIPAL}")
 
 
 def ingress(port: int, key: Path, certificate: Path) -> str:

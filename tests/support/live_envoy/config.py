@@ -98,10 +98,3 @@ def http2(**fields: Any) -> Config:
     """Return the field of a cluster that speaks HTTP/2."""
     options = {"@type": f"type.googleapis.com/{_HTTP_OPTIONS}", "explicit_http_config": {"http2_protocol_options": {}}}
     return {"typed_extension_protocol_options": {_HTTP_OPTIONS: {**options, **fields}}}
-
-
-def file_access_log(path: str, text: str) -> Config:
-    """Return an access log that writes a line of a format for each request to a file, such as /dev/stdout."""
-    kind = "extensions.access_loggers.file.v3.FileAccessLog"
-    source = {"text_format_source": {"inline_string": text + "\n"}}
-    return typed("envoy.access_loggers.file", kind, path=path, log_format=source)
