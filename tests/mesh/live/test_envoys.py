@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,15 @@ from metaprotocol_sdk import Metadata, Status
 @pytest.fixture(autouse=True, scope="module")
 def _module() -> None:
     built_module()
+
+
+def call_until(client: Client, user: str, changed: Callable[[Metadata], bool]) -> None:
+    """Call one after the other, on a connection that lives, until an answer shows a change."""
+    end = time.monotonic() + PATIENCE
+    number = 2
+    while not changed(client.call(request(number, {"user": user}))):
+        assert time.monotonic() < end, "the change never comes"
+        number += 1
 
 
 @pytest.fixture
@@ -107,12 +117,8 @@ def test_a_changed_route_reaches_a_living_connection(start_envoy, tmp_path: Path
     with Client(CODEC, envoy.port("127.0.0.1_19080")) as client:
         assert body(client.call(request(1, {"user": "mary"}))) == b"v1"
         write("mary")
-        end = time.monotonic() + PATIENCE
-        number = 2
-        while body(client.call(request(number, {"user": "mary"}))) == b"v1":
-            assert time.monotonic() < end, "the change never comes"
-            number += 1
-        assert body(client.call(request(number + 1, {"user": "jason"}))) == b"v1"
+        call_until(client, "mary", lambda answer: body(answer) != b"v1")
+        assert body(client.call(request(1, {"user": "jason"}))) == b"v1"
 
 
 INGRESS = """
@@ -143,12 +149,8 @@ def test_a_changed_policy_reaches_a_living_connection(start_envoy, tmp_path: Pat
         assert failed(client.call(request(1, {"user": "jason"})))
         assert body(client.call(request(2, {"user": "mary"}))) == b"v1"
         write("mary")
-        end = time.monotonic() + PATIENCE
-        number = 3
-        while not failed(client.call(request(number, {"user": "mary"}))):
-            assert time.monotonic() < end, "the change never comes"
-            number += 1
-        assert body(client.call(request(number + 1, {"user": "jason"}))) == b"v1"
+        call_until(client, "mary", failed)
+        assert body(client.call(request(1, {"user": "jason"}))) == b"v1"
 
 
 LIMIT = """
