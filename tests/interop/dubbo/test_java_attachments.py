@@ -1,7 +1,7 @@
 """A Java consumer calls a Java provider through a relay that adds an attachment to each request and each response."""
 
 import pytest
-from peers.dubbo_java import VERSIONS
+from peers.dubbo_java import EXCEPTIONS, VERSIONS, assert_both_sides_see_what_is_added
 from relay import running_relay
 
 # Method, argument, and what else the client is told.
@@ -32,24 +32,10 @@ def relay(provider, tmp_path):
 
 @pytest.mark.parametrize("name", CALLS)
 def test_the_provider_sees_the_attachment_and_the_consumer_gets_its_answer(name, consumer, provider, relay):
-    method, argument, parameters = CALLS[name]
-    with consumer.client(relay.port, **parameters) as client:
-        outcome = client.call(method, argument, mine="kept")
-    assert outcome.get("same") is True, outcome
-    assert outcome["attachments"]["x-served-by"] == "relay 😀"
-    seen = provider.next_call()
-    assert seen["called"] == method
-    assert (seen["attachments"]["x-zone"], seen["attachments"]["mine"]) == ("eu-1", "kept")
+    assert_both_sides_see_what_is_added(CALLS[name], consumer, provider, relay.port, "relay 😀")
 
 
-@pytest.mark.parametrize(
-    ("kind", "exception"),
-    [
-        ("checked", "org.example.interop.Trouble"),
-        ("runtime", "java.lang.IllegalStateException"),
-        ("own", "org.example.interop.Trouble$Unchecked"),
-    ],
-)
+@pytest.mark.parametrize(("kind", "exception"), EXCEPTIONS)
 def test_exceptions_arrive_as_they_were_thrown(kind, exception, consumer, provider, relay):
     with consumer.client(relay.port) as client:
         outcome = client.call("fail", kind)

@@ -7,7 +7,14 @@ import pytest
 from live_engine.config import bridged, codec_listener
 from live_envoy.config import Config, bootstrap, route, typed
 from patience import PATIENCE
-from peers.dubbo_java import DUBBO_2_7, DUBBO_3, JavaProvider, required
+from peers.dubbo_java import (
+    DUBBO_2_7,
+    DUBBO_3,
+    EXCEPTIONS,
+    JavaProvider,
+    assert_both_sides_see_what_is_added,
+    required,
+)
 
 # Constants of RpcException.
 NETWORK_EXCEPTION, TIMEOUT_EXCEPTION = 1, 2
@@ -41,24 +48,10 @@ def envoy(start_envoy, provider):
 
 @pytest.mark.parametrize("name", CALLS)
 def test_both_sides_see_what_envoy_has_added(name, consumer, provider, envoy):
-    method, argument, parameters = CALLS[name]
-    with consumer.client(envoy.port("in"), **parameters) as client:
-        outcome = client.call(method, argument, mine="kept")
-    assert outcome.get("same") is True, outcome
-    assert outcome["attachments"]["x-served-by"] == "envoy"
-    seen = provider.next_call()
-    assert seen["called"] == method
-    assert (seen["attachments"]["x-zone"], seen["attachments"]["mine"]) == ("eu-1", "kept")
+    assert_both_sides_see_what_is_added(CALLS[name], consumer, provider, envoy.port("in"), "envoy")
 
 
-@pytest.mark.parametrize(
-    ("kind", "exception"),
-    [
-        ("checked", "org.example.interop.Trouble"),
-        ("runtime", "java.lang.IllegalStateException"),
-        ("own", "org.example.interop.Trouble$Unchecked"),
-    ],
-)
+@pytest.mark.parametrize(("kind", "exception"), EXCEPTIONS)
 def test_exceptions_of_the_service_arrive_as_they_were_thrown(kind, exception, consumer, envoy):
     with consumer.client(envoy.port("in")) as client:
         outcome = client.call("fail", kind)

@@ -209,3 +209,31 @@ class JavaClient:
         outcome["id"] %= 2**64  # Java has no unsigned long
         count_calls("Apache Dubbo Java", self._consumer.version.number, "client", outcome["ids"])
         return outcome
+
+
+EXCEPTIONS = [
+    ("checked", "org.example.interop.Trouble"),
+    ("runtime", "java.lang.IllegalStateException"),
+    ("own", "org.example.interop.Trouble$Unchecked"),
+]
+"""The kinds of exception that the service throws, and the class of each."""
+
+
+def assert_both_sides_see_what_is_added(call, consumer: JavaConsumer, provider: JavaProvider, port: int, served: str):
+    """Make a call through something that adds `x-zone: eu-1` to requests and `x-served-by` to responses.
+
+    Args:
+        call: The method, its argument, and the parameters of the client.
+        consumer: The caller.
+        provider: The service that is called.
+        port: The port of what stands between.
+        served: The value of `x-served-by`.
+    """
+    method, argument, parameters = call
+    with consumer.client(port, **parameters) as client:
+        outcome = client.call(method, argument, mine="kept")
+    assert outcome.get("same") is True, outcome
+    assert outcome["attachments"]["x-served-by"] == served
+    seen = provider.next_call()
+    assert seen["called"] == method
+    assert (seen["attachments"]["x-zone"], seen["attachments"]["mine"]) == ("eu-1", "kept")
