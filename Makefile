@@ -49,8 +49,8 @@ live: $(TEST)  ## Run the tests with real Envoys that take long; `make test` run
 mutants: $(TEST)  ## Hold the conformance kit's wrong codecs to every property: each fails its own, and no others
 	$(BIN)/python -m pytest $(PARALLEL) -m mutants $(or $(ARGS),tests/testing)
 
-packaging: $(TEST)  ## Build the distributions, install them in clean environments, and go through the tutorial
-	$(BIN)/python -m pytest -n auto --dist loadfile -m packaging $(or $(ARGS),tests/packaging)
+packaging: $(TEST)  ## Build the distributions, install them in clean environments, and go through the tutorials
+	$(BIN)/python -m pytest -n auto --dist loadfile -m packaging $(or $(ARGS),tests/packaging tests/docs)
 
 interop: $(TEST)  ## Run the tests with real peers, which install themselves into .cache/interop; ARGS chooses as above
 	$(BIN)/python -m pytest -m interop --hypothesis-profile=deep $(or $(ARGS),tests/interop)

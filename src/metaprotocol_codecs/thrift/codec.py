@@ -97,7 +97,9 @@ def _metadata(
     metadata.header_size = header_size
     metadata.status_code = None
     metadata.expects_reply = expects_reply
-    metadata.stream_id = metadata.request = metadata.error = None
+    metadata.stream_id = None
+    metadata.request = None
+    metadata.error = None
     metadata.state = state
     metadata.trailer_size = 0
     metadata.incomplete = ""
@@ -178,6 +180,7 @@ class ThriftCodec(Codec):
         # 00, and then the protocol's first byte tells what is in it.
         try:
             if direction is _TO_SERVER and not message[0] and (plain := self._plain[message[LENGTH_SIZE]]):
+                protocol = plain.protocol
                 if plain is FRAMED_STRICT:  # inline: a function would take a tenth of the time
                     size = message[_NAME_SIZE]
                     word, length, raw, request_id = STRICT_HEADS[size](message, LENGTH_SIZE)
@@ -185,11 +188,11 @@ class ThriftCodec(Codec):
                         return self._decode_any(message, direction)
                     name, start = raw.decode(), _STRICT_HEAD + size
                 else:
-                    kind, request_id, name, start = plain.protocol.read_head(message, LENGTH_SIZE)
+                    kind, request_id, name, start = protocol.read_head(message, LENGTH_SIZE)
                     if kind != CALL:
                         return self._decode_any(message, direction)
                 if SEPARATOR not in name and (self.trust_frames or self._fills_frame(plain, message, start)):
-                    state = (plain, plain.protocol, name, None)
+                    state = (plain, protocol, name, None)
                     return _metadata(message, _REQUEST, request_id, name, {"method": name}, start, True, state)
         except (IndexError, struct_error, UnicodeDecodeError, ProtocolError):
             pass  # read again below, with care

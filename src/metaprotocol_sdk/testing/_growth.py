@@ -152,9 +152,12 @@ def _check_again(subject: Subject, what: str, work: WorkOfSize, sizes: Sequence[
     Raises:
         Violation: They grow as a square does.
     """
-    if times[-1] < _NOTICEABLE or not is_superlinear(times, tolerance=1.2):
-        return
     last = sizes[-1 - len(_DOUBLINGS) :]
+    if times[-1] < _NOTICEABLE or len(last) <= len(_DOUBLINGS):
+        return
+    # One time that an interruption made long hides one doubling, and no more.
+    if times[-1] < _RISING ** len(_DOUBLINGS) * times[-len(last)] and not is_superlinear(times, tolerance=1.2):
+        return
     thorough = _square(subject, work, last)
     if thorough and _goes_on(subject, work, last[-1]):
         raise _violation(what, last, [f"{seconds:.3g} s" for seconds in thorough])

@@ -188,9 +188,12 @@ class _Trial:
                 raise stuck.violation from None
 
     def _with_less_before(self, violation: Violation) -> Violation:
-        """Leave out each message before the case that the failure does not need."""
+        """Leave out each message before the case that the failure does not need.
+
+        Not where each attempt would measure a cost anew, which takes seconds.
+        """
         case = violation.case
-        if case is None or case.steps:
+        if case is None or case.steps or self._found.tier is Tier.COST:
             return violation
         cases, telling = self.cases, self.telling
         for number in reversed(range(len(case.before))):

@@ -46,7 +46,7 @@ def write_string(text: str) -> bytes:
     """
     size = len(text)
     if text.isascii() and size < 32:
-        return _SHORT_HEADS[size] + text.encode("ascii")
+        return _SHORT_HEADS[size] + text.encode()
     units = text if text.isascii() else _ASTRAL.sub(_surrogates, text)
     if len(units) <= 1023:
         return _last_string_chunk(units)
