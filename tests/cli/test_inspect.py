@@ -89,6 +89,7 @@ def test_json_has_an_object_a_line() -> None:
             "stream_id": None,
             "header_size": 23,
             "body_size": 0,
+            "trailer_size": 0,
             "properties": {"cmd": "3", "a": "b"},
             "incomplete": "",
             "error": None,

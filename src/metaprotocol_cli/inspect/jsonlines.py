@@ -45,6 +45,7 @@ class JsonLines:
             "stream_id": metadata.stream_id,
             "header_size": metadata.header_size,
             "body_size": metadata.body_size,
+            "trailer_size": metadata.trailer_size,
             "properties": metadata.properties,
             "incomplete": metadata.incomplete,
             "error": metadata.error and _error_fields(metadata.error),

@@ -1,0 +1,157 @@
+"""The values of JSONB, the binary form of fastjson2: strings and ints are read, all others are skipped.
+
+A type code comes first, then often a length. Nested values are skipped by counting, as hessian2's are: no recursion,
+nothing allocated by a declared size. All functions raise IndexError where the data ends, and ValueError if the value is
+of another kind.
+
+Source: JSONB, JSONReaderJSONB and JSONWriterJSONB of fastjson2 2.0.60.
+"""
+
+from __future__ import annotations
+
+ASCII_0, ASCII_47, ASCII, UTF8, _UTF16, _UTF16_LE, _UTF16_BE, _SYMBOL = 0x49, 0x78, *range(0x79, 0x7E), 0x7F
+_BINARY, TYPED, _REFERENCE, _ARRAY_0, _ARRAY, END, OBJECT, NULL = 0x91, 0x92, 0x93, 0x94, 0xA4, 0xA5, 0xA6, 0xAF
+_BIG_INTEGER, INT8 = 0xBB, 0xBD
+STRINGS = frozenset(range(ASCII_0, _UTF16_BE + 1))
+
+
+def _widths() -> bytes:
+    """Return the size of every value whose type code tells it, by type code; 0 for the others."""
+    widths = bytearray(256)
+    for first, last, width in (
+        (0x00, 0x2F, 1),  # int of 1 byte
+        (0x30, 0x3F, 2),  # int of 2 bytes
+        (0x40, 0x47, 3),  # int of 3 bytes
+        (0x48, 0x48, 5),  # int
+        (0xA9, 0xA9, 5),  # local date
+        (0xAB, 0xAB, 9),  # moment in milliseconds
+        (0xAC, 0xAD, 5),  # moment in seconds or minutes
+        (0xAF, 0xB3, 1),  # null, false, true, 0.0, 1.0
+        (0xB5, 0xB5, 9),  # double
+        (0xB7, 0xB7, 5),  # float
+        (0xBC, 0xBC, 3),  # short
+        (0xBD, 0xBD, 2),  # byte
+        (0xBE, 0xBE, 9),  # long
+        (0xBF, 0xBF, 5),  # long of 4 bytes
+        (0xC0, 0xC7, 3),  # long of 3 bytes
+        (0xC8, 0xD7, 2),  # long of 2 bytes
+        (0xD8, 0xEF, 1),  # long of 1 byte
+        (0xF0, 0xFF, 1),  # int of 1 byte, negative
+    ):
+        widths[first : last + 1] = bytes((width,)) * (last + 1 - first)
+    for size in range(ASCII_47 - ASCII_0 + 1):
+        widths[ASCII_0 + size] = 1 + size
+    return bytes(widths)
+
+
+WIDTHS = _widths()
+# Values that begin with a type code and some bytes, and go on with other values: bytes with the code, number of values.
+_COMPOUND = {
+    0x90: (1, 1),  # character: an int
+    0xA7: (4, 1),  # local time: nanoseconds
+    0xA8: (8, 1),  # local date and time: nanoseconds
+    0xAA: (8, 2),  # moment with a time zone: nanoseconds, the zone
+    0xAE: (1, 2),  # moment: seconds, nanoseconds
+    0xB4: (1, 1),  # double that is a long
+    0xB6: (1, 1),  # float that is an int
+    0xB8: (1, 1),  # decimal that is a long
+    0xB9: (1, 2),  # decimal: scale, digits
+    0xBA: (1, 1),  # big integer that is a long
+    _REFERENCE: (1, 1),  # the path of the value that it refers to
+}
+
+
+def read_text(data: bytes, position: int) -> tuple[str | None, int]:
+    """Return a string or null, and the position after it."""
+    tag = data[position]
+    position += 1
+    if tag == NULL:
+        return None, position
+    if ASCII_0 <= tag <= ASCII_47:
+        size = tag - ASCII_0
+    elif tag in (ASCII, UTF8, _UTF16_LE, _UTF16_BE):
+        size, position = read_int(data, position)
+    else:
+        raise ValueError("not a string")
+    end = position + size
+    raw = data[position:end]
+    if size < 0 or len(raw) < size:
+        raise IndexError
+    if tag <= ASCII:
+        return raw.decode("latin-1"), end  # what it calls ASCII may be any byte
+    if tag == UTF8:
+        return raw.decode("utf-8"), end
+    return raw.decode("utf-16-le" if tag == _UTF16_LE else "utf-16-be", "surrogatepass"), end
+
+
+def read_int(data: bytes, position: int) -> tuple[int, int]:
+    """Return an int of any width, and the position after it."""
+    tag = data[position]
+    if tag <= 0x2F:
+        return tag, position + 1
+    if tag >= 0xF0:
+        return tag - 0x100, position + 1
+    if tag <= 0x3F:
+        return (tag - 0x38 << 8) + data[position + 1], position + 2
+    if tag <= 0x47:
+        return (tag - 0x44 << 16) + (data[position + 1] << 8) + data[position + 2], position + 3
+    if tag != 0x48 or position + 5 > len(data):
+        raise ValueError("not an int")
+    return int.from_bytes(data[position + 1 : position + 5], signed=True), position + 5
+
+
+def skip_value(data: bytes, position: int) -> int:
+    """Return the position after a value of any kind."""
+    pending = 1
+    # What is pending around an open object.
+    stack: list[int] = []
+    while pending or stack:
+        if not pending:
+            if data[position] == END:
+                position += 1
+                pending = stack.pop()
+                continue
+            pending = 2  # a key and its value
+        pending -= 1
+        tag = data[position]
+        if width := WIDTHS[tag]:
+            position += width
+        elif ASCII <= tag <= _UTF16_BE or tag in (_BINARY, _BIG_INTEGER):
+            size, position = read_int(data, position + 1)
+            if size < 0:
+                raise ValueError("a negative length")
+            position += size
+        elif _ARRAY_0 <= tag <= _ARRAY:
+            size, position = (tag - _ARRAY_0, position + 1) if tag < _ARRAY else read_int(data, position + 1)
+            if size < 0:
+                raise ValueError("a negative length")
+            pending += size
+        elif tag == OBJECT:
+            stack.append(pending)
+            pending = 0
+            position += 1
+        elif tag in (_SYMBOL, TYPED):
+            # A name and the number that it gets, or later the number alone. A type has a value too.
+            pending += (tag == TYPED) + 1 + (data[position + 1] in STRINGS)
+            position += 1
+        elif tag in _COMPOUND:
+            size, inner = _COMPOUND[tag]
+            pending += inner
+            position += size
+        else:
+            raise ValueError("no such type code")
+    if position > len(data):
+        raise IndexError
+    return position
+
+
+def write_text(text: str) -> bytes:
+    """Return a string as JSONB.
+
+    Raises:
+        UnicodeEncodeError: It holds half of a surrogate pair.
+    """
+    raw = text.encode("utf-8")
+    if text.isascii() and len(raw) <= ASCII_47 - ASCII_0:
+        return bytes((ASCII_0 + len(raw),)) + raw
+    return bytes((ASCII if text.isascii() else UTF8, 0x48)) + len(raw).to_bytes(4) + raw
