@@ -1,1 +1,1 @@
-"""How long the codecs take for a message, beside what a Python user could pick instead. Run: python -m benchmarks."""
+"""Measures the codecs beside what a Python user could pick instead. Run: python -m benchmarks."""

@@ -1,4 +1,4 @@
-"""What is measured: tasks, and in each of them lanes that run side by side."""
+"""Tasks to measure, and in each of them lanes that run side by side."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Times:
 
 @frozen
 class Result:
-    """What a task took.
+    """The times of a task.
 
     Args:
         task: The task.

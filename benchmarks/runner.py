@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Plan:
-    """How thorough to be.
+    """The number of rounds and the time of each.
 
     Args:
         rounds: How often each lane has its turn.

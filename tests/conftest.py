@@ -1,4 +1,4 @@
-"""What all tests share: the corpus of recorded traffic, and how hypothesis looks for counterexamples."""
+"""Shared by all tests: the corpus of recorded traffic, and the profiles of hypothesis."""
 
 import os
 from pathlib import Path

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BATCH = 64
-"""How many messages a batch has; no two share an interface, a method or an id."""
+"""The number of messages in a batch; no two share an interface, a method or an id."""
 
 _AREAS = ("account", "billing", "catalog", "delivery", "identity", "inventory", "order", "pricing")
 _NOUNS = ("Address", "Coupon", "Customer", "Invoice", "Parcel", "Product", "Refund", "Voucher")

@@ -1,4 +1,4 @@
-"""What is promised of the Dubbo codec.
+"""The promised ratios of the Dubbo codec.
 
 That costs are flat is seen to a fifth: so much does the same code differ between two turns on a busy machine. The tests
 of the SDK count its work exactly.

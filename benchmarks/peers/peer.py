@@ -1,4 +1,4 @@
-"""What the benchmarks need of another package."""
+"""The interface of another package to the benchmarks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Found = tuple[int, str, str, dict[str, str]]
-"""What a mesh needs of a request: id, interface, method, attachments."""
+"""The facts of a request that a mesh needs: id, interface, method, attachments."""
 
 
 @frozen

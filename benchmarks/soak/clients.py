@@ -27,7 +27,7 @@ class WrongReply(Exception):
 
 @define
 class Tally:
-    """What the clients have done."""
+    """The counts of the clients' calls and connections."""
 
     calls: dict[str, int] = Factory(lambda: dict.fromkeys(DEEDS, 0))
     connections: int = 0

@@ -1,4 +1,4 @@
-"""What the clients ask of the server, and what must come of it."""
+"""The requests of the clients, and the answers that must come."""
 
 from __future__ import annotations
 

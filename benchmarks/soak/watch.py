@@ -1,4 +1,4 @@
-"""What the kernel says of Envoy's memory, and what is made of it."""
+"""Reads Envoy's memory from the kernel, and judges its growth."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IN_FLIGHT = "dynamicmodulescustom.metaprotocol.in_flight"
 
 @frozen
 class Moment:
-    """What was seen at one time.
+    """The memory and counts at one moment.
 
     Args:
         at: Seconds since the beginning.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BATCH = 64
-"""How many messages a batch has; no two share a method or a sequence id."""
+"""The number of messages in a batch; no two share a method or a sequence id."""
 
 PROTOCOLS = {"binary": TBinaryProtocol, "compact": TCompactProtocol}
 
@@ -37,7 +37,7 @@ class Long(int):
 
 
 class Args:
-    """What the accelerated reader makes: an object with the attributes that `thrift_spec` names."""
+    """The result of the accelerated reader: an object with the attributes that `thrift_spec` names."""
 
     thrift_spec: tuple[Any, ...] = ()
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.thrift.messages import Kind
 
 Found = tuple[str, int]
-"""What a mesh needs of a call: method and sequence id."""
+"""The facts of a call that a mesh needs: method and sequence id."""
 
 _STRUCT = 12
 _ACCELERATED = {"binary": TBinaryProtocolAccelerated, "compact": TCompactProtocolAccelerated}

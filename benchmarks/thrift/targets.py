@@ -1,4 +1,4 @@
-"""What is promised of the Thrift codec."""
+"""The promised ratios of the Thrift codec."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is likely wrong though Envoy would take it, and what Envoy itself says of the configuration."""
+"""Warns of likely mistakes that Envoy would accept, and lets Envoy validate the configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which route a request takes, and why not the ones before it: the rules evaluated here, without an Envoy."""
+"""Tells the route that a request takes, and why the ones before it do not match, without an Envoy."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ NOWHERE = Place()
 
 @frozen
 class Problem:
-    """What is wrong at a place.
+    """A problem at a place of a file.
 
     Args:
         place: Where.

@@ -1,4 +1,4 @@
-"""What the objects say together: listeners, their routes, and the clusters that these lead to.
+"""The objects put together: listeners, their routes, and the clusters of those.
 
 Names are whole here, defaults are filled in, and what an object refers to is there. Rendering and `explain` read this.
 """
@@ -221,7 +221,7 @@ class Listener:
 
 @frozen
 class Mesh:
-    """What one Envoy does.
+    """The listeners and clusters of one Envoy.
 
     Args:
         proxy: Which.

@@ -1,4 +1,4 @@
-"""What a mesh changes in AwesomeRPC messages, and what it answers itself."""
+"""Mutations of AwesomeRPC messages, and the replies that a mesh writes."""
 
 import pytest
 from hypothesis import given

@@ -15,7 +15,7 @@ CLIENT, SERVER = ("10.0.0.1", 40000), ("10.0.0.2", 20880)
 
 
 class Build:
-    """What a capture is made of, from the TCP segment outwards."""
+    """Builds captures, from the TCP segment outwards."""
 
     client, server = CLIENT, SERVER
 

@@ -28,7 +28,7 @@ CONVERSATION = {"request": 2, "response": 2, "heartbeat": 8}
 
 @frozen
 class Outcome:
-    """What inspect makes of an input."""
+    """The output of inspect for an input."""
 
     exit_code: int
     messages: list[str]

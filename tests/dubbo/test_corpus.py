@@ -56,7 +56,7 @@ def recording(request, corpus):
 
 @pytest.fixture
 def frames(recording):
-    """What the independent framer found in this stream."""
+    """The messages that the independent framer found in this stream."""
     (row,) = [row for row in rows(recording.path.parent / "frames.jsonl") if row["file"] == recording.path.name]
     return row["frames"]
 

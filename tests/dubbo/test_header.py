@@ -1,4 +1,4 @@
-"""What the 16 bytes of the header say, in every combination of flags and with every status."""
+"""The 16 bytes of the header, in every combination of flags and with every status."""
 
 import pytest
 from dubbo_bytes import message, request, response, string

@@ -1,4 +1,4 @@
-"""What the writer writes, the reader reads as the same value, whatever its shape."""
+"""The reader reads every value that the writer writes as the same value."""
 
 from typing import Any
 

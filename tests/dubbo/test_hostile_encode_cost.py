@@ -1,4 +1,4 @@
-"""What a hostile message costs whoever changes it: lines of code and bytes of memory in proportion to its size."""
+"""Changing a hostile message takes lines of code and bytes of memory in proportion to its size."""
 
 import tracemalloc
 from collections.abc import Callable

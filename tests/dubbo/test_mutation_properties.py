@@ -1,4 +1,4 @@
-"""What holds of every mutation of every message: it is as if a dictionary had been changed, or it is refused."""
+"""A mutation of any message changes its properties as it would change a dictionary, or is refused."""
 
 from typing import Any, Self
 
@@ -27,7 +27,7 @@ def received(message: bytes) -> Metadata:
 
 @frozen
 class Contents:
-    """What a body says, built by the hessian2 reader.
+    """The content of a body, built by the hessian2 reader.
 
     Args:
         values: What stands before the attachments, the kind of a response aside.

@@ -30,7 +30,7 @@ def recorded(folder: Path) -> list[Metadata]:
 
 
 def has_attachments(metadata: Metadata) -> bool:
-    """Whether this is a hessian2 request, or a hessian2 response of a kind from 3 to 5."""
+    """Return True for a hessian2 request, or a hessian2 response of a kind from 3 to 5."""
     if metadata.error is not None or metadata.message[2] & 0x3F != 2:
         return False
     if metadata.message_type in REQUESTS:
@@ -39,7 +39,7 @@ def has_attachments(metadata: Metadata) -> bool:
 
 
 def has_none_yet(metadata: Metadata) -> bool:
-    """Whether this is a hessian2 response of a kind from 0 to 2."""
+    """Return True for a hessian2 response of a kind from 0 to 2."""
     return (
         metadata.error is None
         and metadata.message_type in SUCCESSES_AND_EXCEPTIONS

@@ -1,4 +1,4 @@
-"""What setting and removing attachments does to the bytes of a request, in the shape that nearly all requests have."""
+"""Setting and removing attachments of a request in the shape that nearly all requests have, by its bytes."""
 
 import pytest
 from dubbo_bytes import INTERFACE, request

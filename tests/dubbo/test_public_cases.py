@@ -111,7 +111,7 @@ def test_a_version_that_is_an_int_is_its_text():
     [
         ("07 76657273696f6e 4e", "version", ""),
         ("04 70617468 4e", "interface", ""),
-        ("07 76657273696f6e 95", "version", "'version' is no string"),
+        ("07 76657273696f6e 95", "version", "'version' is not a string"),
     ],
     ids=["a null version", "a null path", "an int as the version"],
 )

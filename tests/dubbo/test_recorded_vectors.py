@@ -53,7 +53,7 @@ def said(folder_and_name):
 
 @pytest.fixture
 def messages(recordings):
-    """What both directions decode to."""
+    """The metadata of both directions."""
     found = {way: decode(DubboCodec(), recording.direction, [recording.data]) for way, recording in recordings.items()}
     assert [decoded.error for decoded in found.values()] == [None, None]
     return {way: decoded.messages for way, decoded in found.items()}

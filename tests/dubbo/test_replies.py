@@ -1,4 +1,4 @@
-"""What the mesh answers in a provider's place: errors and heartbeats."""
+"""The replies of a mesh in a provider's place: errors and heartbeats."""
 
 import pytest
 from dubbo_bytes import message, request, response, string

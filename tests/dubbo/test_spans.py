@@ -1,4 +1,4 @@
-"""Which bytes of a message are which field, with their values."""
+"""The fields of a message, with their bytes and values."""
 
 from itertools import pairwise
 from pathlib import Path

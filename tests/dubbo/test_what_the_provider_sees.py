@@ -12,7 +12,7 @@ from metaprotocol_sdk import UnsupportedMutation
 
 PATH, VERSION, GROUP = "04 70617468", "07 76657273696f6e", "05 67726f7570"
 BLUE = "04 626c7565"
-# What is no string: true, ints, a long, a double, a date, a binary, a list, a map, an object.
+# Values that are not strings: true, ints, a long, a double, a date, a binary, a list, a map, an object.
 NO_STRINGS = {
     "true": "54",
     "an int": "95",
@@ -148,7 +148,7 @@ FOREIGN_MAP = "0e 6f72672e64656d6f2e4d794d6170"  # org.demo.MyMap
 
 
 class TestIncomplete:
-    """Where providers do not agree, or do what only they know, a rule that denies by a property must not let pass."""
+    """A rule that denies by a property must not let a request pass that providers read differently."""
 
     @pytest.mark.parametrize(
         "attachments",
@@ -182,7 +182,7 @@ class TestIncomplete:
     @pytest.mark.parametrize("key", [VERSION, "01 78"], ids=["version", "any key"])
     def test_are_attachments_that_are_no_strings(self, key, value):
         """Some providers turn them into text, and objects of some classes become strings when Java reads them."""
-        assert "is no string" in incomplete(attached(f"{key} {value}"))
+        assert "is not a string" in incomplete(attached(f"{key} {value}"))
 
     @pytest.mark.parametrize(
         "key", ["43 01 41 90 60", f"4d {FOREIGN_MAP} 5a", "51 90"], ids=["object", "map", "reference"]
@@ -238,7 +238,7 @@ class TestIncomplete:
         assert "is not read" in incomplete(message(0x08, b"anything", status=20))
 
     def test_is_a_response_with_an_attachment_that_is_no_string(self):
-        assert "is no string" in incomplete(response(b"\x95" + hx("48 01 78 95 5a")))
+        assert "is not a string" in incomplete(response(b"\x95" + hx("48 01 78 95 5a")))
 
     def test_is_no_heartbeat(self):
         assert incomplete(message(0xE3, b"anything")) == ""

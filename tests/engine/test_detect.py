@@ -1,4 +1,4 @@
-"""What the first bytes of a connection or of a message tell."""
+"""The first bytes of a connection or of a message tell its protocol."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What all tests with real peers share: the table of those that ran, and real Envoys."""
+"""Shared by all tests with real peers: the table of those that ran, and real Envoys."""
 
 import pytest
 from live_envoy.fixtures import _running, _starting, _watched, release, start_envoy

@@ -1,4 +1,4 @@
-"""Which route a request takes, and why not the ones before it."""
+"""The route that a request takes, and why the ones before it do not match."""
 
 import pytest
 from mesh_files import LISTENER, ROUTES, SERVICE, mesh_of, routes

@@ -1,4 +1,4 @@
-"""What is wrong in a file is told with its line, column and keys, and with what would be right."""
+"""A problem in a file is told with its line, column and keys, and with what would be right."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the configuration becomes in Envoy."""
+"""The configuration of Envoy that the files become."""
 
 import json
 import stat

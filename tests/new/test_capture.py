@@ -1,4 +1,4 @@
-"""What recorded traffic of real protocols tells about their headers."""
+"""Headers of real protocols are found from recorded traffic."""
 
 import gzip
 import struct

@@ -1,4 +1,4 @@
-"""What was not said is asked, with an answer to begin with, until it makes sense."""
+"""Answers that no option gives are asked for, with a default, until they make sense."""
 
 from pathlib import Path
 

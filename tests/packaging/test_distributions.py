@@ -1,4 +1,4 @@
-"""What is built holds what users need, nothing else, and works in a clean environment."""
+"""The distributions hold what users need, nothing else, and work in a clean environment."""
 
 import subprocess
 import tarfile

@@ -1,4 +1,4 @@
-"""What a user does with the wheel: makes a project, installs it in a clean environment, checks it and ships it."""
+"""A user makes a project with the wheel, installs it in a clean environment, checks it and ships it."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""What a codec does that says nothing beyond name, framing and decode."""
+"""The defaults of a codec that has only a name, a framing and decode."""
 
 import pytest
 from construct import Bytes, Int16ub, Struct

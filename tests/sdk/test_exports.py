@@ -1,4 +1,4 @@
-"""What `import metaprotocol_sdk` gives, and what it does not load."""
+"""`import metaprotocol_sdk` gives the public names, and loads nothing else."""
 
 import ast
 import importlib

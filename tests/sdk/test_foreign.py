@@ -1,4 +1,4 @@
-"""What came instead of the protocol that was expected, by its first bytes."""
+"""Other protocols are told by their first bytes."""
 
 import gzip
 import lzma
@@ -186,7 +186,7 @@ def failure(decoder: MessageDecoder, *chunks: bytes) -> ProtocolError:
 
 
 class TestHints:
-    """What a decoder says of them."""
+    """The errors of a decoder for them."""
 
     @pytest.mark.parametrize("codec", ["awesomerpc", "dubbo", "thrift"])
     @pytest.mark.parametrize(("data", "name"), ACCIDENTS.items(), ids=lambda value: value[:24])

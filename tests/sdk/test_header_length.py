@@ -126,7 +126,7 @@ def test_a_header_may_be_the_whole_message(framing: HeaderLength) -> None:
 
 
 def test_a_function_that_breaks_is_a_bug_that_ends_the_stream() -> None:
-    """What it raises escapes as it is, as from `decode`; the stream can't be followed any more."""
+    """Its exception escapes as it is, as from `decode`; the stream can't be followed any more."""
     decoder = MessageDecoder(codec_for(HeaderLength(2, lambda header: 1 // 0)), Direction.TO_SERVER)
     with pytest.raises(ZeroDivisionError):
         decoder.feed(b"ab")

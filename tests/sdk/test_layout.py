@@ -50,7 +50,7 @@ def declarations(draw: st.DrawFn) -> tuple[construct.Struct, dict[str, int | byt
 
 
 def plain(parsed: construct.Container) -> dict[str, int | bytes]:
-    """What construct parsed, without its wrappers and notes."""
+    """The result of construct, without its wrappers and notes."""
     values: dict[str, int | bytes] = {}
     for name, value in parsed.items():
         if name.startswith("_"):

@@ -113,7 +113,7 @@ class TestFields:
 
 
 class TestAgainstProtobuf:
-    """What it accepts, and what it reads."""
+    """The types that it accepts, and the values that it reads."""
 
     @given(damaged())
     def test_the_same_bytes_are_messages_and_say_the_same(self, raw: bytes) -> None:

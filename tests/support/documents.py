@@ -23,7 +23,7 @@ _FILE = re.compile(r"# ([a-z_/]+\.(?:py|toml|yaml))\n")
 
 
 class Console(Protocol):
-    """Where the commands of a document are run, and its files are saved."""
+    """Runs the commands of a document, and saves its files."""
 
     def run(self, command: str, expected: str) -> tuple[str, int] | None:
         """Return what a command prints and its exit status; None if it is not to be run."""

@@ -21,17 +21,17 @@ class Frame(NamedTuple):
 
     @property
     def is_request(self) -> bool:
-        """Whether it asks."""
+        """True if it is a request."""
         return self.flags & 0x80 != 0
 
     @property
     def is_heartbeat(self) -> bool:
-        """Whether it is a heartbeat, or the answer to one."""
+        """True if it is a heartbeat, or the answer to one."""
         return self.flags & 0x20 != 0 and (self.flags & 0x40 != 0 or not self.is_request)
 
     @property
     def is_readonly(self) -> bool:
-        """Whether it says that the server is going away."""
+        """True if it says that the server is going away."""
         return self.flags & 0xE0 == 0xA0 and b"R" in self.body
 
 

@@ -19,7 +19,7 @@ SCALARS = st.sampled_from(
 
 @define
 class Numbered:
-    """What the values so far have numbered."""
+    """The objects that the values so far have numbered."""
 
     field_counts: list[int] = Factory(list)
     types: int = 0

@@ -1,4 +1,4 @@
-"""How many examples hypothesis tries, in proportion to what the profile says."""
+"""The number of examples that hypothesis tries, in proportion to what the profile says."""
 
 from hypothesis import settings
 

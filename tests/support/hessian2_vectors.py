@@ -98,4 +98,4 @@ _NAMED: dict[str, Any] = {
     "self array": _SELF_ARRAY,
     "self map": _SELF_MAP,
 }
-"""What a name says that its own words do not."""
+"""The facts that the name of a vector stands for."""

@@ -24,7 +24,7 @@ class Recording:
 
     @property
     def direction(self) -> Direction:
-        """Which way the bytes travelled."""
+        """The direction of the bytes."""
         return Direction.TO_CLIENT if self.path.name.endswith(".s2c.bin") else Direction.TO_SERVER
 
     @property
@@ -48,7 +48,7 @@ class Recording:
 
 @frozen
 class Decoded:
-    """What came of a stream.
+    """The messages and the error of a stream.
 
     Args:
         messages: The messages, in order.

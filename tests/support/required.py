@@ -1,4 +1,4 @@
-"""What a test needs that not every machine has: without it the test is skipped, or fails where it must not be."""
+"""Needs of tests that not every machine meets: the test is skipped, or fails where it must not be."""
 
 import os
 from pathlib import Path

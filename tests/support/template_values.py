@@ -1,4 +1,4 @@
-"""What `templates/awesomerpc/cookiecutter.json` has to hold. `python tests/support/template_values.py` writes it."""
+"""The values of `templates/awesomerpc/cookiecutter.json`. `python tests/support/template_values.py` writes it."""
 
 import json
 from pathlib import Path

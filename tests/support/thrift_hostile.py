@@ -1,4 +1,4 @@
-"""What the codec must make of whatever bytes decode to a Thrift message."""
+"""Assertions on whatever bytes decode to a Thrift message."""
 
 from recordings import decode
 from thrift_messages import CODEC, SERVER

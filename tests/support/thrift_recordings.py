@@ -1,4 +1,4 @@
-"""What our codec makes of recorded Thrift connections, in the words of those who sent the messages."""
+"""Reads recorded Thrift connections by our codec, in the terms of those who sent the messages."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Where generated messages end and what begins them, against Apache Thrift's own Python library."""
+"""The ends and heads of generated messages, against Apache Thrift's own Python library."""
 
 import pytest
 from hypothesis import given

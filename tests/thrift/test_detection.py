@@ -1,4 +1,4 @@
-"""Which transport and protocol a message is taken for, and what options rule out."""
+"""The detection of transport and protocol, and the options that rule some out."""
 
 import pytest
 from hypothesis import given
@@ -149,7 +149,7 @@ def test_an_empty_frame_is_an_event(transport):
 
 
 def test_an_empty_frame_is_one_whatever_follows_it_and_however_it_is_cut():
-    """What follows would be the type, the sequence id and the struct of a call of the empty name."""
+    """The next bytes would be the type, the sequence id and the struct of a call of the empty name."""
     stream = bytes(4) + hx("70 00000007 00") + framed(strict(CALL, "echo", 1, b"\0"))
     whole, cut = outcome(CODEC, [stream]), outcome(CODEC, byte_by_byte(stream))
     assert whole == cut

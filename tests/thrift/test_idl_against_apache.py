@@ -1,4 +1,4 @@
-"""What Apache's own library writes by an interface definition passes as a call of it, and nothing else does."""
+"""Calls that Apache's own library writes by an interface definition pass as calls of it, and no others."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Where a call passes, a reader that believes the definition and not the wire ends where the codec does.
+"""A reader that believes the definition and not the wire ends where the codec does, if a call passes.
 
 Such a reader is Apache's own in Python, without its C module: it does not look at the types of items, as the generated
 code of C++, Go, Java and Node.js does not.
@@ -19,7 +19,7 @@ from metaprotocol_sdk import ProtocolError
 
 
 class Struct:
-    """What the reader makes."""
+    """The values that the reader makes."""
 
     def __init__(self, **fields):
         self.__dict__.update(fields)

@@ -1,4 +1,4 @@
-"""What a message tells, in every transport and protocol."""
+"""The metadata of a message, in every transport and protocol."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""What a mutation changes, and that it changes nothing else."""
+"""A mutation changes what it names, and nothing else."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Which bytes of a message are which field, for a person."""
+"""The fields of a message by their bytes, for a person."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What the strategies draw is what others read, every kind of it is drawn, and it shrinks to the simplest."""
+"""The strategies draw messages that others read, draw every kind, and shrink to the simplest."""
 
 from functools import partial
 from uuid import UUID

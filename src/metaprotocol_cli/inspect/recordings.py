@@ -33,7 +33,7 @@ class RecordingFault(Exception):
 
 @define
 class _Facts:
-    """What the manifest says of a connection."""
+    """A connection as the manifest describes it."""
 
     client: str = "client"
     server: str = "server"

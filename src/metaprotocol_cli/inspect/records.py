@@ -1,4 +1,4 @@
-"""What is printed: messages with their positions, and notes."""
+"""The lines of a listing: messages with their positions, and notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the subcommands share: the files, the proxy, and how problems are shown."""
+"""Shared by the subcommands: the options of files and proxy, and the printing of problems."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def read_attachments(
     """Return the attachments, and why Java may see others; "" if it sees these.
 
     Of a key that comes twice the last counts, as in Java. The value is None where Java's `getAttachment` returns null:
-    for null, and for what is no string.
+    for null, and for what is not a string.
 
     Args:
         message: A Dubbo message.
@@ -106,7 +106,7 @@ def read_attachments(
                 no_strings[key] = message[value_start] != NULL
     for key, is_value in no_strings.items():
         if is_value and not unclear and attachments[key] is None:
-            unclear = f"the attachment {key[:80]!r} is no string, which some providers turn into one"
+            unclear = f"the attachment {key[:80]!r} is not a string, which some providers turn into one"
     return attachments, unclear
 
 

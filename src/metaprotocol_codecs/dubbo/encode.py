@@ -138,7 +138,7 @@ def _request_edits(metadata: Metadata, mutation: Mutation, limits: Limits) -> li
             if in_body is None or key not in mutation:
                 continue
             if mutation[key] == metadata.properties.get(key):
-                # The body may say it. And where it is absent, an attachment that is no string hides what the body says.
+                # The body may say it. Where it is absent, an attachment that is not a string hides what the body says.
                 del wanted[key]
             elif mutation[key] is None and key == "version":
                 raise UnsupportedMutation("version cannot be removed: the body has one, which would show")

@@ -212,7 +212,7 @@ def _write(key: str, text: str, maximum: int) -> bytes:
 def _keep_references(message: bytes, span: AttachmentsSpan, found: AttachmentMap, edits: list[Edit]) -> list[Edit]:
     """Return the edits with what they take from later attachments put back.
 
-    Class definitions are moved to the next attachment that is no string, since they may stand before any value.
+    Class definitions are moved to the next attachment that is not a string, since they may stand before any value.
 
     Args:
         message: A Dubbo message.

@@ -283,5 +283,5 @@ def _generic_method(message: bytes, span: AttachmentsSpan) -> tuple[str | None, 
     try:
         method, _ = read_text(message, position)
     except DecodeError:  # the arguments were skipped soundly; this one is not a string
-        return None, "the first argument of a generic call is no string, so the method that it names is unknown"
+        return None, "the first argument of a generic call is not a string, so the method that it names is unknown"
     return generic_method_name(method), ""

@@ -43,7 +43,7 @@ KINDS: dict[str, tuple[type[Item], tuple[str, ...]]] = {
 
 @frozen(kw_only=True)
 class ObjectMeta(Item):
-    """What Kubernetes knows of an object."""
+    """The name, namespace and labels of an object, as in Kubernetes."""
 
     IGNORED: ClassVar[frozenset[str]] = frozenset(
         [

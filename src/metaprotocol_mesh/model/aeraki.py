@@ -94,7 +94,7 @@ class LocalRateLimit(Item):
 
 @frozen(kw_only=True)
 class LimitDescriptor(Item):
-    """What requests are counted by."""
+    """A property by which requests are counted."""
 
     property: str = entry("`request_headers.header_name`", REQUIRED)
     descriptor_key: str = entry("`request_headers.descriptor_key`", REQUIRED)

@@ -1,4 +1,4 @@
-"""How servers are chosen, watched and limited: DestinationRule of Istio."""
+"""DestinationRule of Istio: load balancing, outlier detection, connection limits and TLS of servers."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ConsistentHash(Item):
 
 @frozen(kw_only=True)
 class Distribute(Item):
-    """Where the calls from one locality go."""
+    """The shares of the calls from one locality."""
 
     from_: str = entry("compared with the proxy's locality", REQUIRED)
     to: Mapping[str, int] = entry("`load_balancing_weight` of localities", REQUIRED)
@@ -71,7 +71,7 @@ class Distribute(Item):
 
 @frozen(kw_only=True)
 class Failover(Item):
-    """Where the calls from one region go when it fails."""
+    """The region that takes the calls of another when that one fails."""
 
     from_: str = entry("compared with the proxy's region", REQUIRED)
     to: str = entry("the region with the next `priority`", REQUIRED)
@@ -218,7 +218,7 @@ class PortTrafficPolicy(Item):
 
 @frozen(kw_only=True)
 class TrafficPolicy(Item):
-    """How servers are called."""
+    """The policy for calls to servers."""
 
     UNSUPPORTED: ClassVar[dict[str, str]] = {
         "tunnel": "it is of TCP alone",
@@ -244,7 +244,7 @@ class Subset(Item):
 
 @frozen(kw_only=True)
 class DestinationRule(Item):
-    """How the servers of a service are called."""
+    """The policy for calls to the servers of a service."""
 
     UNSUPPORTED: ClassVar[dict[str, str]] = {"workloadSelector": "one set of files is for one proxy"}
 

@@ -1,4 +1,4 @@
-"""What is logged, and what is added to Envoy by hand: Telemetry, WasmPlugin and EnvoyFilter of Istio."""
+"""Telemetry, WasmPlugin and EnvoyFilter of Istio: logs, metrics, traces, and additions to Envoy."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class AccessLogging(Item):
 
 @frozen(kw_only=True)
 class Telemetry(Item):
-    """What is told of requests."""
+    """The metrics, traces and access logs of requests."""
 
     UNSUPPORTED: ClassVar[dict[str, str]] = {
         **_TARGETS,
@@ -174,7 +174,7 @@ class RouteConfigurationMatch(Item):
 
 @frozen(kw_only=True)
 class ObjectMatch(Item):
-    """What a patch changes."""
+    """The part of Envoy's configuration that a patch changes."""
 
     ONE_OF: ClassVar[tuple[tuple[str, ...], ...]] = (("listener", "cluster", "route_configuration"),)
     UNSUPPORTED: ClassVar[dict[str, str]] = {"proxy": "there is one proxy", "waypoint": "there are none"}

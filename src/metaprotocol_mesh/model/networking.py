@@ -222,7 +222,7 @@ class EgressListener(Item):
 
 @frozen(kw_only=True)
 class OutboundTrafficPolicy(Item):
-    """What happens to requests for services that no file names."""
+    """The treatment of requests for services that no file names."""
 
     mode: Literal["REGISTRY_ONLY"] = entry("they are answered ROUTE_NOT_FOUND", "REGISTRY_ONLY")
 

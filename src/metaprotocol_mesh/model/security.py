@@ -1,4 +1,4 @@
-"""Who may call what: AuthorizationPolicy, RequestAuthentication and PeerAuthentication of Istio."""
+"""AuthorizationPolicy, RequestAuthentication and PeerAuthentication of Istio."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Selector(Item):
 
 @frozen(kw_only=True)
 class Source(Item):
-    """Where a request comes from; all that are given hold. Values may begin or end with `*`."""
+    """The source of a request; all fields that are given must match. Values may begin or end with `*`."""
 
     UNSUPPORTED: ClassVar[dict[str, str]] = {
         "serviceAccounts": "write `principals`",
@@ -46,7 +46,7 @@ class Source(Item):
 
 @frozen(kw_only=True)
 class Operation(Item):
-    """What is called; all that are given hold. Values may begin or end with `*`."""
+    """The operation of a request; all fields that are given must match. Values may begin or end with `*`."""
 
     hosts: tuple[str, ...] = entry("`header` `:authority`", ())
     not_hosts: tuple[str, ...] = entry("the same, `not_rule`", ())
@@ -102,7 +102,7 @@ class Rule(Item):
 
 @frozen(kw_only=True)
 class AuthorizationPolicy(Item):
-    """Which requests are allowed, at listeners of Sidecar's ingress and Gateway."""
+    """Allows or denies requests, at listeners of Sidecar's ingress and Gateway."""
 
     UNSUPPORTED: ClassVar[dict[str, str]] = {**_TARGETS, "provider": "CUSTOM is not built yet; use DENY or ALLOW"}
 
@@ -156,7 +156,7 @@ class JWTRule(Item):
 
 @frozen(kw_only=True)
 class RequestAuthentication(Item):
-    """Which tokens are believed."""
+    """The tokens that are accepted."""
 
     UNSUPPORTED: ClassVar[dict[str, str]] = _TARGETS
 
@@ -175,7 +175,7 @@ class MutualTLS(Item):
 
 @frozen(kw_only=True)
 class PeerAuthentication(Item):
-    """Which connections are taken, at listeners of Sidecar's ingress."""
+    """Requires TLS of connections, at listeners of Sidecar's ingress."""
 
     UNSUPPORTED: ClassVar[dict[str, str]] = {"portLevelMtls": "it is not built yet"}
 

@@ -1,4 +1,4 @@
-"""Where requests go: VirtualService of Istio."""
+"""VirtualService of Istio: the routes of requests."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _WATCHDOG = {
 
 @frozen
 class Rendered:
-    """What Envoy is told.
+    """The configuration of one Envoy.
 
     Args:
         listeners: With their routes inside.

@@ -29,7 +29,7 @@ HEADERS_SIZE_OF_ENVOY = 12 * 1024
 
 @frozen
 class HeaderLimits:
-    """What the codec filter lets pass, so that the HCM refuses nothing.
+    """The bounds of the codec filter's headers, which the HCM must not refuse.
 
     Args:
         count: Headers of a request.

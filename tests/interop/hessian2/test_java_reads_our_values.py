@@ -18,7 +18,7 @@ pytestmark = pytest.mark.interop
 
 
 class Oracle(Protocol):
-    """What the fixture gives; see there."""
+    """The result of the fixture; see there."""
 
     def ask(self, data: bytes) -> tuple[str, bytes]: ...
 

@@ -1,4 +1,4 @@
-"""What the relay changes in calls and answers, and what clients and servers by others make of it."""
+"""The relay changes calls and answers, and clients and servers by others read them."""
 
 import pytest
 from peers.thrift.clients import call_through_relay

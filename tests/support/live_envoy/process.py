@@ -108,7 +108,7 @@ class Envoy:
 
     @property
     def log(self) -> list[str]:
-        """What was written to standard output and standard error so far, line by line."""
+        """The lines of standard output and standard error so far."""
         with self._news:
             return list(self._lines)
 

@@ -1,4 +1,4 @@
-"""Where what a peer needs is installed once and found again."""
+"""A folder in which peers are installed once and found again."""
 
 import fcntl
 import hashlib

@@ -1,4 +1,4 @@
-"""What the two programs at the ends of a Dubbo connection say of it: the account that the recorded bytes must match.
+"""The account that the programs at both ends of a Dubbo connection give of it, which the recorded bytes must match.
 
 Nothing here comes from our codec. The programs tell what they called, with which attachments, and what came of it, and
 Java its numbers of the requests. What no program can see, the status of a failed call and the heartbeats, is read from

@@ -139,7 +139,7 @@ class SofaServer(PeerProcess):
         command, environment = _node("sofa_server.js")
         super().__init__(command, folder / "sofa-server.log", folder, environment)
         self.port = 0
-        """Where it listens."""
+        """The port on which it listens."""
 
     def ready(self, first: dict[str, Any]) -> None:
         """Take the port."""

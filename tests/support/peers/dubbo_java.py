@@ -125,7 +125,7 @@ class JavaProvider(_JavaProgram):
         log, setting = folder / "provider.log", f"-Dinterop.heartbeat={heartbeat}"
         super().__init__(version, "Provider", serializations or version.serializations, log, [setting])
         self.ports: dict[str, int] = {}
-        """Where it listens, by serialization."""
+        """The ports on which it listens, by serialization."""
 
     def ready(self, first: dict[str, Any]) -> None:
         """Take the ports."""

@@ -1,4 +1,4 @@
-"""Which peers really ran, for the table at the end of the log."""
+"""The peers that really ran, for the table at the end of the log."""
 
 from collections import Counter
 from typing import NamedTuple

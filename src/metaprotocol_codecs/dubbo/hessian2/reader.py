@@ -261,7 +261,7 @@ _Frame = _ListFrame | _MapFrame | _ObjectFrame
 
 
 def read_scalar(data: bytes, position: int, most: int) -> tuple[Any, int]:
-    """Read a value that is no container, reference or class definition.
+    """Read a value that is not a container, reference or class definition.
 
     Args:
         data: A message.

@@ -167,7 +167,7 @@ def skip_values(data: bytes, position: int, count: int, tables: ReferenceTables,
         stop_at: Stop at the value that has this number among the references, and return where it begins.
 
     Raises:
-        DecodeError: The bytes are no values, refer to what is not there, or end too early.
+        DecodeError: The bytes are not values, refer to what is not there, or end too early.
     """
     start = first = position
     pending = count

@@ -208,7 +208,7 @@ class Writer:
                 32 bits as a long.
 
         Raises:
-            EncodeError: A value is of another class, a name is no string, or a number has more than 64 bits.
+            EncodeError: A value is of another class, a name is not a string, or a number has more than 64 bits.
         """
         parts: list[bytes] = []
         pending: list[Iterator[Any]] = [iter((value,))]

@@ -19,7 +19,7 @@ from peers.thrift.stacks import Combination, Stack
 
 @frozen
 class Said:
-    """What a client said.
+    """The output of a client.
 
     Args:
         sent: The messages that it wrote.

@@ -1,4 +1,4 @@
-"""What every Thrift library is to a test: something to install, and programs to start."""
+"""A Thrift library as tests see it: something to install, and programs to start."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

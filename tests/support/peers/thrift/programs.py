@@ -30,7 +30,7 @@ class Server(PeerProcess):
         command = [*self.library.command(folder, "server"), *stack.arguments]
         super().__init__(command, log, folder, self.library.environment(folder))
         self.port = 0
-        """Where it listens, at 127.0.0.1."""
+        """The port of 127.0.0.1 on which it listens."""
 
     def __enter__(self) -> Self:
         try:

@@ -1,4 +1,4 @@
-"""Which protocols and transports are spoken, by whom with whom, and what is left out and why."""
+"""The combinations of protocol, transport and library that are tested, and why others are left out."""
 
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -29,12 +29,12 @@ class Stack:
 
     @property
     def has_headers(self) -> bool:
-        """Whether messages carry info headers."""
+        """True if messages carry info headers."""
         return self.transport.startswith("header")
 
     @property
     def arguments(self) -> Sequence[str]:
-        """What the programs take: protocol, transport, and options with commas between them."""
+        """The arguments of the programs: protocol, transport, and options with commas between them."""
         transport, _, transform = self.transport.partition("+")
         return self.protocol, transport, ",".join(filter(None, (transform, self.option))) or "-"
 
@@ -105,7 +105,7 @@ CHANGING = [
 
 @frozen
 class LeftOut:
-    """What is not spoken. What is None holds for all.
+    """A combination that is not spoken. None holds for all.
 
     Args:
         reason: Why not.
@@ -122,7 +122,7 @@ class LeftOut:
     role: str | None = None
 
     def covers(self, protocol: str, transport: str, library: str, role: str) -> bool:
-        """Whether this is why a library does not speak a protocol over a transport in a role."""
+        """Return True if this is why a library does not speak a protocol over a transport in a role."""
         return (
             self.protocol in (None, protocol)
             and transport in self.transports
