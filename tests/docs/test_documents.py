@@ -6,6 +6,7 @@ In README.md, CONTRIBUTING.md, SECURITY.md and docs/ every fenced block names it
 * the commands `$ metaprotocol ...` and `$ pytest ...`, and those that pipe into them, are run, and no others: from the
   root of the repository, or once the document has saved a file from its folder,
 * `no-run` behind the language exempts a block. Without it a `python` or `console` block that runs nothing is an error,
+* a translation has the blocks of its original, which are run there,
 * the tutorial is left to `tests/packaging/test_tutorial.py`, which runs all commands of it in one shell,
 * the tutorial of the conformance kit runs the kit five times, so `make packaging` runs it.
 """
@@ -31,6 +32,8 @@ DOCUMENTS = [
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts),
 ]
 TUTORIAL = ROOT / "docs" / "tutorial" / "index.md"
+# A translation, and its original.
+TRANSLATIONS = {ROOT / "docs" / "tutorial" / "zh.md": TUTORIAL}
 LONG = ROOT / "docs" / "conformance" / "tutorial.md"
 RUN = {"python", "console", "diff"}
 SHOWN = {"ini", "json", "make", "text", "toml", "yaml"}
@@ -74,7 +77,9 @@ class OurCommands:
         return done.stdout, done.returncode
 
 
-@pytest.mark.parametrize("path", [path for path in DOCUMENTS if path not in {TUTORIAL, LONG}], ids=name_of)
+@pytest.mark.parametrize(
+    "path", [path for path in DOCUMENTS if path not in {TUTORIAL, LONG, *TRANSLATIONS}], ids=name_of
+)
 def test_the_code_in_a_document_runs(path: Path, tmp_path: Path) -> None:
     evaluate(parse(path), OurCommands(tmp_path))
 
@@ -82,6 +87,12 @@ def test_the_code_in_a_document_runs(path: Path, tmp_path: Path) -> None:
 @pytest.mark.packaging
 def test_the_tutorial_of_the_conformance_kit_can_be_gone_through(tmp_path: Path) -> None:
     evaluate(parse(LONG), OurCommands(tmp_path))
+
+
+@pytest.mark.parametrize(("path", "original"), TRANSLATIONS.items(), ids=map(name_of, TRANSLATIONS))
+def test_a_translation_has_the_blocks_of_its_original(path: Path, original: Path) -> None:
+    blocks = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+    assert blocks.findall(path.read_text("utf-8")) == blocks.findall(original.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
