@@ -25,6 +25,7 @@ from metaprotocol_envoy.headers import HeaderRules, change_headers, changed, dif
 from metaprotocol_envoy.log import report, report_bug
 from metaprotocol_envoy.settings import SettingsError
 from metaprotocol_envoy.statistics import Counter, request_counter
+from metaprotocol_envoy.versions import Version
 from metaprotocol_sdk import (
     Capability,
     ClosingReply,
@@ -84,12 +85,13 @@ class Service:
         settings: The settings of the filter.
 
     Raises:
-        SettingsError: The codec needs what is not built yet.
+        SettingsError: The codec needs what is not built yet, or its code is not in the folder.
         RegistryError: The codec cannot be loaded.
     """
 
     def __init__(self, settings: Settings) -> None:
-        codec = load_codec(settings.codec)
+        self.version = Version(settings.code, settings.codec) if settings.code else None
+        codec = load_codec(self.version.target if self.version else settings.codec)
         missing = _not_built(codec)
         if missing:
             raise SettingsError(f"the codec {codec.name!r} cannot run in Envoy yet: {missing}")

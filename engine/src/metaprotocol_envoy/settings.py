@@ -66,6 +66,8 @@ class Settings:
 
     Args:
         codec: The codec's name, or "package.module:Class".
+        code: A folder with a copy of the codec's package, which is loaded from there under module names of its own; the
+            codec is a class then. "" takes the package that is installed.
         authority: The `:authority` of requests that name no service; `$dst` is the address that the client called.
         authority_property: The property that names the service of a request; "" if the authority is fixed.
         authority_suffix: Written after the property's value.
@@ -88,6 +90,7 @@ class Settings:
     """
 
     codec: str
+    code: str = ""
     authority: str = "metaprotocol"
     authority_property: str = ""
     authority_suffix: str = ""
