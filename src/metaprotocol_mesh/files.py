@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 # What others refer to comes first, so that Envoy never meets a name that it does not know yet.
 _ORDER = ("endpoints.", "clusters.", "routes.", "listeners.", "bootstrap.")
@@ -30,19 +30,38 @@ def write_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> list[st
         OSError: One cannot be written.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    changed = []
-    for name in sorted(files, key=lambda name: (next(n for n, one in enumerate(_ORDER) if name.startswith(one)), name)):
-        text = json.dumps(files[name], indent=1) + "\n"
-        path = folder / name
-        with suppress(OSError, UnicodeDecodeError):
-            if path.read_text("utf-8") == text:
-                continue
-        _replace(path, text)
-        changed.append(name)
+    changed = [name for name in in_order(files) if write_file(folder / name, files[name])]
     for path in folder.glob("*.json"):
         if path.name.startswith(("endpoints.", "routes.")) and path.name not in files:
             path.unlink(missing_ok=True)
     return changed
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return names of files in the order in which Envoy must get them.
+
+    Args:
+        names: Of files that Envoy watches.
+    """
+    return sorted(names, key=lambda name: (next(n for n, one in enumerate(_ORDER) if name.startswith(one)), name))
+
+
+def write_file(path: Path, content: Mapping[str, Any]) -> bool:
+    """Write a file by a rename, unless it has the content already; return True if it had not.
+
+    Args:
+        path: Of the file.
+        content: To be written as JSON.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    text = json.dumps(content, indent=1) + "\n"
+    with suppress(OSError, UnicodeDecodeError):
+        if path.read_text("utf-8") == text:
+            return False
+    _replace(path, text)
+    return True
 
 
 def _replace(path: Path, text: str) -> None:

@@ -42,18 +42,19 @@ class Configuration:
         return [one for one in self.objects if isinstance(one.spec, spec)]  # type: ignore[misc]
 
 
-def load(paths: Iterable[str | Path]) -> Configuration:
+def load(paths: Iterable[str | Path], stdin: bytes | None = None) -> Configuration:
     """Read files, folders (their *.yaml, *.yml and *.json, by name, folders in them included) and `-`.
 
     Args:
         paths: Of them.
+        stdin: Is read for `-`; None reads standard input.
 
     Raises:
         ConfigurationError: A file cannot be read, or something in it; it tells of all.
     """
     objects: list[Object[Item]] = []
     problems: list[Problem] = []
-    for source, data in _files(paths, problems):
+    for source, data in _files(paths, problems, stdin):
         found, wrong = read(source, data)
         objects += found
         problems += wrong
@@ -78,6 +79,26 @@ def load_text(text: str, source: str = "-") -> Configuration:
     if problems:
         raise ConfigurationError(problems[:MAX_PROBLEMS])
     return Configuration(objects)
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the files that a path stands for: itself, or those in the folder that it names.
+
+    Args:
+        path: Of a file or a folder.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    if not path.is_dir():
+        return [path]
+    return sorted(
+        one
+        for one in path.rglob("*")
+        if one.suffix in _NAMES
+        and one.is_file()
+        and not any(part.startswith(".") for part in one.relative_to(path).parts)
+    )
 
 
 def read(source: str, data: bytes) -> tuple[list[Object[Item]], list[Problem]]:
@@ -165,13 +186,13 @@ def _twice(objects: list[Object[Item]]) -> Iterator[Problem]:
             yield Problem(place, f"there are two of {one.title}", f"the other is at {first.source}:{first.line}")
 
 
-def _files(paths: Iterable[str | Path], problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
+def _files(paths: Iterable[str | Path], problems: list[Problem], stdin: bytes | None) -> Iterator[tuple[str, bytes]]:
     for path in paths:
         if str(path) == "-":
-            yield "-", sys.stdin.buffer.read()
+            yield "-", sys.stdin.buffer.read() if stdin is None else stdin
             continue
         try:
-            files = _inside(Path(path))
+            files = files_of(Path(path))
         except OSError as error:
             problems.append(Problem(Place(str(path), 1, 1), f"it cannot be read: {error.strerror}"))
             continue
@@ -185,15 +206,3 @@ def _files(paths: Iterable[str | Path], problems: list[Problem]) -> Iterator[tup
             except (OSError, ValueError) as error:
                 text = getattr(error, "strerror", None) or str(error)
                 problems.append(Problem(Place(str(file), 1, 1), f"it cannot be read: {text}"))
-
-
-def _inside(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    return sorted(
-        one
-        for one in path.rglob("*")
-        if one.suffix in _NAMES
-        and one.is_file()
-        and not any(part.startswith(".") for part in one.relative_to(path).parts)
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
@@ -67,19 +68,19 @@ class Rendered:
         for one in deepcopy(self.listeners):
             hcm = next(found for found in one["filter_chains"][0]["filters"] if found["name"] == HCM)["typed_config"]
             name = _file_name("routes", one["name"])
-            files[name] = _resources([{"@type": _type("route.v3.RouteConfiguration"), **hcm.pop("route_config")}])
+            files[name] = resources([{"@type": _type("route.v3.RouteConfiguration"), **hcm.pop("route_config")}])
             hcm["rds"] = {"route_config_name": one["name"], "config_source": _source(folder, name)}
             listeners.append({"@type": _type("listener.v3.Listener"), **one})
         for one in deepcopy(self.clusters):
             if one["name"] in self.watched:
                 name = _file_name("endpoints", one["name"])
                 kind = _type("endpoint.v3.ClusterLoadAssignment")
-                files[name] = _resources([{"@type": kind, **one.pop("load_assignment")}])
+                files[name] = resources([{"@type": kind, **one.pop("load_assignment")}])
                 one["type"] = "EDS"
                 one["eds_cluster_config"] = {"eds_config": _source(folder, name)}
             clusters.append({"@type": _type("cluster.v3.Cluster"), **one})
-        files["listeners.json"] = _resources(listeners)
-        files["clusters.json"] = _resources(clusters)
+        files["listeners.json"] = resources(listeners)
+        files["clusters.json"] = resources(clusters)
         bootstrap = self._bootstrap(str(folder / "admin.sock"))
         bootstrap["dynamic_resources"] = {
             "lds_config": _source(folder, "listeners.json"),
@@ -89,7 +90,7 @@ class Rendered:
         return files
 
     def _bootstrap(self, admin: str) -> Json:
-        found: Json = {"node": self.node, "watchdogs": _WATCHDOG}
+        found: Json = {"node": self.node, "watchdogs": _WATCHDOG, "stats_flush_interval": "1s"}
         if admin:
             # Whoever may open it can read the mesh's secrets, and stop it.
             found["admin"] = {"address": {"pipe": {"path": admin, "mode": 0o600}}}
@@ -136,12 +137,18 @@ def render(mesh: Mesh, engine: Engine | None = None) -> Rendered:
     return Rendered(tuple(listeners.values()), tuple(clusters.values()), frozenset(watched), node)
 
 
+def resources(found: list[Json]) -> Json:
+    """Return the content of a file that Envoy watches. Envoy tells the version that it has taken in its statistics.
+
+    Args:
+        found: Listeners, clusters, routes or endpoints.
+    """
+    version = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
+    return {"version_info": version, "resources": found}
+
+
 def _type(name: str) -> str:
     return f"type.googleapis.com/envoy.config.{name}"
-
-
-def _resources(resources: list[Json]) -> Json:
-    return {"resources": resources}
 
 
 def _source(folder: Path, name: str) -> Json:

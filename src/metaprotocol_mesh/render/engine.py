@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from metaprotocol_envoy import Settings, SettingsError, interpreter_config, module_path
 from metaprotocol_mesh.places import ConfigurationError, Problem
@@ -15,6 +15,8 @@ from metaprotocol_mesh.render.pieces import Json, typed
 from metaprotocol_sdk import load_codec_class
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from metaprotocol_mesh.resolved import Listener
 
 _NAME = "metaprotocol"
@@ -53,10 +55,13 @@ class Engine:
     Args:
         module: The dynamic module.
         interpreter: What it is told of the interpreter, besides its settings.
+        code: Classes ("package.module:Class") and folders with a copy of their code, by the codec's name. Codecs that
+            are not there are loaded as they are installed.
     """
 
     module: str
     interpreter: str
+    code: Mapping[str, tuple[str, str]] = field(factory=dict)
 
     @classmethod
     def installed(cls) -> Engine:
@@ -91,6 +96,8 @@ class Engine:
             "max_headers": limits.count,
             "max_headers_size": limits.size,
         }
+        if listener.codec in self.code:
+            settings["codec"], settings["code"] = self.code[listener.codec]
         if listener.authority_property:
             settings["authority_property"] = listener.authority_property
         for name, value in listener.settings.items():

@@ -49,7 +49,8 @@ def _virtual_host(host: VirtualHost) -> Json:
 
 def _route(rule: Rule, host: VirtualHost) -> Json:
     http = rule.http
-    found: Json = {"name": rule.name, "match": _match(rule.match)}
+    # The prefix lets Envoy count the requests of each route.
+    found: Json = {"name": rule.name, "match": _match(rule.match), "stat_prefix": rule.name}
     if http is not None and http.direct_response is not None:
         answer: Json = {"status": http.direct_response.status}
         if http.direct_response.body is not None:
