@@ -224,8 +224,7 @@ void bridge_request_headers(void *object, bool end) {
         refuse(bridge, "changed_path", COUNT_MUTATIONS_REFUSED);
     } else {
         bool authority_changed = !same_authority && !bridge->shadow;
-        good = (same && !authority_changed && !request->oneway) ||
-               change(bridge, headers, headers_count, authority_changed);
+        good = (same && !authority_changed) || change(bridge, headers, headers_count, authority_changed);
     }
     if (headers != few) free(headers);
     if (good && request->is_stream) begin_stream(bridge);

@@ -22,13 +22,18 @@ from metaprotocol_envoy.connection import (
     Request,
     Service,
 )
+from metaprotocol_envoy.connection import (
+    ONEWAY as ENDS_CONNECTION,
+)
 from metaprotocol_envoy.statistics import NAMES, Counter, reply_counter, request_counter
 from metaprotocol_sdk import (
+    Codec,
     Correlation,
     Direction,
     ErrorType,
     MessageType,
     Metadata,
+    Mutation,
     UpstreamConnection,
     register_codec,
     unregister_codec,
@@ -52,6 +57,13 @@ def read(message: bytes, direction: Direction = Direction.TO_CLIENT) -> Metadata
     return awesome.decode(message, direction)
 
 
+def answer(
+    to: Request, code: int = 0, headers: dict[str, str] | None = None, payload: bytes = b"", kind: int = RESPONSE
+) -> bytes:
+    """Return what a server sends, under the id with which the request came to it."""
+    return awesome.build(kind, to.number, 7, code, headers or {}, payload)
+
+
 def pairs(flat: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in zip(flat[::2], flat[1::2], strict=True)]
 
@@ -59,12 +71,12 @@ def pairs(flat: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
 def test_a_request_becomes_path_authority_and_headers() -> None:
     message = awesome.build(CALL, 1, 7, headers={"service": "Greeter", "User": "Zoë", "host": "x"}, payload=b"hi")
     (step,) = connect(authority="reviews").feed(message)
-    kind, counter, path, authority, own, flat, body, _, wait = step
+    kind, counter, path, authority, own, flat, body, sent, wait = step
     assert (kind, NAMES[counter]) == (FORWARD, "metaprotocol.requests.request")
     assert (path, authority) == ("/Greeter/7", "reviews")
     assert own == ("x-metaprotocol-type", "request")
     assert flat == ("cmd", "7", "service", "Greeter", "user", "Zoë", "x-property-host", "x")
-    assert body == message
+    assert body == message[:4] + sent.number.to_bytes(4) + message[8:]
     assert wait == NEEDS_REPLY
 
 
@@ -126,19 +138,25 @@ def test_the_steps_do_not_depend_on_how_the_bytes_came(cuts: list[int]) -> None:
         steps += connection.feed(stream[at : at + cut])
         at += cut
     steps += connection.feed(stream[at:])
-    assert b"".join(step[6] for step in steps) == stream
+    assert b"".join(step[7].metadata.message for step in steps) == stream
 
 
-def test_an_unchanged_request_is_sent_as_it_came() -> None:
-    sent = request({"user": "a"})
+def test_an_unchanged_request_is_sent_as_it_came_but_for_its_id() -> None:
+    (step,) = connect().feed(awesome.build(CALL, 1, 7, headers={"user": "a"}))
+    sent = step[7]
     after = [(b"user", b"a"), (b"cmd", b"7"), (b"x-envoy-attempt-count", b"2")]
-    assert sent.outgoing(after, False) == (sent.metadata.message, -1)
+    expected = awesome.build(CALL, sent.number, 7, headers={"user": "a"})
+    assert step[6] == expected
+    assert sent.outgoing(after, False) == (expected, -1)
 
 
 def test_a_changed_header_changes_the_message() -> None:
-    bytes_out, _ = request({"User": "a", "x": "1"}).outgoing([(b"user", b"b"), (b"cmd", b"7"), (b"tag", b"t")], False)
+    sent = request({"User": "a", "x": "1"})
+    bytes_out, _ = sent.outgoing([(b"user", b"b"), (b"cmd", b"7"), (b"tag", b"t")], False)
     assert isinstance(bytes_out, bytes)
-    assert read(bytes_out, Direction.TO_SERVER).properties == {"User": "b", "tag": "t", "cmd": "7"}
+    changed = read(bytes_out, Direction.TO_SERVER)
+    assert changed.properties == {"User": "b", "tag": "t", "cmd": "7"}
+    assert changed.request_id == sent.number
 
 
 def test_a_change_that_the_message_cannot_carry_is_refused_and_the_client_told() -> None:
@@ -155,7 +173,7 @@ def test_a_oneway_leaves_with_an_id_that_nobody_knows() -> None:
     for _ in range(3):
         (step,) = connect().feed(message)
         assert step[8] == ONEWAY_WITH_SECRET_ID
-        ids.add(read(step[7].outgoing([(b"cmd", b"7")], False)[0], Direction.TO_SERVER).request_id)
+        ids.add(read(step[6], Direction.TO_SERVER).request_id)
     assert 1 not in ids
     assert len(ids) == 3
 
@@ -186,53 +204,69 @@ def test_a_local_reply_is_the_protocols_own_error_by_its_cause(status: int, deta
     assert read(reply).status_code == STATUSES[cause]
 
 
-def test_an_answer_has_a_status_headers_and_the_servers_bytes() -> None:
-    attempt = request().attempt()
-    answer = awesome.build(RESPONSE, 1, 7, headers={"host": "a"}, payload=b"yes")
-    assert attempt.feed(answer[:5]) is None
-    status, own, flat, message, _, unclean, stateful = attempt.feed(answer[5:])
+def test_an_answer_has_a_status_headers_and_the_servers_bytes_with_the_clients_id() -> None:
+    sent = request()
+    attempt, came = sent.attempt(), answer(sent, headers={"host": "a"}, payload=b"yes")
+    assert attempt.feed(came[:5]) is None
+    status, own, flat, message, _, unclean, stateful = attempt.feed(came[5:])
     assert status == 200
     assert own == ("x-metaprotocol-type", "response", "x-metaprotocol-status-code", "0")
     assert flat == ("cmd", "7", "x-property-host", "a")
-    assert (message, unclean, stateful) == (answer, False, False)
+    restored = awesome.build(RESPONSE, 1, 7, headers={"host": "a"}, payload=b"yes")
+    assert (message, unclean, stateful) == (restored, False, False)
 
 
 @pytest.mark.parametrize(("code", "status"), [(1, 404), (4, 504), (7, 403), (255, 500)])
 def test_a_failure_of_the_protocol_is_an_http_status(code: int, status: int) -> None:
-    assert request().attempt().feed(awesome.build(RESPONSE, 1, 7, code))[0] == status
+    sent = request()
+    assert sent.attempt().feed(answer(sent, code))[0] == status
 
 
 def test_an_answer_with_another_id_reaches_nobody() -> None:
-    assert request().attempt().feed(awesome.build(RESPONSE, 2, 7)) == Counter.UPSTREAM_CLOSED
+    for number in (1, 2):
+        sent = request()
+        assert sent.number != number
+        assert sent.attempt().feed(awesome.build(RESPONSE, number, 7)) == Counter.UPSTREAM_CLOSED
+
+
+def test_a_late_copy_of_an_answer_reaches_nobody_and_ends_the_connection_to_the_server() -> None:
+    first, second = (step[7] for step in connect().feed(awesome.build(CALL, 1, 7) * 2))
+    assert first.number != second.number
+    attempt = second.attempt()
+    assert attempt.feed(answer(first, payload=b"first")) is None
+    result = attempt.feed(answer(second, payload=b"second"))
+    assert (result[3], result[5]) == (awesome.build(RESPONSE, 1, 7, payload=b"second"), True)
 
 
 def test_a_decoder_is_used_again_only_after_one_whole_answer_and_nothing_more() -> None:
     connection = connect()
     (step,) = connection.feed(awesome.build(CALL, 1, 7))
-    spare, answer = connection.service.spare_decoders, awesome.build(RESPONSE, 1, 7)
-    for wrong in (answer + b"A", answer + answer, awesome.build(RESPONSE, 2, 7), b"HTTP/1.1"):
+    spare, came = connection.service.spare_decoders, answer(step[7])
+    for wrong in (came + b"A", came + came, awesome.build(RESPONSE, 2, 7), b"HTTP/1.1"):
         step[7].attempt().feed(wrong)
         assert spare == []
     attempt = step[7].attempt()
-    assert attempt.feed(answer[:-1]) is None
-    attempt.feed(answer[-1:])
+    assert attempt.feed(came[:-1]) is None
+    attempt.feed(came[-1:])
     (decoder,) = spare
     assert not decoder.buffered
-    assert step[7].attempt().feed(answer)[3] == answer
+    assert step[7].attempt().feed(came)[3] == awesome.build(RESPONSE, 1, 7)
     assert spare == [decoder]
 
 
 @pytest.mark.parametrize("surplus", [b"A", awesome.build(RESPONSE, 1, 7), awesome.build(RESPONSE, 2, 7), b"GET /"])
 def test_surplus_bytes_after_an_answer_end_the_connection_to_the_server(surplus: bytes) -> None:
-    result = request().attempt().feed(awesome.build(RESPONSE, 1, 7) + surplus)
+    sent = request()
+    result = sent.attempt().feed(answer(sent) + surplus)
     assert result[3] == awesome.build(RESPONSE, 1, 7)
     assert result[5] is True
 
 
 def test_what_a_server_asks_on_the_way_is_not_an_answer() -> None:
-    attempt = request().attempt()
-    assert attempt.feed(awesome.build(HEARTBEAT, 1, 7)) is None
-    assert attempt.feed(awesome.build(RESPONSE, 1, 7))[5] is True
+    sent = request()
+    attempt = sent.attempt()
+    assert attempt.feed(answer(sent, kind=HEARTBEAT)) is None
+    assert attempt.feed(answer(sent))[5] is True
 
 
 def test_garbage_from_a_server_is_no_answer() -> None:
@@ -240,18 +274,20 @@ def test_garbage_from_a_server_is_no_answer() -> None:
 
 
 def test_a_changed_response_header_changes_the_answer() -> None:
-    answer = awesome.build(RESPONSE, 1, 7, headers={"host": "a"})
-    *_, flat, message, reply, _, _ = request().attempt().feed(answer)
+    sent = request()
+    *_, flat, message, reply, _, _ = sent.attempt().feed(answer(sent, headers={"host": "a"}))
     ignored = [(b"server", b"envoy"), (b"date", b"now"), (b"x-envoy-upstream-service-time", b"1")]
     assert reply.deliver_changed([*pairs(flat), *ignored]) == (-1, message, False)
     _, changed, _ = reply.deliver_changed([*pairs(flat), (b"tag", b"t")])
     assert read(changed).properties == {"host": "a", "tag": "t", "cmd": "7"}
+    assert read(changed).request_id == read(message).request_id == 1
 
 
 def test_a_response_that_cannot_carry_its_change_is_an_error() -> None:
-    *_, reply, _, _ = request().attempt().feed(awesome.build(RESPONSE, 1, 7))
-    counter, answer, close = reply.deliver_changed([(b"cmd", b"8")])
-    assert (counter, close, read(answer).status_code) == (Counter.MUTATIONS_REFUSED, False, 6)
+    sent = request()
+    *_, reply, _, _ = sent.attempt().feed(answer(sent))
+    counter, error, close = reply.deliver_changed([(b"cmd", b"8")])
+    assert (counter, close, read(error).status_code) == (Counter.MUTATIONS_REFUSED, False, 6)
 
 
 class Bug(Exception):
@@ -288,7 +324,7 @@ def buggy(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_no_exception_of_a_codec_gets_out(buggy: Any, capfd: pytest.CaptureFixture[str]) -> None:
     connection = Service(Settings(codec="buggy")).connect()
-    call, answer = awesome.build(CALL, 1, 7), awesome.build(RESPONSE, 1, 7)
+    call = awesome.build(CALL, 1, 7)
     (step,) = connection.feed(call)
     sent = step[7]
     buggy("encode")
@@ -296,7 +332,7 @@ def test_no_exception_of_a_codec_gets_out(buggy: Any, capfd: pytest.CaptureFixtu
     buggy("on_error")
     assert sent.local_reply(404, "route_not_found") == (Counter.CODEC_EXCEPTIONS, b"", True)
     buggy("decode to_client")
-    assert sent.attempt().feed(answer) == Counter.CODEC_EXCEPTIONS
+    assert sent.attempt().feed(answer(sent)) == Counter.CODEC_EXCEPTIONS
     buggy("decode to_server")
     assert connection.feed(call) == [(CLOSE, Counter.CODEC_EXCEPTIONS)]
     lines = capfd.readouterr().err.splitlines()
@@ -316,7 +352,7 @@ def test_a_property_that_the_answer_repeats_is_put_back_as_the_client_sent_it() 
         (step,) = connection.feed(awesome.build(CALL, 1, 7, headers={"user": "a"}))
         sent = step[7]
         assert b"b" in sent.outgoing([(b"user", b"b"), (b"cmd", b"7")], False)[0]
-        *_, message, _, _, _ = sent.attempt().feed(awesome.build(RESPONSE, 1, 7, headers={"user": "b"}))
+        *_, message, _, _, _ = sent.attempt().feed(answer(sent, headers={"user": "b"}))
     finally:
         unregister_codec("echoing")
     assert read(message).properties["user"] == "a"
@@ -330,6 +366,38 @@ class SessionCodec(AwesomeRpcCodec):
 class OrderedCodec(AwesomeRpcCodec):
     name = "in-order"
     correlation = Correlation.FIFO
+
+
+class UnnumberedCodec(AwesomeRpcCodec):
+    name = "unnumbered"
+
+    def encode(self, metadata: Metadata, mutation: Mutation, request_id: int | None = None) -> bytes:
+        return Codec.encode(self, metadata, mutation, request_id)
+
+
+class FewIdsCodec(AwesomeRpcCodec):
+    name = "few-ids"
+    max_request_id = 254
+
+
+class StatefulCodec(AwesomeRpcCodec):
+    name = "stateful"
+
+    def for_connection(self) -> StatefulCodec:
+        return StatefulCodec()
+
+
+@pytest.mark.parametrize("codec", [UnnumberedCodec, FewIdsCodec, StatefulCodec])
+def test_a_request_that_keeps_its_id_leaves_no_connection_to_others(codec: type[AwesomeRpcCodec]) -> None:
+    register_codec(codec)
+    try:
+        (call,) = Service(Settings(codec=codec.name)).connect().feed(awesome.build(CALL, 1, 7))
+        (oneway,) = Service(Settings(codec=codec.name)).connect().feed(awesome.build(ONEWAY, 1, 7))
+    finally:
+        unregister_codec(codec.name)
+    assert call[6] == awesome.build(CALL, 1, 7)
+    assert call[7].attempt().feed(awesome.build(RESPONSE, 1, 7))[5] is True
+    assert oneway[8] == ENDS_CONNECTION
 
 
 class GreetingCodec(AwesomeRpcCodec):

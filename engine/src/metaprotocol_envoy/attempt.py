@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import secrets
-from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from attrs import frozen
 
@@ -13,6 +11,7 @@ from metaprotocol_envoy.detect import size_of
 from metaprotocol_envoy.headers import change_headers, changed, difference, to_headers
 from metaprotocol_envoy.log import report, report_bug
 from metaprotocol_envoy.statistics import Counter, reply_counter
+from metaprotocol_envoy.upstream_ids import as_bytes, renumbered
 from metaprotocol_sdk import (
     ClosingReply,
     Correlation,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from metaprotocol_envoy.headers import Fields, HeaderRules
+    from metaprotocol_envoy.upstream_ids import UpstreamIds
     from metaprotocol_sdk import Codec
 
 Result: TypeAlias = "tuple[int, tuple[str, ...], tuple[str, ...], bytes, Reply, bool, bool]"
@@ -79,7 +79,8 @@ class ClientSide:
         codec: The codec object of the connection.
         stateless: True if that is the one of all connections.
         rules: Says which headers of answers count.
-        oneway_ids: Ids under which oneways have left.
+        request_ids: Those under which requests leave; None if they keep their own.
+        stream_ids: The same of streams.
         spare: Decoders of answers that stand between two messages, for the next attempt of any connection; None if a
             decoder must not be used again.
         passes: True if an answer that cannot be changed passes as it came.
@@ -88,7 +89,8 @@ class ClientSide:
     codec: Codec
     stateless: bool
     rules: HeaderRules
-    oneway_ids: OnewayIds
+    request_ids: UpstreamIds | None
+    stream_ids: UpstreamIds | None
     spare: list[MessageDecoder] | None
     passes: bool
 
@@ -102,34 +104,6 @@ class StreamState(Protocol):
     opened: bool
 
 
-class OnewayIds:
-    """The random ids under which the last oneways have left.
-
-    A server that answers a oneway all the same does so on a connection that another request may use meanwhile. That
-    request must tell such an answer from one that is wrong.
-    """
-
-    MOST: ClassVar = 4096
-
-    def __init__(self) -> None:
-        self._ids: dict[int, None] = {}
-
-    def __contains__(self, number: int) -> bool:
-        return number in self._ids
-
-    def new(self, codec: Codec) -> int:
-        """Return a random id that the protocol can hold, and remember it."""
-        while True:
-            number = secrets.randbelow(codec.max_request_id) + 1
-            if number not in codec.reserved_ids:
-                break
-        self._ids[number] = None
-        if len(self._ids) > self.MOST:
-            with suppress(StopIteration, KeyError, RuntimeError):  # another worker may be as far
-                del self._ids[next(iter(self._ids))]
-        return number
-
-
 class Attempt:
     """Reads the answer to one request from one connection to a server.
 
@@ -139,12 +113,15 @@ class Attempt:
     Args:
         client: The client's connection. An attempt does not touch the state of its codec: many are never delivered.
         request: The request.
+        number: The id under which it has left; None if that is its own.
         echoed: The client's own values of properties that the answer repeats.
     """
 
-    __slots__ = ("_client", "_codec", "_decoder", "_echoed", "_request", "_unclean")
+    __slots__ = ("_client", "_codec", "_decoder", "_echoed", "_number", "_request", "_restored", "_unclean")
 
-    def __init__(self, client: ClientSide, request: Metadata, echoed: dict[str, str | None]) -> None:
+    def __init__(
+        self, client: ClientSide, request: Metadata, number: int | None, echoed: dict[str, str | None]
+    ) -> None:
         self._client = client
         self._codec = client.codec if client.stateless else copy.deepcopy(client.codec)
         self._request = request
@@ -156,7 +133,11 @@ class Attempt:
             except IndexError:  # another worker was quicker
                 pass
         self._decoder = decoder or MessageDecoder(self._codec, Direction.TO_CLIENT)
-        self._unclean = False
+        own = request.request_id if request.stream_id is None else request.stream_id
+        self._number = own if number is None else number
+        self._restored = None if number is None else own
+        # A copy of this answer could later be taken for the answer to another client's request.
+        self._unclean = number is None and self._codec.correlation is Correlation.ID
 
     def size_of(self, head: bytes) -> int:
         """Return how many bytes the message at least has that begins; 0 if nothing is known, or none begins here.
@@ -183,10 +164,9 @@ class Attempt:
                         raise TypeError(f"a message has a MessageType, not {message.message_type!r:.60}")
                     self._unclean = True  # a server that asks or announces something is not answered here
                 elif not self._pairs(message):
-                    if message.request_id in self._client.oneway_ids:
-                        self._unclean = True
-                        continue
-                    return int(Counter.UPSTREAM_CLOSED)
+                    if not self._is_late(message):
+                        return int(Counter.UPSTREAM_CLOSED)
+                    self._unclean = True
                 else:
                     decoder = self._decoder
                     surplus = at + 1 < len(messages) or decoder.buffered or decoder.opaque
@@ -201,7 +181,15 @@ class Attempt:
         return int(Counter.UPSTREAM_CLOSED) if self._decoder.stream_error is not None or self._decoder.opaque else None
 
     def _pairs(self, message: Metadata) -> bool:
-        return self._codec.correlation is not Correlation.ID or message.request_id == self._request.request_id
+        return self._codec.correlation is not Correlation.ID or message.request_id == self._number
+
+    def _is_late(self, message: Metadata) -> bool:
+        """Return True if it is of an earlier request on this connection: an answer once more, or to a oneway."""
+        if message.stream_id is None:
+            ids = self._client.request_ids
+            return ids is not None and message.request_id in ids
+        ids = self._client.stream_ids
+        return ids is not None and message.stream_id in ids
 
     def _result(self, message: Metadata, unclean: bool) -> Result:
         codec = self._codec
@@ -214,8 +202,8 @@ class Attempt:
         cause = codec.error_type(message)
         status = 200 if cause is None else _STATUS.get(cause, 500)
         raw = message.message
-        if self._echoed and message.error is None:
-            raw = as_bytes(codec.encode(message, Mutation(self._echoed)))
+        if self._restored is not None or (self._echoed and message.error is None):
+            raw = renumbered(codec, message, Mutation({} if message.error else self._echoed), self._restored)
         fields = to_headers(message.properties if message.error is None else {})
         complete = message.error is None and not message.incomplete and not fields.collision
         if fields.size > MAX_RESPONSE_HEADERS_SIZE or len(fields.names) > MAX_RESPONSE_HEADERS:
@@ -225,7 +213,7 @@ class Attempt:
             own += ("x-metaprotocol-status-code", str(message.status_code))
         if not complete:
             own += ("x-metaprotocol-incomplete", "true")
-        reply = Reply(self._client, message, fields, self._echoed)
+        reply = Reply(self._client, message, fields, self._restored, self._echoed)
         return (status, own, fields.flat, raw, reply, unclean, not self._client.stateless)
 
 
@@ -237,13 +225,16 @@ class StreamAttempt(Attempt):
     Args:
         client: The client's connection.
         stream: The request that opened the stream.
+        number: The stream's id at the server; None if that is its own.
         echoed: The client's own values of properties that the answer repeats.
     """
 
     __slots__ = ("_stream",)
 
-    def __init__(self, client: ClientSide, stream: StreamState, echoed: dict[str, str | None]) -> None:
-        super().__init__(client, stream.metadata, echoed)
+    def __init__(
+        self, client: ClientSide, stream: StreamState, number: int | None, echoed: dict[str, str | None]
+    ) -> None:
+        super().__init__(client, stream.metadata, number, echoed)
         self._stream = stream
 
     def feed(self, data: bytes) -> StreamResult | int:  # type: ignore[override]
@@ -261,10 +252,13 @@ class StreamAttempt(Attempt):
         over = False
         try:
             for message in decoder.feed(data):
-                if over or message.error is not None or message.stream_id != self._request.stream_id:
+                if message.stream_id != self._number and self._is_late(message):
+                    self._unclean = True
+                    continue
+                if over or message.error is not None or message.stream_id != self._number:
                     return int(Counter.UPSTREAM_CLOSED)
                 if stream.opened:
-                    later.append(message.message)
+                    later.append(renumbered(self._codec, message, Mutation(), self._restored))
                 else:
                     first = self._result(message, unclean=False)
                     stream.opened = True
@@ -279,7 +273,8 @@ class StreamAttempt(Attempt):
             return int(Counter.CODEC_EXCEPTIONS)
         if decoder.stream_error is not None or decoder.opaque:
             return int(Counter.UPSTREAM_CLOSED)
-        return (first, tuple(later), over, bool(over and (decoder.buffered or not stream.client_closed)))
+        unclean = bool(over and (self._unclean or decoder.buffered or not stream.client_closed))
+        return (first, tuple(later), over, unclean)
 
 
 class Reply:
@@ -289,13 +284,22 @@ class Reply:
         client: The client's connection.
         metadata: The answer.
         fields: Its headers.
+        restored: The client's own id; None if the answer has it.
         echoed: The client's own values of properties that the answer repeats.
     """
 
-    __slots__ = ("_client", "_echoed", "_fields", "_metadata")
+    __slots__ = ("_client", "_echoed", "_fields", "_metadata", "_restored")
 
-    def __init__(self, client: ClientSide, metadata: Metadata, fields: Fields, echoed: dict[str, str | None]) -> None:
+    def __init__(
+        self,
+        client: ClientSide,
+        metadata: Metadata,
+        fields: Fields,
+        restored: int | None,
+        echoed: dict[str, str | None],
+    ) -> None:
         self._client = client
+        self._restored = restored
         self._echoed = echoed
         self._fields = fields
         self._metadata = metadata
@@ -336,11 +340,12 @@ class Reply:
             if not self._client.stateless:
                 metadata = _seen_by(codec, metadata)
             try:
-                return (-1, as_bytes(codec.encode(metadata, mutation)), False)
+                return (-1, renumbered(codec, metadata, mutation, self._restored), False)
             except UnsupportedMutation:
                 if not self._client.passes:
                     raise
-                return (Counter.MUTATIONS_REFUSED, as_bytes(codec.encode(metadata, Mutation(self._echoed))), False)
+                unchanged = renumbered(codec, metadata, Mutation(self._echoed), self._restored)
+                return (Counter.MUTATIONS_REFUSED, unchanged, False)
         except EncodeError as error:
             report(f"a response cannot be changed as Envoy asks: {error}")
             counter = Counter.MUTATIONS_REFUSED
@@ -357,17 +362,6 @@ class Reply:
         request = self._metadata.request
         assert request is not None  # noqa: S101 - Attempt has set it
         return request
-
-
-def as_bytes(message: object) -> bytes:
-    """Return what a codec has built.
-
-    Raises:
-        TypeError: It is not bytes; `bytes` itself would make 42 zeros of 42.
-    """
-    if not isinstance(message, bytes):
-        raise TypeError(f"a codec builds bytes, not {message!r:.60}")
-    return message
 
 
 def stream_error(codec: Codec, stream: Metadata, error: Error, direction: Direction = Direction.TO_CLIENT) -> bytes:

@@ -13,10 +13,8 @@ from metaprotocol_envoy.attempt import (
     Answer,
     Attempt,
     ClientSide,
-    OnewayIds,
     StreamAttempt,
     answer_with_error,
-    as_bytes,
     stream_error,
 )
 from metaprotocol_envoy.causes import STOPPED, error_type
@@ -25,6 +23,7 @@ from metaprotocol_envoy.headers import HeaderRules, change_headers, changed, dif
 from metaprotocol_envoy.log import report, report_bug
 from metaprotocol_envoy.settings import SettingsError
 from metaprotocol_envoy.statistics import Counter, request_counter
+from metaprotocol_envoy.upstream_ids import as_bytes, renumbered, request_ids, stream_ids
 from metaprotocol_envoy.versions import Version
 from metaprotocol_sdk import (
     Capability,
@@ -54,9 +53,6 @@ if TYPE_CHECKING:
 
 FORWARD, REPLY, CLOSE, STREAM = range(4)
 NEEDS_REPLY, ONEWAY, ONEWAY_WITH_SECRET_ID, OPENS_STREAM = range(4)
-
-SECRET_ID_AT_LEAST = 2**31 - 1
-"""The `max_request_id` from which on a random id is nobody's: among 255 another request soon has it."""
 
 Outgoing: TypeAlias = tuple[bytes, int]
 """Bytes for the server, and the number of a counter, -1 for none."""
@@ -108,11 +104,10 @@ class Service:
         # Where the framing is data alone, a decoder between two messages is as good as a new one.
         reusable = self.stateless and isinstance(codec.framing, (LengthField, HeaderLength))
         self.spare_decoders: list[MessageDecoder] | None = [] if reusable else None
-        # A oneway that leaves under a random id needs no connection of its own: an answer to it would answer nobody.
-        self.oneway_ids = OnewayIds()
+        # The state of a connection may hang on the ids that its client has chosen.
+        self.request_ids = request_ids(codec) if self.stateless else None
+        self.stream_ids = stream_ids(codec) if self.stateless else None
         self.passes = settings.unsupported_mutation == "pass"
-        secret = codec.correlation is Correlation.ID and mutable and codec.max_request_id >= SECRET_ID_AT_LEAST
-        self.oneway = ONEWAY_WITH_SECRET_ID if secret else ONEWAY
 
     def authority_mutation(self, after: Iterable[tuple[bytes, bytes]]) -> dict[str, str | None]:
         """Return the change of properties that a changed `:authority` means.
@@ -162,7 +157,8 @@ class Connection:
             self.codec,
             service.stateless,
             service.response_rules,
-            service.oneway_ids,
+            service.request_ids,
+            service.stream_ids,
             service.spare_decoders,
             service.passes,
         )
@@ -250,10 +246,11 @@ class Connection:
             return (REPLY, Counter.DECODE_ERRORS, stream_error(self.codec, message, _NO_STREAM), False, False)
         ends = kind is MessageType.STREAM_CLOSE_TWO_WAY
         half = kind is MessageType.STREAM_CLOSE_ONE_WAY
-        data = message.message
         if message.error is not None:  # it is not forwarded; the server learns that the stream is over
             error = Error(ErrorType.BAD_REQUEST, str(message.error))
-            data, ends = stream_error(self.codec, message, error, Direction.TO_SERVER), True
+            data, ends = stream_error(self.codec, stream.at_server(message), error, Direction.TO_SERVER), True
+        else:
+            data = renumbered(self.codec, message, Mutation(), stream.number)
         if half:
             stream.client_closed = True
             ends = ends or stream.server_closed
@@ -282,11 +279,15 @@ class Connection:
             )
             return self._refuse(message, ErrorType.BAD_REQUEST, text, Counter.HEADERS_OVER_LIMIT)
         request = Request(self, message, fields)
+        sent = request.renumber()
         if kind is MessageType.STREAM_INIT:
             wait = OPENS_STREAM
+        elif message.expects_reply:
+            wait = NEEDS_REPLY
         else:
-            wait = NEEDS_REPLY if message.expects_reply else self.service.oneway
-        return (FORWARD, request_counter(kind), path, authority, own, fields.flat, message.message, request, wait)
+            ids = self.service.request_ids
+            wait = ONEWAY_WITH_SECRET_ID if ids and ids.secret and request.number is not None else ONEWAY
+        return (FORWARD, request_counter(kind), path, authority, own, fields.flat, sent, request, wait)
 
     def _authority(self, message: Metadata) -> str:
         settings = self.service.settings
@@ -312,7 +313,7 @@ class Request:
 
     __slots__ = (
         *("_fields", "_mutation", "_refusal", "_stopped", "connection", "metadata"),
-        *("client_closed", "opened", "server_closed"),
+        *("client_closed", "number", "opened", "server_closed"),
     )
 
     def __init__(self, connection: Connection, metadata: Metadata, fields: Fields) -> None:
@@ -322,8 +323,39 @@ class Request:
         self._mutation = Mutation()
         self._refusal: Error | None = None
         self._stopped: Error | None = None
+        self.number: int | None = None
         # Of a stream: who has ended its half, and whether the server has answered.
         self.client_closed = self.server_closed = self.opened = False
+
+    def renumber(self) -> bytes:
+        """Choose the id under which the request leaves; return its bytes with that.
+
+        If the codec cannot write one, the request keeps its own, and no other uses its connection to the server later.
+        """
+        service, metadata = self.connection.service, self.metadata
+        own = metadata.stream_id
+        ids = service.stream_ids
+        if own is None:
+            own, ids = metadata.request_id, service.request_ids
+        if ids is not None:
+            self.number = ids.new(own)
+            try:
+                return renumbered(self.connection.codec, metadata, Mutation(), self.number)
+            except EncodeError:
+                self.number = None
+        return metadata.message
+
+    def at_server(self, message: Metadata) -> Metadata:
+        """Return a message of the client in the stream with the id that the stream has at the server.
+
+        Args:
+            message: A message of the stream.
+        """
+        if self.number is None:
+            return message
+        known = copy.copy(message)
+        known.stream_id = self.number
+        return known
 
     def current(self, after: Iterable[tuple[bytes, bytes]]) -> Metadata:
         """Return the request as the filters before have left it.
@@ -353,9 +385,6 @@ class Request:
     def outgoing(self, after: Iterable[tuple[bytes, bytes]], authority_changed: bool) -> Outgoing | int:
         """Return the bytes for the server: the message, changed as its headers were.
 
-        A request without an answer gets an id that nobody can guess, so that a server that answers it all the same
-        answers nobody: the connection is used again by others.
-
         Args:
             after: The headers that came out of Envoy's filters.
             authority_changed: True if `:authority` is another than went in.
@@ -372,14 +401,13 @@ class Request:
             if authority_changed:
                 mutation |= service.authority_mutation(headers)
             self._mutation = mutation
-            secret = not metadata.expects_reply and service.oneway == ONEWAY_WITH_SECRET_ID
-            new_id = service.oneway_ids.new(connection.codec) if secret else None
             try:
-                return (as_bytes(connection.codec.encode(metadata, mutation, new_id)), -1)
+                return (renumbered(connection.codec, metadata, mutation, self.number), -1)
             except UnsupportedMutation:
-                if service.settings.unsupported_mutation == "refuse":
+                if not service.passes:
                     raise
-                return (as_bytes(connection.codec.encode(metadata, Mutation(), new_id)), Counter.MUTATIONS_REFUSED)
+                unchanged = renumbered(connection.codec, metadata, Mutation(), self.number)
+                return (unchanged, Counter.MUTATIONS_REFUSED)
         except UnsupportedMutation as error:
             self._refusal = Error(ErrorType.BAD_REQUEST, f"the request cannot be changed as Envoy asks: {error}")
             return int(Counter.MUTATIONS_REFUSED)
@@ -398,8 +426,8 @@ class Request:
             for name in self.connection.codec.echoed_properties & self._mutation.keys():
                 echoed[name] = self.metadata.properties.get(name)
         if self.metadata.message_type is MessageType.STREAM_INIT:
-            return StreamAttempt(self.connection.client, self, echoed)
-        return Attempt(self.connection.client, self.metadata, echoed)
+            return StreamAttempt(self.connection.client, self, self.number, echoed)
+        return Attempt(self.connection.client, self.metadata, self.number, echoed)
 
     def close_stream(self) -> None:
         """Forget a stream, which has ended; its id may be another's by now."""

@@ -16,6 +16,13 @@ def start(start_envoy, codec, server, *clusters, routes=None, **settings):
     return start_envoy(bootstrap([listener], [bridged("up", server.port), *clusters]))
 
 
+def http_options(**common):
+    """Return a cluster's options of HTTP, which hold for its TCP connections, too."""
+    name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    options = {"@type": f"type.googleapis.com/{name}", "explicit_http_config": {"http_protocol_options": {}}}
+    return {name: {**options, "common_http_protocol_options": common}}
+
+
 def text(message):
     return message.properties["body"]
 
@@ -89,6 +96,26 @@ def test_an_unasked_answer_to_a_oneway_without_an_id_reaches_nobody(start_envoy)
                 liar.send(build(b"O", "unasked"))
                 assert text(client.call(build(b"Q", str(number)))) == str(number)
             server.wait(100)
+
+
+def test_without_ids_a_connection_that_is_used_once_keeps_a_late_copy_from_others(start_envoy):
+    """Nothing tells a copy of an answer from the next answer where the protocol has no ids."""
+    codec, last = Fifo(), {}
+
+    def copying(message, connection):
+        copy = last.get(connection.number, b"")
+        last[connection.number] = build(b"R", text(message))
+        return copy + last[connection.number]
+
+    with serving(codec, copying) as server:
+        once = {"typed_extension_protocol_options": http_options(max_requests_per_connection=1)}
+        listener = codec_listener("live_engine.toys:Fifo", [route("up")])
+        envoy = start_envoy(bootstrap([listener], [bridged("up", server.port, **once)]))
+        with Client(codec, envoy.port("in")) as one, Client(codec, envoy.port("in")) as other:
+            for turn in range(5):
+                assert text(one.call(build(b"Q", f"secret {turn}"))) == f"secret {turn}"
+                assert text(other.call(build(b"Q", f"{turn}"))) == f"{turn}"
+        assert len(server.connections) == 10
 
 
 def test_only_delivered_answers_change_the_state_of_a_connection(start_envoy):

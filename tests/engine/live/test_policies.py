@@ -3,7 +3,7 @@
 import pytest
 from live_engine.awesome import CODEC, replying, request
 from live_engine.config import bridged, codec_listener
-from live_engine.peers import Client, serving
+from live_engine.peers import Client, serving, with_id
 from live_engine.toys import Fifo, build
 from live_envoy.config import bootstrap, route, typed
 
@@ -112,7 +112,7 @@ def test_hostile_names_and_values_are_seen_by_policies_and_reach_the_server_unch
     with Client(CODEC, envoy.port("in")) as client:
         for message, case in zip(sent, cases, strict=True):
             assert client.call(message).status_code == 0, case
-    assert [message.message for message in server.received] == sent
+    assert [with_id(CODEC, message, number) for number, message in enumerate(server.received)] == sent
 
 
 @pytest.mark.parametrize("names", [("User", "user"), ("a%41", "A%41"), ("\u0130", "i\u0307")])
@@ -137,7 +137,7 @@ def test_an_incomplete_message_may_pass_by_name_and_policies_see_it(start_envoy,
         assert client.call(message).status_code == 0
     with Client(CODEC, envoy.port("denying")) as client:
         assert client.call(message).status_code == 7
-    assert [message.message for message in server.received] == [message]
+    assert [with_id(CODEC, received, 1) for received in server.received] == [message]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_the_limits_may_be_as_high_as_envoys(start_envoy, server):
     sent = request(1, {f"k{number}": "v" * 20 for number in range(900)})
     with Client(CODEC, envoy.port("in")) as client:
         assert client.call(sent).status_code == 0
-    assert server.received[0].message == sent
+    assert with_id(CODEC, server.received[0], 1) == sent
 
 
 def test_changes_cannot_cancel_each_other_out(start_envoy, server):

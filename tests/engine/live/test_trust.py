@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from live_engine.awesome import CODEC, HEARTBEAT, ONEWAY, body, reply, replying, request
 from live_engine.config import bridged, codec_listener, http_filter
-from live_engine.peers import Client, serving
+from live_engine.peers import Client, serving, with_id, with_id_of
 from live_engine.toys import SmallIds
 from live_engine.toys import build as toy
 from live_envoy.config import bootstrap, cluster, route, typed
@@ -240,7 +240,7 @@ def test_a_mirror_gets_the_message_and_its_answer_reaches_nobody(start_envoy, se
                 answer = client.call(message)
                 assert (answer.request_id, body(answer)) == (number, b"%d" % number)
             mirror.wait(20)
-        assert sorted(message.message for message in mirror.received) == sorted(sent)
+        assert {with_id(CODEC, message, int(body(message))) for message in mirror.received} == set(sent)
 
 
 def test_a_mirror_with_a_changed_request_gets_the_changed_message(start_envoy, server):
@@ -270,7 +270,7 @@ def test_a_connection_with_surplus_bytes_is_not_used_again(start_envoy, surplus)
 def test_an_answer_with_another_id_reaches_nobody(start_envoy):
     def handle(message, connection):
         answer = reply(message, b"%d" % connection.number)
-        return answer[:7] + b"\x63" + answer[8:] if connection.number == 0 else answer
+        return answer[:7] + bytes((answer[7] ^ 1,)) + answer[8:] if connection.number == 0 else answer
 
     with serving(CODEC, handle) as server:
         envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("up")])], [bridged("up", server.port)]))
@@ -283,29 +283,29 @@ def test_a_late_answer_reaches_nobody(start_envoy):
     late = threading.Event()
 
     def handle(message, connection):
-        if message.request_id == 1:
+        if body(message) == b"1":
             late.wait(60)
-        return reply(message, b"%d" % message.request_id)
+        return reply(message, body(message))
 
     with serving(CODEC, handle) as server:
         routes = [route("up", timeout="0.2s")]
         envoy = start_envoy(bootstrap([codec_listener("awesomerpc", routes)], [bridged("up", server.port)]))
         with Client(CODEC, envoy.port("in")) as client:
-            assert client.call(request(1)).status_code == 4
+            assert client.call(request(1, payload=b"1")).status_code == 4
             late.set()
             for number in range(2, 30):
-                answer = client.call(request(number))
+                answer = client.call(request(number, payload=b"%d" % number))
                 assert (answer.request_id, body(answer)) == (number, b"%d" % number)
 
 
 def test_an_answer_to_a_oneway_reaches_no_other_client(start_envoy):
     """A server that answers calls which said that they want no answer, on connections that others use."""
-    with serving(CODEC, lambda message, connection: reply(message, b"%d" % message.request_id)) as server:
+    with serving(CODEC, lambda message, connection: reply(message, body(message))) as server:
         envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("up")])], [bridged("up", server.port)]))
         with Client(CODEC, envoy.port("in")) as liar, Client(CODEC, envoy.port("in")) as client:
             for number in range(100):
-                liar.send(request(number, kind=ONEWAY))
-                answer = client.call(request(number))
+                liar.send(request(number, kind=ONEWAY, payload=b"lies"))
+                answer = client.call(request(number, payload=b"%d" % number))
                 assert (answer.request_id, body(answer), answer.status_code) == (number, b"%d" % number, 0)
 
 
@@ -315,7 +315,7 @@ def test_where_ids_are_few_the_connection_of_a_oneway_is_not_used_again(start_en
 
     def handle(message, connection):
         used.append((connection.number, message.expects_reply))
-        return toy(b"R", message.message[2:3].decode() + "lies")
+        return with_id_of(codec, toy(b"R", "?lies"), message)
 
     with serving(codec, handle) as server:
         listener = codec_listener("live_engine.toys:SmallIds", [route("up")])
@@ -323,12 +323,51 @@ def test_where_ids_are_few_the_connection_of_a_oneway_is_not_used_again(start_en
         with Client(codec, envoy.port("in")) as liar, Client(codec, envoy.port("in")) as client:
             for number in range(5):
                 liar.send(toy(b"O", "a"))
-                assert server.wait(2 * number + 1)[-1].message == toy(b"O", "a")  # under its own id
+                server.wait(2 * number + 1)
                 client.call(toy(b"Q", "b"))
     oneways = [(at, number) for at, (number, answered) in enumerate(used) if not answered]
     assert len(oneways) == 5
     for at, number in oneways:
         assert number not in {later for later, _ in used[at + 1 :]}
+
+
+def copying(codec, asked):
+    """Return a handler that answers, and says the last answer of its connection again when the next request comes."""
+    last = {}
+
+    def handle(message, connection):
+        asked.append((connection.number, message.request_id))
+        copy = last.get(connection.number, b"")
+        last[connection.number] = with_id_of(codec, codec_answer(message), message)
+        return copy + last[connection.number]
+
+    def codec_answer(message):
+        return toy(b"R", "?" + message.properties["body"][1:]) if codec is not CODEC else reply(message, body(message))
+
+    return handle
+
+
+@pytest.mark.parametrize("codec", [CODEC, SmallIds()], ids=lambda codec: codec.name)
+def test_a_late_copy_of_an_answer_reaches_no_other_client(start_envoy, codec):
+    """Both clients use the same id, and one connection to the server."""
+    asked = []
+
+    def ask(client, text):
+        message = request(1, payload=text.encode()) if codec is CODEC else toy(b"Q", "\1" + text)
+        answer = client.call(message)
+        assert answer.request_id == 1
+        return body(answer).decode() if codec is CODEC else answer.properties["body"][1:]
+
+    name = "awesomerpc" if codec is CODEC else "live_engine.toys:SmallIds"
+    with serving(codec, copying(codec, asked)) as server:
+        envoy = start_envoy(bootstrap([codec_listener(name, [route("up")])], [bridged("up", server.port)]))
+        with Client(codec, envoy.port("in")) as one, Client(codec, envoy.port("in")) as other:
+            for turn in range(10):
+                assert ask(one, f"secret {turn}") == f"secret {turn}"
+                assert ask(other, f"{turn}") == f"{turn}"
+    assert [number for number, _ in asked] == [turn // 2 for turn in range(20)]  # used until the copy came
+    assert len({ids for _, ids in asked}) == 20
+    assert envoy.stat(PREFIX + "upstream_closed") == 10
 
 
 def test_a_request_that_a_filter_sends_to_plain_http_is_answered_by_a_second_admission(start_envoy, server, raw):

@@ -10,7 +10,7 @@ from typing import Self
 
 from patience import PATIENCE
 
-from metaprotocol_sdk import Codec, Direction, MessageDecoder, Metadata
+from metaprotocol_sdk import Codec, Direction, MessageDecoder, Metadata, Mutation
 
 
 class Client:
@@ -67,6 +67,16 @@ def reset(connection: socket.socket) -> None:
     """End a connection as a crash does."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+def with_id(codec: Codec, message: Metadata, number: int) -> bytes:
+    """Return a message that a server has received with the id that its client gave it."""
+    return codec.encode(message, Mutation(), number)
+
+
+def with_id_of(codec: Codec, answer: bytes, request: Metadata) -> bytes:
+    """Return an answer with the id of the request."""
+    return codec.encode(codec.decode(answer, Direction.TO_CLIENT), Mutation(), request.request_id)
 
 
 Handler = Callable[[Metadata, "ServerConnection"], bytes | None]

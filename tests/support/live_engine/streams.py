@@ -16,8 +16,10 @@ from metaprotocol_sdk import (
     LengthField,
     MessageType,
     Metadata,
+    Mutation,
     Status,
     StreamCodec,
+    UnsupportedMutation,
 )
 
 KINDS = {
@@ -57,6 +59,15 @@ class Streams(StreamCodec):
             metadata.expects_reply = message[:1] == b"I"
         return metadata
 
+    def encode(
+        self, metadata: Metadata, mutation: Mutation, request_id: int | None = None, stream_id: int | None = None
+    ) -> bytes:
+        if mutation:
+            raise UnsupportedMutation("there are no properties to change")
+        message = metadata.message
+        number = request_id if metadata.stream_id is None else stream_id
+        return message if number is None else message[:1] + bytes((number,)) + message[2:]
+
     def on_error(self, request: Metadata, error: Error) -> bytes:
         if not request.expects_reply:
             return b""
@@ -69,6 +80,13 @@ class Streams(StreamCodec):
 
     def end_stream(self, stream: Metadata, error: Error, direction: Direction) -> bytes:
         return build(b"X", stream.stream_id or 0, error.type.value.encode())
+
+
+class Unnumbered(Streams):
+    """Cannot write ids."""
+
+    name = "toy-unnumbered"
+    encode = StreamCodec.encode
 
 
 class Mortal(Streams):
