@@ -25,8 +25,11 @@ PARALLEL := -n auto --dist worksteal
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-demo: $(RUNTIME)  ## Show a recorded Dubbo message, field by field
-	$(BIN)/metaprotocol inspect --codec dubbo -v tests/vectors/dubbo/java27-heartbeat.c2s.bin
+demo: $(RUNTIME)  ## Route the calls of a private protocol through Envoy, and watch; ARGS="--web" serves its page
+	@test -x $(BIN)/envoy || { echo "The package index has no wheel of Envoy for this machine: run it on Linux," \
+		"x86-64 or aarch64, with glibc 2.31 or newer, such as in the container python:3.13." >&2; exit 1; }
+	@$(BIN)/python -m metaprotocol_envoy --fetch-libpython >/dev/null
+	@$(BIN)/metaprotocol mesh demo $(ARGS)
 
 engine: $(RUNTIME)  ## Compile the engine, fetch what Debian leaves out, and show where its parts are
 	$(BIN)/python -m metaprotocol_envoy --fetch-libpython

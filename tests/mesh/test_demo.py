@@ -9,8 +9,9 @@ import pytest
 
 from metaprotocol_mesh.check import warnings
 from metaprotocol_mesh.demo import claims
-from metaprotocol_mesh.demo.claims import Page
+from metaprotocol_mesh.demo.claims import Page, plausible
 from metaprotocol_mesh.demo.files import example_files
+from metaprotocol_mesh.demo.play import PAGES
 from metaprotocol_mesh.demo.rpc import CallError, Client, Json, serving
 from metaprotocol_mesh.demo.services import Service, running
 from metaprotocol_mesh.demo.web import page
@@ -250,6 +251,10 @@ def test_a_claim_holds(claim: claims.Claim) -> None:
 )
 def test_a_claim_that_is_false_is_seen(claim: claims.Claim) -> None:
     assert not claim.holds, claim
+
+
+def test_no_count_passes_for_both_weights() -> None:
+    assert not any(plausible(count, PAGES, 0.1) and plausible(count, PAGES, 0.5) for count in range(PAGES + 1))
 
 
 def test_the_files_have_no_warning() -> None:

@@ -14,6 +14,7 @@ class MeshCommands(LazyGroup):
 
     modules: ClassVar[dict[str, str]] = {
         "check": "metaprotocol_cli.mesh.check",
+        "demo": "metaprotocol_cli.mesh.demo",
         "explain": "metaprotocol_cli.mesh.explain",
         "render": "metaprotocol_cli.mesh.render",
         "schema": "metaprotocol_cli.mesh.schema",
