@@ -108,7 +108,7 @@ class GlobalRateLimit(Item):
     match: MetaRouteMatch | None = entry("`header_value_match`: only these are counted")
     rate_limit_service: str = entry("`rate_limit_service`: a cluster, outbound|<port>||<host>", REQUIRED)
     request_timeout: Duration | None = entry("`timeout`; 20ms by default")
-    deny_on_fail: bool = entry("`failure_mode_deny`", False)
+    deny_on_fail: bool = entry("`failure_mode_deny`, answered as over the limit", False)
     descriptors: tuple[LimitDescriptor, ...] = entry("`rate_limits[].actions`", REQUIRED, at_least=1)
 
 

@@ -29,16 +29,17 @@ def shared_filter(listener: Listener) -> Json | None:
     for host in listener.hosts:
         shared = host.limits.shared if host.limits is not None else None
         if shared is not None:
+            # By default the authority is the cluster's name, whose `|` HTTP/2 servers may refuse: Envoy does.
+            authority = shared.rate_limit_service.rpartition("|")[2]
+            grpc = {"cluster_name": shared.rate_limit_service, "authority": authority}
             return typed(
                 "envoy.filters.http.ratelimit",
                 "extensions.filters.http.ratelimit.v3.RateLimit",
                 domain=shared.domain,
                 timeout=str(shared.request_timeout) if shared.request_timeout else "0.02s",
                 failure_mode_deny=shared.deny_on_fail,
-                rate_limit_service={
-                    "grpc_service": {"envoy_grpc": {"cluster_name": shared.rate_limit_service}},
-                    "transport_api_version": "V3",
-                },
+                status_on_error={"code": "TooManyRequests"},  # limited, as Aeraki answers it, where Envoy has 500
+                rate_limit_service={"grpc_service": {"envoy_grpc": grpc}, "transport_api_version": "V3"},
             )
     return None
 

@@ -1,0 +1,167 @@
+"""Aeraki's scenarios of servers and connections: consistent hashing, ejection, idle timeouts."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from live_engine.peers import serving
+from mesh_files import routes
+from mesh_scenarios import (
+    AWESOMERPC,
+    DUBBO,
+    PROTOCOLS,
+    THRIFT,
+    Caller,
+    Protocol,
+    ThriftLibrary,
+    service,
+    text_of,
+    to,
+)
+from patience import PATIENCE
+from thrift.Thrift import TApplicationException
+
+from metaprotocol_sdk import Metadata
+
+pytestmark = pytest.mark.live
+
+# A sixth of the others' keys moves with a ring, fewer with Maglev: half of so many does with a probability below 1e-15.
+KEYS = [f"method{number}" for number in range(200)]
+CLUSTER = "cluster.outbound|9080|v1|reviews.default.svc.cluster.local"
+
+
+@pytest.fixture
+def three(protocol: Protocol) -> Iterator[dict[str, int]]:
+    """The ports of three servers, by the name that each answers with."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(protocol.serving(name)).port for name in "abc"}
+
+
+@pytest.mark.parametrize("protocol", [DUBBO, THRIFT], ids=str)
+@pytest.mark.parametrize("kind", ["ringHash: {}", "maglev: {}"], ids=["ring hash", "maglev"])
+def test_a_key_stays_at_its_server(start_mesh, protocol: Protocol, three: dict[str, int], kind: str) -> None:
+    """A7: 10 of 10 calls with one key reach one server. Without that server its keys move, and most others stay."""
+    balancer = f"{{loadBalancer: {{consistentHash: {{httpHeaderName: method, {kind}}}}}}}"
+    route = routes(f"- route: [{to('v1')}]")
+
+    def files(*names: str) -> list[str]:
+        return [service(protocol, {"v1": [three[name] for name in names]}, balancer), route]
+
+    mesh = start_mesh(*files("a", "b", "c"))
+    with Caller(protocol, mesh.port) as client:
+        before = {key: client.text({"method": key}) for key in KEYS}
+        assert [client.text({"method": KEYS[0]}) for _ in range(10)] == [before[KEYS[0]]] * 10
+        gone = before[KEYS[0]]
+        mesh.write(*files(*(name for name in three if name != gone)))
+        client.text_until(lambda text: text != gone, {"method": KEYS[0]})
+        after = {key: client.text({"method": key}) for key in KEYS}
+    assert gone not in after.values()
+    others = [key for key in KEYS if before[key] != gone]
+    # Some of them move, too: a ring of the same size has more points of each server that is left.
+    assert sum(before[key] != after[key] for key in others) < len(others) / 2
+
+
+@pytest.mark.parametrize("protocol", [AWESOMERPC], ids=str)
+def test_requests_without_the_key_reach_every_server(start_mesh, protocol: Protocol, three: dict[str, int]) -> None:
+    """A7: of 60 calls, all miss one of 3 servers with a probability below 1e-10."""
+    balancer = "{loadBalancer: {consistentHash: {httpHeaderName: user}}}"
+    mesh = start_mesh(service(protocol, {"v1": list(three.values())}, balancer))
+    with Caller(protocol, mesh.port) as client:
+        assert {client.text() for _ in range(60)} == set(three)
+        assert len({client.text({"user": "jason"}) for _ in range(10)}) == 1
+
+
+@pytest.fixture
+def dead() -> Iterator[int]:
+    """A port that refuses connections."""
+    with socket.socket() as bound:  # and it does not listen
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+OUTLIERS = (
+    "{loadBalancer: {simple: ROUND_ROBIN}, "
+    "outlierDetection: {consecutive5xxErrors: 5, interval: 300s, baseEjectionTime: 900s, maxEjectionPercent: 100}}"
+)
+
+
+def _calls(count: int, call: Any) -> list[bool]:
+    """Return which of some calls failed, each with what Envoy says of a server that cannot be reached."""
+
+    def failed() -> bool:
+        try:
+            call()
+        except TApplicationException as error:
+            assert "connection_failure" in error.message
+            return True
+        return False
+
+    return [failed() for _ in range(count)]
+
+
+@pytest.mark.parametrize("protocol", [THRIFT], ids=str)
+def test_a_dead_server_is_ejected_after_five_errors(
+    start_mesh, protocol: Protocol, three: dict[str, int], dead: int
+) -> None:
+    """A25: without retries a client of Thrift's own library sees 5 TApplicationExceptions, and then none."""
+    ports = [three["a"], three["b"], dead]
+    once = routes(f"- {{route: [{to('v1')}], retries: {{attempts: 0}}}}")
+    mesh = start_mesh(service(protocol, {"v1": ports}, OUTLIERS), once)
+    with ThriftLibrary(mesh.port, in_header=False) as client:
+        assert sum(_calls(15, lambda: client.call("hello"))) == 5
+        mesh.envoy.wait_for_stat(f"{CLUSTER}.outlier_detection.ejections_active", lambda count: count == 1)
+        assert not any(_calls(30, lambda: client.call("hello")))
+    assert mesh.envoy.stat(f"{CLUSTER}.upstream_cx_connect_fail") == 5
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=str)
+def test_no_client_sees_a_dead_server_with_the_default_retries(
+    start_mesh, protocol: Protocol, three: dict[str, int], dead: int
+) -> None:
+    """A25: as in Istio, a failed connection is tried again elsewhere; the errors still count."""
+    ports = [three["a"], three["b"], dead]
+    mesh = start_mesh(service(protocol, {"v1": ports}, OUTLIERS), routes(f"- route: [{to('v1')}]"))
+    with Caller(protocol, mesh.port) as client:
+        assert {client.text() for _ in range(30)} == {"a", "b"}
+    mesh.envoy.wait_for_stat(f"{CLUSTER}.outlier_detection.ejections_active", lambda count: count == 1)
+    assert mesh.envoy.stat(f"{CLUSTER}.upstream_cx_connect_fail") == 5
+
+
+IDLE = """
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: idle}
+spec:
+  configPatches:
+  - applyTo: NETWORK_FILTER
+    match: {listener: {filterChain: {filter: {name: envoy.filters.network.http_connection_manager}}}}
+    patch:
+      operation: MERGE
+      value: {typed_config: {common_http_protocol_options: {idle_timeout: 0.2s}}}
+"""
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=str)
+def test_an_idle_connection_is_closed_and_one_that_waits_for_an_answer_is_not(start_mesh, protocol: Protocol) -> None:
+    """A8: a connection that came later and is idle ends first, and then the other gets its answer."""
+    free = threading.Event()
+
+    def handle(message: Metadata, connection: Any) -> bytes:
+        assert free.wait(PATIENCE)
+        return protocol.answer(message, "at last")
+
+    with serving(protocol.codec, handle) as server:
+        mesh = start_mesh(service(protocol, {"v1": [server.port]}), IDLE)
+        with Caller(protocol, mesh.port) as busy:
+            busy.send(protocol.request(1, {}))
+            server.wait(1)
+            for _ in range(3):
+                with Caller(protocol, mesh.port) as idle:
+                    assert idle.ended()
+            free.set()
+            assert text_of(busy.receive()) == "at last"
+            assert busy.ended()  # idle now
+    assert mesh.envoy.stat("http.outbound_127.0.0.1_19080.downstream_cx_idle_timeout") == 4
