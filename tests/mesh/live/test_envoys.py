@@ -153,39 +153,6 @@ def test_a_changed_policy_reaches_a_living_connection(start_envoy, tmp_path: Pat
         assert body(client.call(request(1, {"user": "jason"}))) == b"v1"
 
 
-LIMIT = """
-apiVersion: metaprotocol.aeraki.io/v1alpha1
-kind: MetaRouter
-metadata: {name: reviews}
-spec:
-  hosts: [reviews.default.svc.cluster.local]
-  localRateLimit:
-"""
-CONDITION = """
-    conditions:
-    - {match: {attributes: {method: {exact: hello}}}, tokenBucket: {maxTokens: 2, fillInterval: 600s}}
-"""
-
-
-@pytest.mark.live
-@pytest.mark.parametrize(
-    ("limit", "method", "allowed"),
-    [
-        ("    tokenBucket: {maxTokens: 5, fillInterval: 600s}\n" + CONDITION, "hello", 2),
-        ("    tokenBucket: {maxTokens: 3, fillInterval: 600s}\n" + CONDITION, "other", 3),
-        (CONDITION, "hello", 2),
-        (CONDITION, "other", 8),
-        ("    tokenBucket: {maxTokens: 2, fillInterval: 600s}\n", "any", 2),
-    ],
-    ids=["condition", "default beside a condition", "condition alone", "no limit", "default alone"],
-)
-def test_local_limits_count_as_aeraki_s(start_envoy, v1, v2, limit: str, method: str, allowed: int) -> None:
-    envoy = start_envoy(anywhere(rendered(services(v1, v2), LISTENER, LIMIT + limit)).bootstrap())
-    with Client(CODEC, envoy.port("127.0.0.1_19080")) as client:
-        answers = [client.call(request(number, {"method": method})) for number in range(1, 9)]
-    assert [failed(answer) for answer in answers] == [False] * allowed + [True] * (8 - allowed)
-
-
 @pytest.mark.live
 def test_the_service_comes_from_a_property(start_envoy, v1, v2) -> None:
     other = SERVICE.partition("---")[0].replace("reviews", "ratings")

@@ -4,17 +4,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from mesh_scenarios import (
-    DUBBO,
-    PROTOCOLS,
-    Caller,
-    LiveMesh,
-    Protocol,
-    meta_router,
-    ports,
-    service,
-    versions,
-)
+from mesh_protocols import DUBBO, PROTOCOLS, Caller, Protocol
+from mesh_scenarios import LiveMesh, meta_router, ports, service, versions
 from rate_limits import RateLimits, serving_limits
 
 from metaprotocol_sdk import ErrorType

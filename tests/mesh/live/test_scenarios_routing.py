@@ -7,24 +7,8 @@ from typing import Any
 import pytest
 from dubbo_messages import body_values
 from live_engine.peers import serving
-from mesh_scenarios import (
-    AWESOMERPC,
-    DUBBO,
-    PROTOCOLS,
-    THRIFT,
-    Caller,
-    LiveMesh,
-    Protocol,
-    ThriftLibrary,
-    destination,
-    likely,
-    meta_router,
-    ports,
-    service,
-    text_of,
-    to,
-    versions,
-)
+from mesh_protocols import AWESOMERPC, DUBBO, PROTOCOLS, THRIFT, Caller, Protocol, ThriftLibrary, text_of
+from mesh_scenarios import LiveMesh, destination, likely, meta_router, ports, service, to, versions
 from patience import PATIENCE
 from thrift.protocol.THeaderProtocol import THeaderProtocol
 from thrift.Thrift import TApplicationException
@@ -60,7 +44,7 @@ def test_interface_method_and_attachment_together_choose_the_route(start_mesh, d
 
 
 def test_a_mutation_adds_attachments_and_leaves_every_other_byte(start_mesh) -> None:
-    """A2: the body is the client's own, with two attachments more at its end."""
+    """A2: only the id is another, and two attachments more stand at the end."""
     router = meta_router(f"""
 routes:
 - route: [{to("v1")}]
@@ -73,7 +57,7 @@ routes:
     (got,) = servers["v1"].received
     added = {"foo": "bar", "foo1": "bar1"}
     sent = {"method": "sayHello", "kept": "größe", "User": "jason"}
-    assert got.message == DUBBO.request(1, sent | added)
+    assert got.message == DUBBO.request(got.request_id, sent | added)
     assert body_values(got.message, 6)[5].pairs == [("kept", "größe"), ("User", "jason"), *added.items()]
 
 
@@ -94,8 +78,10 @@ def _mirrored(mesh: LiveMesh, protocol: Protocol, count: int) -> int:
     """Make some calls that v1 must answer, and return how many copies went to v2."""
     with Caller(protocol, mesh.port) as client:
         assert [client.text({"user": "jason"}) for _ in range(count)] == ["v1"] * count
-    # A copy leaves before its request is answered.
-    return mesh.envoy.stat("cluster.outbound|9080|v2|reviews.default.svc.cluster.local.upstream_rq_total")
+    # A copy is pending, or has left, before its request is answered.
+    cluster = "cluster.outbound|9080|v2|reviews.default.svc.cluster.local"
+    mesh.envoy.wait_for_stat(f"{cluster}.upstream_rq_pending_active", lambda pending: not pending)
+    return mesh.envoy.stat(f"{cluster}.upstream_rq_total")
 
 
 @pytest.mark.parametrize(("percentage", "copies"), [("50", likely(200, 0.5)), ("0", range(1)), ("100", [200])], ids=str)
@@ -138,16 +124,18 @@ def test_answers_that_overtake_each_other_reach_their_callers(start_mesh, protoc
     last = threading.Event()
 
     def handle(message: Metadata, connection: Any) -> bytes:
-        if message.request_id == 1:
+        call = message.properties["call"]
+        if call == "1":
             assert last.wait(PATIENCE)
-        return protocol.answer(message, f"{message.properties['user']}: {message.request_id}")
+        return protocol.answer(message, f"{message.properties['user']}: {call}")
 
     with serving(protocol.codec, handle) as server:
         mesh = start_mesh(service(protocol, {"v1": [server.port]}))
         with Caller(protocol, mesh.port) as jason, Caller(protocol, mesh.port) as mary:
             clients = {"jason": jason, "mary": mary}
             for user, client in clients.items():
-                client.send(b"".join(protocol.request(number, {"user": user}) for number in range(1, 9)))
+                calls = [protocol.request(number, {"user": user, "call": str(number)}) for number in range(1, 9)]
+                client.send(b"".join(calls))
             for user, client in clients.items():
                 answers = {answer.request_id: text_of(answer) for answer in (client.receive() for _ in range(7))}
                 assert answers == {number: f"{user}: {number}" for number in range(2, 9)}
@@ -237,9 +225,7 @@ def test_weights_split_the_requests(start_mesh, weights: tuple[int, int], of_v1:
 def test_a_property_matches_exactly_by_prefix_and_by_regex(start_mesh, protocol: Protocol) -> None:
     """A14: 5 of 5 to v2 for each way to match, and what matches none to v1."""
     conditions = ["{exact: jason}", "{prefix: ma}", "{regex: '[0-9]+'}"]
-    rules = "\n".join(
-        f"- {{match: {{attributes: {{user: {one}}}}}, route: [{to('v2')}]}}" for one in conditions
-    )
+    rules = "\n".join(f"- {{match: {{attributes: {{user: {one}}}}}, route: [{to('v2')}]}}" for one in conditions)
     router = meta_router(f"routes:\n{rules}\n- {{route: [{to('v1')}]}}")
     with versions(protocol, "v1", "v2") as servers:
         mesh = start_mesh(service(protocol, ports(servers)), router)
