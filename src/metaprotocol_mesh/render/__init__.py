@@ -14,6 +14,7 @@ from metaprotocol_mesh.render.clusters import render_cluster
 from metaprotocol_mesh.render.engine import Engine
 from metaprotocol_mesh.render.listeners import HCM, render_listener
 from metaprotocol_mesh.render.patches import apply_patches
+from metaprotocol_mesh.render.tap import with_taps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +53,8 @@ class Rendered:
             admin: The path of the admin's unix socket; "" for none.
         """
         found = self._bootstrap(admin)
-        found["static_resources"] = {"listeners": list(self.listeners), "clusters": list(self.clusters)}
+        listeners = with_taps(self.listeners) if admin else list(self.listeners)
+        found["static_resources"] = {"listeners": listeners, "clusters": list(self.clusters)}
         return found
 
     def files(self, folder: Path) -> dict[str, Json]:
@@ -65,7 +67,7 @@ class Rendered:
         """
         files: dict[str, Json] = {}
         listeners, clusters = [], []
-        for one in deepcopy(self.listeners):
+        for one in with_taps(self.listeners):
             hcm = next(found for found in one["filter_chains"][0]["filters"] if found["name"] == HCM)["typed_config"]
             name = _file_name("routes", one["name"])
             files[name] = resources([{"@type": _type("route.v3.RouteConfiguration"), **hcm.pop("route_config")}])

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from metaprotocol_mesh.resolved import Listener
 
 _NAME = "metaprotocol"
+ADMISSION = f"{_NAME}.admission"
+"""The name of the first HTTP filter."""
 
 MOST_HEADERS = 256
 MOST_HEADERS_SIZE = 256 * 1024
@@ -122,7 +124,7 @@ class Engine:
         It admits requests of ours, strips the module's headers from all others, and tells local replies by their cause.
         """
         return typed(
-            f"{_NAME}.admission",
+            ADMISSION,
             "extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
             dynamic_module_config=self._module(),
             filter_name="admission",

@@ -1,0 +1,1 @@
+"""Captures what passes through a running mesh, by Envoy's tap."""
