@@ -12,6 +12,7 @@ from metaprotocol_cli.input import Input, InputError
 from metaprotocol_cli.inspect.captures import read_capture
 from metaprotocol_cli.inspect.conversation import read_stream
 from metaprotocol_cli.inspect.jsonlines import JsonLines
+from metaprotocol_cli.inspect.mesh_captures import is_mesh_capture, print_mesh_capture
 from metaprotocol_cli.inspect.recordings import CHUNKS, RecordingFault, read_recording, recorded_connections
 from metaprotocol_cli.inspect.records import Note, Record
 from metaprotocol_cli.inspect.source import progress, read_pieces
@@ -29,7 +30,7 @@ _DIRECTIONS = {"to-server": Direction.TO_SERVER, "to-client": Direction.TO_CLIEN
 
 
 @click.command("inspect")
-@codec_options(required=True)
+@codec_options(required=False)
 @click.option(
     "--direction",
     type=click.Choice(["auto", *_DIRECTIONS]),
@@ -60,7 +61,7 @@ _DIRECTIONS = {"to-server": Direction.TO_SERVER, "to-client": Direction.TO_CLIEN
 @click.pass_context
 def command(
     ctx: click.Context,
-    codec_name: str,
+    codec_name: str | None,
     options: tuple[str, ...],
     direction: str,
     form: str,
@@ -74,8 +75,9 @@ def command(
 
     FILE holds the bytes of one direction of one connection, raw or as text; or it is a packet capture (pcap, pcapng),
     of which every connection is read, both ways, or those of --port; or a folder that `metaprotocol record` wrote, or
-    one of its NAME.chunks.json: then both directions are read in their order. Compressed files are decompressed. - is
-    standard input, whose messages are shown as they come.
+    one of its NAME.chunks.json: then both directions are read in their order; or a file that `metaprotocol mesh
+    capture` wrote, which needs no --codec. Compressed files are decompressed. - is standard input, whose messages are
+    shown as they come.
 
     The exit status is 0 if every message was read, 1 if one was not or a stream is broken, 2 if the command line is
     wrong, and 130 after Ctrl-C.
@@ -87,40 +89,58 @@ def command(
       metaprotocol inspect --codec dubbo recorded
       metaprotocol inspect --codec dubbo --port 20880 trace.pcapng
       metaprotocol inspect --codec thrift --idl service.thrift -v stream.c2s.bin
+      metaprotocol inspect calls.jsonl
       echo 4152 0103 0000 0004 0000 0012 0000 0000 0000 | metaprotocol inspect --codec awesomerpc -v -
     """
-    codec = codec_from(codec_name, options) if idl is None else _codec_with_idl(codec_name, options, idl)
-    printer = JsonLines(codec, verbose) if as_json else Text(codec, verbose)
+    given = None if codec_name is None else _codec(codec_name, options, idl)
     if file.is_dir() or file.name.endswith(CHUNKS):
+        codec = _needed(given)
         _refuse_port(port)
         try:
             connections = recorded_connections(file)
         except RecordingFault as error:
             raise click.UsageError(str(error)) from error
+        printer = JsonLines(codec, verbose) if as_json else Text(codec, verbose)
         status = _print(_named_faults(lambda: read_recording(connections, codec)), printer, lambda: None)
     else:
         with click.open_file(str(file), "rb") as opened:
-            status = _inspect(cast("BinaryIO", opened), file.name, codec, direction, form, port, printer)
+            source, kind = _recognised(cast("BinaryIO", opened), form)
+            if kind == "mesh":
+                _refuse_port(port)
+                ctx.exit(print_mesh_capture(source, verbose, as_json=as_json))
+            codec = _needed(given)
+            printer = JsonLines(codec, verbose) if as_json else Text(codec, verbose)
+            if kind == "pcap":
+                items = _named_faults(lambda: read_capture(source, codec, port))
+            else:
+                _refuse_port(port)
+                way = _DIRECTIONS.get(direction) or _direction_of(file)
+                items = _named_faults(lambda: read_stream(read_pieces(source, form), codec, way))
+            with progress(source) as show:
+                status = _print(items, printer, show)
     ctx.exit(status)
 
 
-def _inspect(
-    opened: BinaryIO, name: str, codec: Codec, direction: str, form: str, port: int | None, printer: JsonLines | Text
-) -> int:
-    """Print the messages of a file or a pipe, and return the exit status."""
+def _recognised(opened: BinaryIO, form: str) -> tuple[Input, str]:
+    """Return a file or a pipe, and "pcap", "mesh" or "" for what it is."""
     try:
         source = Input(opened)
+        if form == "auto" and is_mesh_capture(source):
+            return source, "mesh"
         captured = form == "pcap" or (form == "auto" and is_capture(source.peek(4)))
     except InputError as error:
         raise click.UsageError(str(error), ctx=None) from error
-    if captured:
-        items = _named_faults(lambda: read_capture(source, codec, port))
-    else:
-        _refuse_port(port)
-        way = _DIRECTIONS.get(direction) or (Direction.TO_CLIENT if "s2c" in name else Direction.TO_SERVER)
-        items = _named_faults(lambda: read_stream(read_pieces(source, form), codec, way))
-    with progress(source) as show:
-        return _print(items, printer, show)
+    return source, "pcap" if captured else ""
+
+
+def _direction_of(file: Path) -> Direction:
+    return Direction.TO_CLIENT if "s2c" in file.name else Direction.TO_SERVER
+
+
+def _needed(codec: Codec | None) -> Codec:
+    if codec is None:
+        raise click.MissingParameter(param_hint="'--codec'", param_type="option")
+    return codec
 
 
 def _print(items: Iterator[Record | Note], printer: JsonLines | Text, show: Callable[[], None]) -> int:
@@ -156,7 +176,9 @@ def _refuse_port(port: int | None) -> None:
         raise click.UsageError("--port chooses connections of a packet capture; this file is not one")
 
 
-def _codec_with_idl(name: str, options: tuple[str, ...], path: str) -> Codec:
+def _codec(name: str, options: tuple[str, ...], path: str | None) -> Codec:
+    if path is None:
+        return codec_from(name, options)
     from metaprotocol_codecs.thrift import ThriftCodec, read_idl
 
     if not issubclass(load_codec_class(name), ThriftCodec):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from metaprotocol_cli.inspect.records import Note, Record
     from metaprotocol_sdk import Codec, Metadata, ProtocolError
 
-_TYPE_COLORS = {
+TYPE_COLORS = {
     MessageType.REQUEST: "cyan",
     MessageType.ONEWAY: "cyan",
     MessageType.RESPONSE: "green",
@@ -57,7 +57,7 @@ class Text:
         cells = (
             (f"{record.offset:>9} ", None),
             (arrow(record.direction is Direction.TO_SERVER), None),
-            (f"{metadata.message_type:<10}", _TYPE_COLORS.get(metadata.message_type)),
+            (f"{metadata.message_type:<10}", TYPE_COLORS.get(metadata.message_type)),
             (f"{metadata.request_id:>6} ", None),
             (f"{metadata.header_size}+{metadata.body_size}".ljust(14), None),
             (_status(metadata).ljust(11), "red" if metadata.status is Status.ERROR else None),

@@ -13,6 +13,7 @@ class MeshCommands(LazyGroup):
     """The subcommands of `metaprotocol mesh`, which need more packages."""
 
     modules: ClassVar[dict[str, str]] = {
+        "capture": "metaprotocol_cli.mesh.capture",
         "check": "metaprotocol_cli.mesh.check",
         "demo": "metaprotocol_cli.mesh.demo",
         "explain": "metaprotocol_cli.mesh.explain",
@@ -41,4 +42,5 @@ def command() -> None:
       metaprotocol mesh check mesh.yaml
       metaprotocol mesh explain mesh.yaml --property user=jason
       metaprotocol mesh render mesh.yaml --output envoy
+      metaprotocol mesh capture calls.jsonl
     """

@@ -106,13 +106,16 @@ def _listener(mesh: Mesh, port: int | None) -> Listener:
 
 
 def _requests(path: Path, codec_name: str) -> Iterator[Metadata]:
+    """Yield the requests of a file that `metaprotocol inspect` reads."""
     from metaprotocol_cli.capture import CaptureError, is_capture
     from metaprotocol_cli.input import Input, InputError
     from metaprotocol_cli.inspect.captures import read_capture
     from metaprotocol_cli.inspect.conversation import read_stream
+    from metaprotocol_cli.inspect.mesh_captures import is_mesh_capture, mesh_requests
     from metaprotocol_cli.inspect.recordings import CHUNKS, RecordingFault, read_recording, recorded_connections
     from metaprotocol_cli.inspect.records import Record
     from metaprotocol_cli.inspect.source import read_pieces
+    from metaprotocol_mesh.capture.file import CaptureFileError
     from metaprotocol_sdk import Direction, load_codec
 
     codec = load_codec(codec_name)
@@ -122,11 +125,14 @@ def _requests(path: Path, codec_name: str) -> Iterator[Metadata]:
         else:
             with path.open("rb") as opened:
                 source = Input(cast("BinaryIO", opened))
+                if is_mesh_capture(source):
+                    yield from mesh_requests(source)
+                    return
                 if is_capture(source.peek(4)):
                     items = list(read_capture(source, codec, None))
                 else:
                     items = list(read_stream(read_pieces(source, "auto"), codec, Direction.TO_SERVER))
-    except (CaptureError, InputError, RecordingFault, OSError) as error:
+    except (CaptureError, CaptureFileError, InputError, RecordingFault, OSError) as error:
         raise click.ClickException(f"{path}: {error}") from error
     for item in items:
         if isinstance(item, Record) and item.direction is Direction.TO_SERVER and item.sound:

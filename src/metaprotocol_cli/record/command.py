@@ -94,6 +94,8 @@ def command(
 
     ADDRESS is HOST:PORT, [IPV6]:PORT, or a PORT of 127.0.0.1.
 
+    `metaprotocol mesh capture` captures what passes through a running mesh.
+
     With --codec the relay reads the messages. It answers requests that cannot be read with an error of the protocol.
     --set and --remove change requests, --set-response and --remove-response change responses, --reply-error answers
     requests; --when chooses those that this is for. The recording holds the bytes that each side sent, before any
