@@ -1,4 +1,4 @@
-"""`metaprotocol mesh`: the configuration of a mesh, rendered, checked and explained."""
+"""`metaprotocol mesh`: the configuration of a mesh, rendered, checked, explained and run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ class MeshCommands(LazyGroup):
         "demo": "metaprotocol_cli.mesh.demo",
         "explain": "metaprotocol_cli.mesh.explain",
         "render": "metaprotocol_cli.mesh.render",
+        "run": "metaprotocol_cli.mesh.run",
         "schema": "metaprotocol_cli.mesh.schema",
+        "status": "metaprotocol_cli.mesh.status",
     }
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -26,7 +28,7 @@ class MeshCommands(LazyGroup):
         try:
             return super().get_command(ctx, cmd_name)
         except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] not in {"metaprotocol_envoy", "yaml"}:
+            if (error.name or "").partition(".")[0] not in {"metaprotocol_envoy", "watchfiles", "yaml"}:
                 raise
             raise click.UsageError(f"`metaprotocol mesh` needs {error.name}: install metaprotocol-sdk[mesh]") from error
 

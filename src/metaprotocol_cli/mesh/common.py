@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 
 def configuration_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add FILES, `--namespace` and `--labels`."""
+    return click.argument("files", nargs=-1, required=True, metavar="FILES...")(proxy_options(function))
+
+
+def proxy_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--namespace` and `--labels`."""
     function = click.option(
         "--labels",
         metavar="NAME=VALUE,...",
         help="The proxy's labels. By default those that the only Sidecar and the Gateways select.",
     )(function)
-    function = click.option(
+    return click.option(
         "--namespace", default="", metavar="NAME", help="The proxy's namespace. By default the Sidecar's."
     )(function)
-    return click.argument("files", nargs=-1, required=True, metavar="FILES...")(function)
 
 
 def mesh_of(files: tuple[str, ...], namespace: str, labels: str | None) -> Mesh:
@@ -39,15 +43,24 @@ def mesh_of(files: tuple[str, ...], namespace: str, labels: str | None) -> Mesh:
         ConfigurationError: Something in them is wrong.
         click.BadParameter: The labels are not NAME=VALUE.
     """
-    found: dict[str, str] | None = None
-    if labels is not None:
-        found = {}
-        for part in filter(None, labels.split(",")):
-            name, equals, value = part.partition("=")
-            if not equals or not name:
-                raise click.BadParameter(f"{part!r} is not NAME=VALUE", param_hint="--labels")
-            found[name] = value
-    return resolve(load(files), namespace, found)
+    return resolve(load(files), namespace, labels_of(labels))
+
+
+def labels_of(text: str | None) -> dict[str, str] | None:
+    """Return the value of `--labels`.
+
+    Raises:
+        click.BadParameter: The labels are not NAME=VALUE.
+    """
+    if text is None:
+        return None
+    found = {}
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{part!r} is not NAME=VALUE", param_hint="--labels")
+        found[name] = value
+    return found
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from metaprotocol_mesh.running.admin import Admin
 from metaprotocol_mesh.running.envoy import EnvoyDied
 from metaprotocol_mesh.running.folders import RuntimeFolderError, running_folders
 from metaprotocol_mesh.running.run import Change, MeshRun
+from metaprotocol_mesh.running.single import single_service
 from metaprotocol_mesh.running.status import Status, read_status
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "Status",
     "read_status",
     "running_folders",
+    "single_service",
 ]

@@ -63,7 +63,7 @@ class EnvoyProcess:
         self._report = report
         self._ended = ended
         command = [str(program), "--config-path", str(folder / "bootstrap.json"), "--concurrency", str(workers)]
-        command += ["--disable-hot-restart", "--log-level", "warning", "--component-log-level", "config:info,lua:info"]
+        command += ["--disable-hot-restart", "--log-level", "warning"]
         command += ["--drain-time-s", str(DRAIN_TIME), "--drain-strategy", "immediate"]
         self._process = subprocess.Popen(  # noqa: S603 - the user's own
             command,

@@ -20,6 +20,7 @@ from metaprotocol_mesh.running.admin import Admin
 from metaprotocol_mesh.running.apply import Applier, Refused, changed_names, describe
 from metaprotocol_mesh.running.envoy import DRAIN_TIME, EnvoyDied, EnvoyProcess
 from metaprotocol_mesh.running.folders import claim, release, write_facts
+from metaprotocol_mesh.running.ports import taken
 from metaprotocol_mesh.running.renderer import Answer, Renderer, Wish
 from metaprotocol_proxy import raise_descriptor_limit
 
@@ -115,9 +116,11 @@ class MeshRun:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.drain()
-        self._end()
+        try:
+            if kind is None:
+                self.drain()
+        finally:
+            self._end()
 
     @property
     def admin(self) -> Admin:
@@ -227,10 +230,13 @@ class MeshRun:
         self._copies = self._copied(self._codes)
         self._renderer = Renderer(self._copies, self._named)
         self._answer = self._renderer.render(self._wish())
+        if problems := taken(self._answer.listeners):
+            raise ConfigurationError(problems)
         write_files(self.folder, self._answer.files)
         self._envoy = EnvoyProcess(
             program, self.folder, self._workers, self._descriptor, self._access_log, self._report, self._stopping.set
         )
+        self._write_facts()
         try:
             self._applier.wait_started(self._answer.files)
         except Refused as error:
@@ -238,7 +244,6 @@ class MeshRun:
         except EnvoyDied:
             self._renderer.render(self._wish(), program)  # tells the place, if the configuration is the reason
             raise
-        self._write_facts()
 
     def _follow(self) -> tuple[list[str], tuple[Problem, ...]]:
         """Bring what has changed to Envoy. Return what it was, and warnings.
@@ -286,6 +291,8 @@ class MeshRun:
         if "bootstrap.json" in names:
             text = "the proxy's name or place has changed, which Envoy reads when it starts"
             raise ConfigurationError([Problem(NOWHERE, text, "start the mesh again")])
+        if problems := taken(answer.listeners, self._answer.listeners):
+            raise ConfigurationError(problems)
         if len(names) > 1 or not names[0].startswith(("routes.", "endpoints.")):
             # One file of these is taken or refused as a whole. Of several, Envoy would take some.
             renderer.render(self._wish(), self._program)
