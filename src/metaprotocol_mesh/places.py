@@ -63,7 +63,8 @@ class Problem:
     warning: bool = False
 
     def __str__(self) -> str:
-        text = f"{self.place}: {'warning: ' if self.warning else ''}{self.text}"
+        where = "" if self.place == NOWHERE else f"{self.place}: "
+        text = f"{where}{'warning: ' if self.warning else ''}{self.text}"
         return f"{text}; {self.hint}" if self.hint else text
 
     def as_warning(self) -> Problem:

@@ -1,5 +1,6 @@
 """The distribution metaprotocol-envoy: its wheel holds the compiled module, whichever compiler there is."""
 
+import json
 import os
 import platform
 import re
@@ -101,6 +102,16 @@ def test_the_installed_command_tells_where_the_parts_are(commands: Path) -> None
         [commands / "python", "-m", "metaprotocol_envoy"], capture_output=True, text=True, check=False
     )
     assert "libmetaprotocol_envoy.so" in done.stdout
+
+
+def test_the_installed_command_plays_the_demo(commands: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [commands / "metaprotocol", "mesh", "demo", "--json"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    if "has no shared library" in done.stdout:
+        require("libpython", done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["ok"]
 
 
 def test_an_editable_installation_compiles_into_the_tree(wheel: Path, tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ class Show:
         self._console().print(self._table())
         click.echo()
         for name in self._missing():
-            click.secho(f"{self._mark(holds=False)} Not shown in time: {CLAIMS[name]}", fg="red")
+            click.secho(f"{self._mark(holds=False)} Not shown: {CLAIMS[name]}", fg="red")
         for problem in self.play.problems if self.play is not None else ():
             show_problem(problem)
         right = sum(one.holds for one in self.claims)

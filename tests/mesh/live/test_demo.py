@@ -1,11 +1,13 @@
 """The demo, whole: what it says holds, and what does not hold is said."""
 
 import json
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,8 @@ from required import require
 from metaprotocol_mesh.check import envoy
 from metaprotocol_mesh.demo.files import example_files
 from metaprotocol_mesh.demo.play import CLAIMS
+from metaprotocol_mesh.running import running_folders
+from metaprotocol_mesh.running.folders import read_facts
 
 pytestmark = pytest.mark.live
 COMMAND = [sys.executable, "-m", "metaprotocol_cli", "mesh", "demo"]
@@ -124,7 +128,7 @@ def test_what_is_not_shown_in_time_is_named() -> None:
         command, env=console_environment(), capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 1
-    assert "✗ Not shown in time: the cost" in done.stdout
+    assert "✗ Not shown: the cost" in done.stdout
 
 
 def test_files_without_its_services_are_refused(tmp_path: Path) -> None:
@@ -138,8 +142,8 @@ def test_files_without_its_services_are_refused(tmp_path: Path) -> None:
 
 
 @contextmanager
-def page() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run the demo with its page, and return its process and URL once all was shown."""
+def page(line: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the demo with its page, and return its process and URL once it prints a line."""
     with subprocess.Popen(
         [*COMMAND, "--web", "--timeout", str(PATIENCE)],
         env=console_environment() | {"PYTHONUNBUFFERED": "1"},
@@ -148,24 +152,36 @@ def page() -> Iterator[tuple[subprocess.Popen[str], str]]:
     ) as process:
         assert process.stdout is not None
         try:
-            yield process, next(line for line in process.stdout if "The page stays" in line).split()[-1]
+            yield process, next(one for one in process.stdout if line in one).split()[-1]
         finally:
             process.terminate()  # it ends Envoy
             process.wait(PATIENCE)
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_the_page_stays_until_a_signal(name: str) -> None:
-    with page() as (process, _):
-        process.send_signal(getattr(signal, name))
+def test_the_page_stays_until_ctrl_c() -> None:
+    with page("The page stays") as (process, url):
+        request = urllib.request.Request(url, headers={"Cookie": "user=jason"})
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            assert b"reviews-v2" in answer.read()
+        process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
+
+
+def test_envoy_ends_with_a_demo_that_is_ended_early() -> None:
+    with page("Its page") as (process, _):
+        (name,) = (name for name in running_folders() if read_facts(name)["pid"] == process.pid)
+        envoy_pid = read_facts(name)["envoy"]
+        process.terminate()
+        assert process.wait(PATIENCE) == 1
+        with pytest.raises(ProcessLookupError):
+            os.kill(envoy_pid, 0)
 
 
 def test_a_browser_shows_the_page_of_jason(tmp_path: Path) -> None:
     program = chromium()
     if program is None:
         require("chromium", f"none of these is installed: {', '.join(NAMES)}")
-    with page() as (_, url), Browser(program) as browser:
+    with page("The page stays") as (_, url), Browser(program) as browser:
         browser.go(url)
         assert "reviews-v2" not in browser.text()
         browser.enter("input", "jason")
