@@ -77,6 +77,7 @@ void CALL(network_filter_scheduler_commit)(void *, uint64_t);
 int CALL(network_filter_config_define_counter)(void *, struct text, size_t *);
 int CALL(network_filter_config_define_gauge)(void *, struct text, size_t *);
 int CALL(network_filter_increment_counter)(void *, size_t, uint64_t);
+int CALL(network_filter_config_increment_counter)(void *, size_t, uint64_t);
 int CALL(network_filter_increment_gauge)(void *, size_t, uint64_t);
 int CALL(network_filter_decrement_gauge)(void *, size_t, uint64_t);
 
@@ -144,6 +145,10 @@ size_t abi_network_define_gauge(void *envoy_config, struct text name) {
 
 void abi_network_count(void *envoy, size_t counter, uint64_t value) {
     CALL(network_filter_increment_counter)(envoy, counter, value);
+}
+
+void abi_network_config_count(void *envoy_config, size_t counter, uint64_t value) {
+    CALL(network_filter_config_increment_counter)(envoy_config, counter, value);
 }
 
 void abi_network_gauge_add(void *envoy, size_t gauge, int64_t value) {
@@ -279,6 +284,8 @@ bool CALL(http_get_headers)(void *, int, struct header *);
 bool CALL(http_set_header)(void *, int, struct text, struct text);
 bool CALL(http_filter_get_attribute_string)(void *, int, struct text *);
 bool CALL(http_filter_get_attribute_int)(void *, int, uint64_t *);
+bool CALL(http_get_filter_state_bytes)(void *, struct text, struct text *);
+bool CALL(http_set_filter_state_bytes)(void *, struct text, struct text);
 bool CALL(http_get_cluster_name)(void *, struct text *);
 bool CALL(http_get_metadata_string)(void *, int, struct text, struct text, struct text *);
 void CALL(http_clear_route_cache)(void *);
@@ -304,6 +311,13 @@ bool abi_http_text(void *envoy, enum abi_attribute attribute, struct text *value
 }
 bool abi_http_number(void *envoy, enum abi_attribute attribute, uint64_t *value) {
     return CALL(http_filter_get_attribute_int)(envoy, attribute, value);
+}
+
+bool abi_http_state(void *envoy, struct text name, struct text *value) {
+    return CALL(http_get_filter_state_bytes)(envoy, name, value);
+}
+void abi_http_set_state(void *envoy, struct text name, struct text value) {
+    CALL(http_set_filter_state_bytes)(envoy, name, value);
 }
 
 bool abi_http_cluster(void *envoy, bool *marked) {
@@ -338,7 +352,8 @@ HOOK(void, http_filter_config_destroy, void *config) { http_config_free(config);
 HOOK(void *, http_filter_new, void *config, void *envoy) { return http_filter_new(config, envoy); }
 HOOK(int, http_filter_request_headers, void *envoy, void *filter, bool end_stream) {
     (void)envoy, (void)end_stream;
-    return http_filter_request(filter);
+    /* A cluster that refuses a connection at once has ended the attempt, and Envoy 1.39 goes on with its filters. */
+    return filter ? http_filter_request(filter) : ABI_CONTINUE;
 }
 HOOK(int, http_filter_request_body, void *envoy, void *filter, bool end_stream) {
     (void)envoy, (void)filter, (void)end_stream;
@@ -350,7 +365,7 @@ HOOK(int, http_filter_request_trailers, void *envoy, void *filter) {
 }
 HOOK(int, http_filter_response_headers, void *envoy, void *filter, bool end_stream) {
     (void)envoy, (void)end_stream;
-    return http_filter_response(filter);
+    return filter ? http_filter_response(filter) : ABI_CONTINUE;
 }
 HOOK(int, http_filter_response_body, void *envoy, void *filter, bool end_stream) {
     (void)envoy, (void)filter, (void)end_stream;

@@ -51,6 +51,8 @@ void abi_network_scheduler_commit(void *scheduler, uint64_t event);
 size_t abi_network_define_counter(void *envoy_config, struct text name);
 size_t abi_network_define_gauge(void *envoy_config, struct text name);
 void abi_network_count(void *envoy, size_t counter, uint64_t value);
+/* Where there is no connection. */
+void abi_network_config_count(void *envoy_config, size_t counter, uint64_t value);
 void abi_network_gauge_add(void *envoy, size_t gauge, int64_t value);
 
 /* ---- bridge to a TCP connection of a cluster */
@@ -82,6 +84,9 @@ bool abi_http_headers(void *envoy, enum abi_headers kind, struct header *headers
 void abi_http_set_header(void *envoy, enum abi_headers kind, struct text name, struct text value);
 void abi_http_remove_header(void *envoy, enum abi_headers kind, struct text name);
 bool abi_http_text(void *envoy, enum abi_attribute attribute, struct text *value);
+/* Bytes of the stream that its filters share, with those of its attempts and mirrors. No client can set them. */
+bool abi_http_state(void *envoy, struct text name, struct text *value);
+void abi_http_set_state(void *envoy, struct text name, struct text value);
 bool abi_http_number(void *envoy, enum abi_attribute attribute, uint64_t *value);
 /* True if a cluster was chosen; `marked`: its metadata says that it has the bridge. */
 bool abi_http_cluster(void *envoy, bool *marked);

@@ -1,6 +1,7 @@
 /* The upstream half: one attempt to get the answer to a registered request. */
 #include "bridge.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -207,7 +208,13 @@ void bridge_request_headers(void *object, bool end) {
     if (!request || request->state != ADMITTED) {
         if (headers != few) free(headers);
         bridge->answered = true;
-        respond(bridge, 400, &(struct header){HEADER_REPLY, REPLY_FORGED}, 1, true);
+        codec_config_count(COUNT_FORGED_REQUESTS);
+        static atomic_flag said = ATOMIC_FLAG_INIT;
+        if (!atomic_flag_test_and_set(&said)) {
+            abi_log_error("metaprotocol: a bridge refuses a request that no codec filter made, or that `admission` or the "
+                          "cluster's filter `attempt` did not see; further ones are only counted, as forged_requests");
+        }
+        respond(bridge, 400, NULL, 0, true);
         return;
     }
     bridge->request = request_keep(request);

@@ -1,6 +1,7 @@
 /* What all connections of one codec filter share. */
 #include "codec_config.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "abi.h"
@@ -24,7 +25,36 @@ void codec_config_release(struct codec_config *config) {
     free(config);
 }
 
-void codec_config_free(void *config) { codec_config_release(config); }
+/* ---- those that Envoy has, on any thread */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct codec_config *all;
+
+static void add(struct codec_config *config, void *envoy) {
+    pthread_mutex_lock(&lock);
+    config->envoy = envoy;
+    config->next = all;
+    all = config;
+    pthread_mutex_unlock(&lock);
+}
+
+void codec_config_free(void *object) {
+    struct codec_config *config = object, **at = &all;
+    pthread_mutex_lock(&lock);
+    while (*at && *at != config) at = &(*at)->next;
+    if (*at) *at = config->next;
+    config->envoy = NULL;
+    pthread_mutex_unlock(&lock);
+    codec_config_release(config);
+}
+
+void codec_config_count(enum counter counter) {
+    pthread_mutex_lock(&lock);
+    if (all && (size_t)counter < all->counters_count) abi_network_config_count(all->envoy, all->counters[counter], 1);
+    pthread_mutex_unlock(&lock);
+}
+
+/* ---- made of Python's half */
 
 static long number(void *facts, ssize_t at) { return PyLong_AsLong(PyTuple_GetItem(facts, at)); }
 
@@ -83,7 +113,7 @@ void *codec_config_new(void *envoy, struct text text) {
     bool good = facts && read_facts(config, envoy, facts) && !PyErr_Occurred();
     python_report();
     python_leave();
-    if (good) return config;
+    if (good) return add(config, envoy), config;
     abi_log_error("metaprotocol: the filter_config cannot be used; the reason is above");
     codec_config_release(config);
     return NULL;

@@ -8,6 +8,8 @@
 
 struct codec_config {
     _Atomic unsigned references;
+    void *envoy;               /* NULL when Envoy has freed its half */
+    struct codec_config *next; /* among those that Envoy has */
     void *service;   /* the Python half's Service */
     void *facts;     /* of embed.start; keeps the texts of the rules alive */
     bool in_order;   /* replies must keep the order of their requests */
@@ -37,5 +39,7 @@ enum counter {
 
 struct codec_config *codec_config_keep(struct codec_config *config);
 void codec_config_release(struct codec_config *config);
+/* Count what belongs to no connection: counters of one name add up, so any configuration's will do. */
+void codec_config_count(enum counter counter);
 
 #endif

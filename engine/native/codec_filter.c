@@ -11,6 +11,7 @@
 #include "bridge.h"
 #include "codec_config.h"
 #include "exchange.h"
+#include "http_filter.h"
 #include "python.h"
 #include "request.h"
 
@@ -28,6 +29,8 @@ void codec_filter_count(struct codec_filter *filter, long counter) {
         abi_network_count(filter->envoy, filter->config->counters[counter], 1);
     }
 }
+
+void codec_filter_wake(struct codec_filter *filter) { exchange_post(filter); }
 
 /* ---- birth and death */
 
@@ -67,6 +70,7 @@ void codec_filter_closed(void *object) {
     struct codec_filter *filter = object;
     if (filter->closed) return;
     filter->closed = true;
+    http_filter_passed(); /* codec_filter_scheduled will not be called */
     heard(filter);
     if (filter->streams) {
         python_enter();
@@ -448,6 +452,7 @@ static bool idle(struct codec_filter *filter) {
 void codec_filter_scheduled(void *object) {
     struct codec_filter *filter = object;
     filter->posted = false;
+    http_filter_passed();
     if (filter->closed) return;
     if (filter->closing || idle(filter)) {
         filter->closing = true;

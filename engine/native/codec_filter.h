@@ -24,6 +24,9 @@ void codec_filter_scheduled(void *filter);
 /* Add to a counter, by its number in metaprotocol_envoy.statistics. */
 void codec_filter_count(struct codec_filter *filter, long counter);
 
+/* Have codec_filter_scheduled called, from Envoy's event loop. */
+void codec_filter_wake(struct codec_filter *filter);
+
 /* Of a stream: hand on the messages that the bridge has queued; forget a stream that the client has ended; and count
  * bytes that it has sent. */
 void codec_filter_stream_messages(struct codec_filter *filter, struct request *request);

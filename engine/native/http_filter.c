@@ -14,9 +14,10 @@
 enum { FEW_HEADERS = 64 };
 
 static const struct text OWN_HEADERS = {"x-metaprotocol-", 15};
+static const struct text REFERENCE = {"metaprotocol.request", 20}; /* in the stream's filter state */
 
 struct http_config {
-    enum { ADMISSION, PYTHON } kind;
+    enum { ADMISSION, PYTHON, ATTEMPT } kind;
     size_t forged, exceptions, deadlines; /* counters */
     void *runner; /* the Python half's FilterRunner */
 };
@@ -48,6 +49,10 @@ void *http_config_new(void *envoy, struct text name, struct text text) {
         config->forged = abi_http_define_counter(envoy, TEXT("metaprotocol.forged_requests"));
         return config;
     }
+    if (text_is(name, TEXT("attempt"))) {
+        config->kind = ATTEMPT;
+        return config;
+    }
     if (text_is(name, TEXT("python")) && load_python(config, text)) {
         config->kind = PYTHON;
         config->exceptions = abi_http_define_counter(envoy, TEXT("metaprotocol.filter_exceptions"));
@@ -56,7 +61,7 @@ void *http_config_new(void *envoy, struct text name, struct text text) {
     }
     abi_log_error(text_is(name, TEXT("python"))
                       ? "metaprotocol: the filter_config of a filter `python` cannot be used; the reason is above"
-                      : "metaprotocol: there is no such HTTP filter; there are admission, and python with a filter_config");
+                      : "metaprotocol: there is no such HTTP filter; there are admission, attempt, and python with a filter_config");
     free(config);
     return NULL;
 }
@@ -122,22 +127,44 @@ static int check_cluster(struct http_filter *filter) {
     return ABI_STOP;
 }
 
-/* The request of ours that this stream carries, if it was registered on this connection. */
-static struct request *find_request(struct http_filter *filter) {
+/* The request of ours that was admitted on this stream, or that this stream is an attempt or a mirror of. */
+static struct request *find_admitted(struct http_filter *filter) {
+    struct text reference;
+    if (!abi_http_state(filter->envoy, REFERENCE, &reference)) return NULL;
+    struct request *request = request_find(reference);
+    return request && request->state == ADMITTED ? request : NULL;
+}
+
+/* The request of ours that this stream brings, if it was registered on this connection and not admitted yet. */
+static struct request *find_registered(struct http_filter *filter) {
     struct text token;
     size_t values = 0;
     uint64_t connection = 0;
     if (!abi_http_header(filter->envoy, ABI_REQUEST_HEADERS, HEADER_TOKEN, &token, &values) || values != 1) return NULL;
     if (!abi_http_number(filter->envoy, ABI_CONNECTION_ID, &connection)) return NULL;
     struct request *request = request_find(token);
-    bool ours = request && request->connection && request->connection_id == connection && request->state != ENDED;
+    bool ours = request && request->connection && request->connection_id == connection && request->state == REGISTERED;
     return ours ? request : NULL;
 }
 
 /* ---- the filter `admission` */
 
+/* From here on no header leads to the request: a header leaves to every cluster, and filter state to none. */
+static void refer(struct http_filter *filter, struct request *request) {
+    char reference[TOKEN_SIZE];
+    request_admit(request);
+    request_write_token(request, reference);
+    abi_http_set_state(filter->envoy, REFERENCE, (struct text){reference, sizeof reference});
+    abi_http_remove_header(filter->envoy, ABI_REQUEST_HEADERS, HEADER_TOKEN);
+}
+
 static int admit(struct http_filter *filter) {
-    struct request *request = find_request(filter);
+    struct request *request = find_admitted(filter); /* by a filter `admission` before this one */
+    if (request) {
+        filter->request = request_keep(request);
+        return check_cluster(filter);
+    }
+    request = find_registered(filter);
     if (!request) {
         if (strip(filter, ABI_REQUEST_HEADERS)) abi_http_count(filter->envoy, filter->config->forged, 1);
         return ABI_CONTINUE;
@@ -148,12 +175,7 @@ static int admit(struct http_filter *filter) {
         return ABI_STOP;
     }
     filter->request = request_keep(request);
-    if (request->state == REGISTERED) {
-        char reference[TOKEN_SIZE];
-        request_admit(request);
-        request_write_token(request, reference);
-        abi_http_set_header(filter->envoy, ABI_REQUEST_HEADERS, HEADER_TOKEN, (struct text){reference, sizeof reference});
-    }
+    refer(filter, request);
     return check_cluster(filter);
 }
 
@@ -163,7 +185,6 @@ static int remember_cause(struct http_filter *filter) {
         struct text value;
         size_t values = 0;
         if (abi_http_header(filter->envoy, ABI_RESPONSE_HEADERS, HEADER_REPLY, &value, &values) && values) {
-            if (text_is(value, REPLY_FORGED)) abi_http_count(filter->envoy, filter->config->forged, 1);
             strip(filter, ABI_RESPONSE_HEADERS);
         }
         return ABI_CONTINUE;
@@ -174,6 +195,46 @@ static int remember_cause(struct http_filter *filter) {
         memcpy(request->details, details.data, size);
         request->details[size] = 0;
     }
+    return ABI_CONTINUE;
+}
+
+/* ---- the filter `attempt`, of a cluster */
+
+/* The request that the router has just sent to its cluster. It sends the mirrors in the same call, and they have neither
+ * its filter state nor a connection; so this is forgotten when the call is over. */
+static __thread struct request *passing;
+
+void http_filter_passed(void) {
+    request_release(passing);
+    passing = NULL;
+}
+
+static void pass(struct request *request) {
+    if (!request->connection) return; /* an attempt after the first: the client has gone */
+    request_keep(request);
+    http_filter_passed();
+    passing = request;
+    codec_filter_wake(request->connection);
+}
+
+static bool is_mirror_of(struct http_filter *filter, const struct request *request) {
+    struct text path;
+    size_t values = 0;
+    uint64_t connection;
+    return request && !abi_http_number(filter->envoy, ABI_CONNECTION_ID, &connection) &&
+           abi_http_header(filter->envoy, ABI_REQUEST_HEADERS, TEXT(":path"), &path, &values) &&
+           text_is(path, request->path);
+}
+
+/* Let the bridge find the request. The headers themselves are not believed: anybody could have written them. */
+static int attempt(struct http_filter *filter) {
+    struct request *request = find_admitted(filter);
+    if (request) pass(request);
+    else if (is_mirror_of(filter, passing)) request = passing;
+    else return abi_http_remove_header(filter->envoy, ABI_REQUEST_HEADERS, HEADER_TOKEN), ABI_CONTINUE;
+    char reference[TOKEN_SIZE];
+    request_write_token(request, reference);
+    abi_http_set_header(filter->envoy, ABI_REQUEST_HEADERS, HEADER_TOKEN, (struct text){reference, sizeof reference});
     return ABI_CONTINUE;
 }
 
@@ -252,9 +313,10 @@ static int run(struct http_filter *filter, const char *method, void *object, enu
 }
 
 static int judge_request(struct http_filter *filter) {
-    struct request *request = find_request(filter);
-    if (!request) return ABI_CONTINUE;
-    if (request->state != ADMITTED) { /* fail closed: the filter would never see a request */
+    struct request *request = find_admitted(filter);
+    if (!request) {
+        if (!find_registered(filter)) return ABI_CONTINUE;
+        /* Fail closed: the filter would never see a request. */
         static atomic_flag said = ATOMIC_FLAG_INIT;
         if (!atomic_flag_test_and_set(&said)) {
             abi_log_error("metaprotocol: a filter `python` stands before `admission`, after which it belongs");
@@ -277,14 +339,16 @@ static int judge_response(struct http_filter *filter) {
     return reply && reply->object ? run(filter, "response", reply->object, ABI_RESPONSE_HEADERS) : ABI_CONTINUE;
 }
 
-/* ---- both */
+/* ---- all */
 
 int http_filter_request(void *object) {
     struct http_filter *filter = object;
+    if (filter->config->kind == ATTEMPT) return attempt(filter);
     return filter->config->kind == ADMISSION ? admit(filter) : judge_request(filter);
 }
 
 int http_filter_response(void *object) {
     struct http_filter *filter = object;
+    if (filter->config->kind == ATTEMPT) return ABI_CONTINUE;
     return filter->config->kind == ADMISSION ? remember_cause(filter) : judge_response(filter);
 }

@@ -2,8 +2,8 @@
  * The message never becomes an HTTP body; it stays here, from the client's connection to the server's.
  *
  * A request's way: registered by the codec filter, under a token that only Envoy's HTTP filter chain sees; admitted once by
- * the HTTP filter, on the connection that registered it, which replaces the token by a reference; sent by the bridge, once
- * for each attempt. Everything of a request happens on one worker, so there are no locks. */
+ * the HTTP filter, on the connection that registered it, which replaces the token by a reference in filter state; sent by the
+ * bridge, once for each attempt. Everything of a request happens on one worker, so there are no locks. */
 #ifndef MP_REQUEST_H
 #define MP_REQUEST_H
 

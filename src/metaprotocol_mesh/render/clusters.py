@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from metaprotocol_mesh.names import selects
-from metaprotocol_mesh.render.pieces import Json, socket_address, typed
+from metaprotocol_mesh.render.pieces import Json, http_options, socket_address, typed
 
 if TYPE_CHECKING:
     from metaprotocol_mesh.model.destination_rule import (
@@ -26,7 +26,6 @@ IDLE_TIMEOUT = "60s"
 """Idle connections are closed before servers do it: Dubbo's after 180 s, Thrift's and Netty's often after 60 to 120.
 istiod has 1 h, for HTTP servers; a request that meets a connection which its server is closing fails."""
 _TCP_OPTIONS = "envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions"
-_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -61,10 +60,7 @@ def render_cluster(cluster: Cluster, proxy: Proxy, engine: Engine) -> Rendered:
         found.update(engine.bridge())
     else:
         version = "http2" if any(part in cluster.port.name for part in ("grpc", "http2")) else "http"
-        options: Json = {"explicit_http_config": {f"{version}_protocol_options": {}}}
-        found["typed_extension_protocol_options"] = {
-            _HTTP_OPTIONS: {"@type": f"type.googleapis.com/{_HTTP_OPTIONS}", **options}
-        }
+        found["typed_extension_protocol_options"] = http_options(version)
     _pool(found, policy.connection_pool, bridged=bool(cluster.port.codec))
     if policy.outlier_detection is not None:
         _outliers(found, policy.outlier_detection)
@@ -97,7 +93,7 @@ def _pool(found: Json, settings: ConnectionPoolSettings | None, *, bridged: bool
     idle = (http.idle_timeout if http else None) or (tcp.idle_timeout if tcp else None)
     if bridged:
         options = {"@type": f"type.googleapis.com/{_TCP_OPTIONS}", "idle_timeout": str(idle) if idle else IDLE_TIMEOUT}
-        found["typed_extension_protocol_options"] = {_TCP_OPTIONS: options}
+        found["typed_extension_protocol_options"][_TCP_OPTIONS] = options
     if tcp is not None and tcp.connect_timeout is not None:
         found["connect_timeout"] = str(tcp.connect_timeout)
     if tcp is not None and tcp.tcp_keepalive is not None:

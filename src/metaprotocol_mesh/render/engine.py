@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from metaprotocol_envoy import Settings, SettingsError, interpreter_config, module_path
 from metaprotocol_mesh.places import ConfigurationError, Problem
-from metaprotocol_mesh.render.pieces import Json, typed
+from metaprotocol_mesh.render.pieces import Json, http_options, typed
 from metaprotocol_sdk import load_codec_class
 
 if TYPE_CHECKING:
@@ -123,16 +123,11 @@ class Engine:
 
         It admits requests of ours, strips the module's headers from all others, and tells local replies by their cause.
         """
-        return typed(
-            ADMISSION,
-            "extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
-            dynamic_module_config=self._module(),
-            filter_name="admission",
-            filter_config=_text(""),
-        )
+        return self._http_filter(ADMISSION, "admission")
 
     def bridge(self) -> Json:
         """Return the fields of a cluster whose servers speak a codec's protocol."""
+        last = typed("envoy.filters.http.upstream_codec", "extensions.filters.http.upstream_codec.v3.UpstreamCodec")
         return {
             "metadata": {"filter_metadata": {_NAME: {"bridge": "codec"}}},
             "upstream_config": typed(
@@ -141,7 +136,19 @@ class Engine:
                 dynamic_module_config=self._module(),
                 bridge_name="codec",
             ),
+            "typed_extension_protocol_options": http_options(
+                "http", http_filters=[self._http_filter(f"{_NAME}.attempt", "attempt"), last]
+            ),
         }
+
+    def _http_filter(self, name: str, kind: str) -> Json:
+        return typed(
+            name,
+            "extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
+            dynamic_module_config=self._module(),
+            filter_name=kind,
+            filter_config=_text(""),
+        )
 
     def _module(self) -> Json:
         return {"module": {"local": {"filename": self.module}}, "do_not_close": True}

@@ -59,3 +59,15 @@ def fraction(percent: Percent | None, default: float) -> Json:
     """Return a share in parts of a million."""
     value = default if percent is None else percent.value
     return {"numerator": round(value * 10_000), "denominator": "MILLION"}
+
+
+def http_options(version: str, **fields: Any) -> Json:
+    """Return the options by which a cluster speaks HTTP, as `typed_extension_protocol_options` has them.
+
+    Args:
+        version: "http" or "http2".
+        fields: More of the options.
+    """
+    name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    options = {"explicit_http_config": {f"{version}_protocol_options": {}}, **fields}
+    return {name: {"@type": f"type.googleapis.com/{name}", **options}}

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from live_engine.config import bridged, codec_listener
+from live_engine.config import bridge_options, bridged, codec_listener
 from live_engine.peers import Client, serving
 from live_engine.toys import Fifo, Ordered, Serial, Stateful, build
 from live_envoy.config import bootstrap, route
@@ -14,13 +14,6 @@ pytestmark = pytest.mark.live
 def start(start_envoy, codec, server, *clusters, routes=None, **settings):
     listener = codec_listener(f"live_engine.toys:{type(codec).__name__}", routes or [route("up")], **settings)
     return start_envoy(bootstrap([listener], [bridged("up", server.port), *clusters]))
-
-
-def http_options(**common):
-    """Return a cluster's options of HTTP, which hold for its TCP connections, too."""
-    name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-    options = {"@type": f"type.googleapis.com/{name}", "explicit_http_config": {"http_protocol_options": {}}}
-    return {name: {**options, "common_http_protocol_options": common}}
 
 
 def text(message):
@@ -108,7 +101,7 @@ def test_without_ids_a_connection_that_is_used_once_keeps_a_late_copy_from_other
         return copy + last[connection.number]
 
     with serving(codec, copying) as server:
-        once = {"typed_extension_protocol_options": http_options(max_requests_per_connection=1)}
+        once = bridge_options(common_http_protocol_options={"max_requests_per_connection": 1})
         listener = codec_listener("live_engine.toys:Fifo", [route("up")])
         envoy = start_envoy(bootstrap([listener], [bridged("up", server.port, **once)]))
         with Client(codec, envoy.port("in")) as one, Client(codec, envoy.port("in")) as other:

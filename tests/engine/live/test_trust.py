@@ -7,14 +7,22 @@ from contextlib import contextmanager
 
 import pytest
 from live_engine.awesome import CODEC, HEARTBEAT, ONEWAY, body, reply, replying, request
-from live_engine.config import bridged, codec_listener, http_filter
+from live_engine.config import MARK, bridge_options, bridged, codec_listener, http_filter
 from live_engine.peers import Client, serving, with_id, with_id_of
 from live_engine.toys import SmallIds
 from live_engine.toys import build as toy
-from live_envoy.config import bootstrap, cluster, route, typed
+from live_envoy.config import (
+    bootstrap,
+    cluster,
+    http_connection_manager,
+    listener,
+    route,
+    typed,
+)
 from patience import PATIENCE
 
 PREFIX = "dynamicmodulescustom.metaprotocol."
+AGGREGATE = "extensions.clusters.aggregate.v3.ClusterConfig"
 SHARED = {"hcm": {"codec_type": "AUTO"}, "foreign": "pass"}
 
 pytestmark = pytest.mark.live
@@ -44,6 +52,7 @@ class RawServer:
         try:
             while True:
                 connection, _ = self.listening.accept()
+                self.connection = connection
                 with connection:
                     connection.settimeout(PATIENCE)
                     while data := connection.recv(65536):
@@ -55,9 +64,14 @@ class RawServer:
             pass
 
     def wait(self):
+        """Return what has come, when something has."""
         with self.changed:
             assert self.changed.wait_for(lambda: self.got, PATIENCE)
             return self.got
+
+    def say(self, data):
+        """Send bytes on the last connection."""
+        self.connection.sendall(data)
 
     def close(self):
         self.listening.shutdown(socket.SHUT_RDWR)
@@ -91,8 +105,8 @@ def http1(port, head):
         return client.recv(65536).decode()
 
 
-def http2_status(port, headers):
-    """Send one request by HTTP/2; return the bytes of the answer's frames."""
+def http2_answer(port, headers):
+    """Send one request by HTTP/2; return the answer's header block."""
 
     def literal(name, value):
         return b"\0" + bytes((len(name),)) + name.encode() + bytes((len(value),)) + value.encode()
@@ -112,9 +126,8 @@ def http2_status(port, headers):
             got = got[9 + size :]
 
 
-def is_400(block):
-    """Return True if a header block begins with the status 400: as HPACK's static table has it, or in letters."""
-    return block[:1] == b"\x8c" or b"400" in block[:8]
+STATUS_400 = b"\x8c"
+"""The status 400 as HPACK's static table has it, which Envoy uses."""
 
 
 FORGED = """POST /reviews/7 HTTP/1.1
@@ -135,7 +148,7 @@ def test_forged_http_requests_reach_no_server(start_envoy, server):
     for token in ("0" * 40, "00000000" + "f" * 32, "", "x", "\t"):
         assert " 400 " in http1(port, FORGED.format(token))
     for headers in ({"x-metaprotocol-token": "0" * 40}, {}):
-        assert is_400(http2_status(port, headers))
+        assert http2_answer(port, headers).startswith(STATUS_400)
     assert envoy.stat(PREFIX + "forged_requests") >= 7
     with Client(CODEC, port) as client:
         client.call(request(1))
@@ -173,36 +186,121 @@ def test_a_header_of_ours_with_a_long_name_is_taken_away(start_envoy, server, si
         client.call(request(1))
 
 
-def test_a_token_cannot_be_used_from_another_connection_nor_twice(start_envoy):
+def before_admission(listener, name, code):
+    """Put a filter in Lua before the filter `admission`."""
+    listener["filter_chains"][0]["filters"][1]["typed_config"]["http_filters"].insert(0, lua(name, code))
+
+
+LOG_TOKENS = """
+    function envoy_on_request(h)
+        local token = h:headers():get('x-metaprotocol-token')
+        if token then h:logWarn('{}=' .. token) end
+    end
+"""
+
+
+def test_a_token_is_worthless_on_another_connection(start_envoy, server):
+    """Also before it was admitted: a filter before the admission holds the request as long as the attack takes."""
+    code = """
+        function envoy_on_request(h)
+            local token = h:headers():get('x-metaprotocol-token')
+            if not token or h:headers():get('forged') then return end
+            h:logWarn('token=' .. token)
+            h:httpCall('gate', {[':method'] = 'GET', [':path'] = '/', [':authority'] = 'gate'}, '', 60000)
+        end
+    """
+    with answering() as gate:
+        listener = codec_listener("awesomerpc", [route("up")], **SHARED)
+        before_admission(listener, "hold", code)
+        envoy = start_envoy(bootstrap([listener], [bridged("up", server.port), cluster("gate", gate.port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(request(1))
+            token = re.search(r"token=(\w+)", envoy.wait_for_log("token="))[1]
+            gate.wait()
+            assert " 400 " in http1(envoy.port("in"), FORGED.format(token) + "\nforged: 1")
+            assert server.received == []
+            gate.say(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            assert client.receive().request_id == 1
+    assert len(server.received) == 1
+    assert envoy.stat(PREFIX + "forged_requests") == 2  # by the admission, and by the bridge
+
+
+def test_a_token_is_worthless_once_it_was_admitted(start_envoy):
     free = threading.Event()
 
     def handle(message, connection):
         free.wait(60)
         return reply(message)
 
-    log = """
-        function envoy_on_request(h)
-            local token = h:headers():get('x-metaprotocol-token')
-            if token then h:logWarn('{}=' .. token) end
-        end
-    """
     with serving(CODEC, handle) as server:
-        listener = codec_listener("awesomerpc", [route("up")], lua("after", log.format("reference")), **SHARED)
-        hcm = listener["filter_chains"][0]["filters"][1]["typed_config"]
-        hcm["http_filters"].insert(0, lua("before", log.format("token")))
+        listener = codec_listener("awesomerpc", [route("up")], lua("after", LOG_TOKENS.format("after")), **SHARED)
+        before_admission(listener, "before", LOG_TOKENS.format("token"))
         envoy = start_envoy(bootstrap([listener], [bridged("up", server.port)]))
         with Client(CODEC, envoy.port("in")) as client:
             client.send(request(1))
             server.wait(1)
-            words = {}
-            for word in ("token", "reference"):
-                words[word] = re.search(rf"{word}=(\w+)", envoy.wait_for_log(f"{word}="))[1]
-            assert words["token"] != words["reference"]
-            for word in words.values():
-                assert " 400 " in http1(envoy.port("in"), FORGED.format(word))
+            token = re.search(r"token=(\w+)", envoy.wait_for_log("token="))[1]
+            assert " 400 " in http1(envoy.port("in"), FORGED.format(token))
             free.set()
             assert client.receive().request_id == 1
         assert len(server.received) == 1
+    assert not [line for line in envoy.log if "after=" in line]  # no filter after the admission sees one
+
+
+def test_the_reference_of_an_attempt_is_worthless_in_another(start_envoy):
+    """A filter of the cluster sees it, after the filter `attempt`."""
+    free = threading.Event()
+
+    def handle(message, connection):
+        free.wait(60)
+        return reply(message)
+
+    plain = listener("http", http_connection_manager([route("up")], stat_prefix="plain"))
+    with serving(CODEC, handle) as server:
+        up = bridged("up", server.port, **bridge_options(lua("spy", LOG_TOKENS.format("reference"))))
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("up")]), plain], [up]))
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(request(1))
+            server.wait(1)
+            reference = re.search(r"reference=(\w+)", envoy.wait_for_log("reference="))[1]
+            assert " 400 " in http1(envoy.port("http"), FORGED.format(reference))
+            free.set()
+            assert client.receive().request_id == 1
+        assert len(server.received) == 1
+
+
+def test_a_request_with_two_tokens_is_not_admitted(start_envoy, server):
+    listener = codec_listener("awesomerpc", [route("up")])
+    before_admission(listener, "two", "function envoy_on_request(h) h:headers():add('x-metaprotocol-token', 'x') end")
+    envoy = start_envoy(bootstrap([listener], [bridged("up", server.port)]))
+    with Client(CODEC, envoy.port("in")) as client:
+        assert client.call(request(1)).status_code == 255  # of no cause that the module knows
+    assert server.received == []
+    assert envoy.stat(PREFIX + "forged_requests") == 2
+
+
+@pytest.mark.parametrize("cluster", [{}, {"typed_extension_protocol_options": {}}], ids=["whole", "without attempt"])
+def test_a_bridge_takes_nothing_that_was_not_admitted(start_envoy, server, cluster):
+    """Not even a request that the codec filter has made: the listener lacks the admission."""
+    listener = codec_listener("awesomerpc", [route("up")])
+    listener["filter_chains"][0]["filters"][1]["typed_config"]["http_filters"].pop(0)
+    envoy = start_envoy(bootstrap([listener], [bridged("up", server.port, **cluster)]))
+    with Client(CODEC, envoy.port("in")) as client:
+        assert client.call(request(1)).status_code == 255
+        assert client.call(request(2)).status_code == 255
+    assert server.received == []
+    assert envoy.stat(PREFIX + "forged_requests") == 2
+    assert len([line for line in envoy.log if "a bridge refuses a request" in line]) == 1
+
+
+def test_a_bridge_that_no_codec_filter_is_before_refuses_and_counts(start_envoy, server):
+    """The listener of plain HTTP has no filter of ours, and no admission takes headers away."""
+    plain = listener("http", http_connection_manager([route("up")], stat_prefix="plain"))
+    envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("up")]), plain], [bridged("up", server.port)]))
+    assert " 400 " in http1(envoy.port("http"), FORGED.format("0" * 40))
+    assert " 400 " in http1(envoy.port("http"), "GET /reviews/7 HTTP/1.1\nhost: a")
+    assert envoy.stat(PREFIX + "forged_requests") == 2
+    assert server.received == []
 
 
 def test_a_request_that_meets_plain_http_is_answered_and_nothing_leaves(start_envoy, raw):
@@ -213,20 +311,53 @@ def test_a_request_that_meets_plain_http_is_answered_and_nothing_leaves(start_en
     assert raw.got == b""
 
 
-def test_a_mirror_to_plain_http_gets_neither_token_nor_message(start_envoy, server, raw):
-    mirrored = route("up", request_mirror_policies=[{"cluster": "plain"}])
-    clusters = [bridged("up", server.port), cluster("plain", raw.port)]
-    log = "function envoy_on_request(h) h:logWarn('token=' .. h:headers():get('x-metaprotocol-token')) end"
-    listener = codec_listener("awesomerpc", [mirrored])
-    listener["filter_chains"][0]["filters"][1]["typed_config"]["http_filters"].insert(0, lua("before", log))
-    envoy = start_envoy(bootstrap([listener], clusters))
-    with Client(CODEC, envoy.port("in")) as client:
-        assert client.call(request(1, payload=b"secret words")).status_code == 0
-    got = raw.wait()
-    token = re.search(r"token=(\w+)", envoy.wait_for_log("token="))[1]
-    assert b"secret words" not in got
-    assert b"AR\x01" not in got
-    assert token.encode() not in got
+def replay(got, port):
+    """Send what came as HTTP to a port; return the answer."""
+    return http1(port, got.decode().split("\r\n\r\n")[0].replace("\r\n", "\n"))
+
+
+@pytest.mark.parametrize("way", ["mirror", "aggregate cluster"])
+def test_what_leaves_to_plain_http_leads_to_no_request(start_envoy, raw, way):
+    """Whoever gets it sends it to a port with the bridge, and to one whose requests are mirrored to one, while the
+    request is on its way."""
+    free = threading.Event()
+
+    def handle(message, connection):
+        free.wait(60)
+        return reply(message)
+
+    with serving(CODEC, handle) as server:
+        clusters = [bridged("up", server.port), cluster("plain", raw.port)]
+        if way == "mirror":
+            action = route("up", request_mirror_policies=[{"cluster": "plain"}])
+        else:
+            kind = typed("envoy.clusters.aggregate", AGGREGATE, clusters=["plain"])
+            aggregate = {"name": "all", "cluster_type": kind, "lb_policy": "CLUSTER_PROVIDED", "metadata": MARK}
+            clusters.append({**aggregate, "connect_timeout": "5s"})  # it says that it has the bridge, and has not
+            action = route("all")
+        mirrored = route("other", prefix="/reviews", request_mirror_policies=[{"cluster": "up"}])
+        listeners = [
+            codec_listener("awesomerpc", [action]),
+            listener("http", http_connection_manager([route("up")], stat_prefix="a")),
+            listener("mirrored", http_connection_manager([mirrored], stat_prefix="b")),
+        ]
+        with answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n") as other:
+            envoy = start_envoy(bootstrap(listeners, [*clusters, cluster("other", other.port)]))
+            with Client(CODEC, envoy.port("in")) as client:
+                client.send(request(1, payload=b"secret words"))
+                got = raw.wait()
+                server.wait(way == "mirror")
+                assert b"secret words" not in got
+                assert b"AR\x01" not in got
+                assert b"x-metaprotocol-token" not in got
+                assert " 400 " in replay(got, envoy.port("http"))
+                assert " 200 " in replay(got, envoy.port("mirrored"))
+                envoy.wait_for_stat(PREFIX + "forged_requests", lambda value: value == 2)
+                assert len(server.received) == (way == "mirror")
+                free.set()
+                raw.say(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                assert client.receive().status_code == (0 if way == "mirror" else 1)
+            assert len(server.received) == (way == "mirror")
 
 
 def test_a_mirror_gets_the_message_and_its_answer_reaches_nobody(start_envoy, server):

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from live_envoy.config import Config, address, cluster, http_connection_manager, typed
+from live_envoy.config import UPSTREAM_CODEC, Config, address, cluster, http_connection_manager, http_options, typed
 
 import metaprotocol_envoy
 from metaprotocol_envoy import LibpythonNotFound, ModuleNotBuilt, filter_config, module_path, python_filter_config
@@ -95,6 +95,16 @@ def python_filter(name: str, config: str = "") -> Config:
     return http_filter("python", python_filter_config(name, config))
 
 
+def bridge_options(*filters: Config, **fields: Any) -> Config:
+    """Return the field of a cluster with the bridge that has its options of HTTP, which hold for TCP, too.
+
+    Args:
+        filters: HTTP filters of the cluster, after ours.
+        fields: More of the options.
+    """
+    return http_options(http_filters=[http_filter("attempt"), *filters, UPSTREAM_CODEC], **fields)
+
+
 def bridged(name: str, *ports: int, **fields: Any) -> Config:
     """Return a cluster whose servers speak the protocol."""
     bridge = typed(
@@ -103,7 +113,7 @@ def bridged(name: str, *ports: int, **fields: Any) -> Config:
         dynamic_module_config=module(),
         bridge_name="codec",
     )
-    return cluster(name, *ports, **{"metadata": MARK, "upstream_config": bridge, **fields})
+    return cluster(name, *ports, **{"metadata": MARK, "upstream_config": bridge, **bridge_options(), **fields})
 
 
 def codec_listener(

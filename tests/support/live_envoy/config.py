@@ -7,6 +7,7 @@ Config: TypeAlias = dict[str, Any]
 _TYPES = "type.googleapis.com/envoy."
 _HCM = "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_UPSTREAM_CODEC = "extensions.filters.http.upstream_codec.v3.UpstreamCodec"
 
 
 def typed(name: str, kind: str, **fields: Any) -> Config:
@@ -18,6 +19,10 @@ def typed(name: str, kind: str, **fields: Any) -> Config:
         fields: The configuration.
     """
     return {"name": name, "typed_config": {"@type": _TYPES + kind, **fields}}
+
+
+UPSTREAM_CODEC = typed("envoy.filters.http.upstream_codec", _UPSTREAM_CODEC)
+"""The last of a cluster's HTTP filters."""
 
 
 def address(port: int, host: str = "127.0.0.1") -> Config:
@@ -94,7 +99,12 @@ def route(cluster: str, *, prefix: str = "/", headers: dict[str, str] | None = N
     return {"match": match, "route": {"cluster": cluster, **fields}}
 
 
-def http2(**fields: Any) -> Config:
-    """Return the field of a cluster that speaks HTTP/2."""
-    options = {"@type": f"type.googleapis.com/{_HTTP_OPTIONS}", "explicit_http_config": {"http2_protocol_options": {}}}
-    return {"typed_extension_protocol_options": {_HTTP_OPTIONS: {**options, **fields}}}
+def http_options(version: str = "http", **fields: Any) -> Config:
+    """Return the field of a cluster that speaks HTTP.
+
+    Args:
+        version: "http" or "http2".
+        fields: More of the options.
+    """
+    options = {"explicit_http_config": {f"{version}_protocol_options": {}}, **fields}
+    return {"typed_extension_protocol_options": {_HTTP_OPTIONS: {"@type": _TYPES + _HTTP_OPTIONS[6:], **options}}}
