@@ -99,7 +99,6 @@ def test_explain_takes_requests_of_a_capture_with_values(tmp_path: Path) -> None
         (["--when", "a=1", "--when", "a=2"], "'a' has two values"),
         (["--when", "a=b *"], "has a space before the *"),
         (["--mesh", "a", "--admin", "b"], "leave --mesh out"),
-        ([], "no mesh of yours is running"),
         (["--messages", "0"], "--messages"),
         (["--time", "0"], "--time"),
     ],
@@ -120,13 +119,14 @@ def test_a_file_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_the_running_mesh_is_found_by_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert "no mesh runs" in run("mesh", "capture", str(tmp_path / "out")).stderr
     first, lock = folders.claim("first")
     result = run("mesh", "capture", str(tmp_path / "out"))
     assert (result.exit_code, result.stderr.startswith(f"Error: there is no Envoy at {first}/admin.sock")) == (1, True)
     assert not (tmp_path / "out").exists()
     _, other = folders.claim("second")
-    assert "several meshes are running, first, second" in run("mesh", "capture", str(tmp_path / "out")).stderr
-    assert "no running mesh is called 'third'" in run("mesh", "capture", "--mesh", "third", "out").stderr
+    assert "several meshes run: name one of first, second" in run("mesh", "capture", str(tmp_path / "out")).stderr
+    assert "no mesh of the name 'third' runs" in run("mesh", "capture", "--mesh", "third", "out").stderr
     assert str(first) in run("mesh", "capture", "--mesh", "first", "--json", str(tmp_path / "out")).stdout
     for descriptor in (lock, other):
         os.close(descriptor)

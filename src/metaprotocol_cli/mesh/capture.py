@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 import click
 from attrs import define, field
 
+from metaprotocol_cli.mesh.common import running_folder
 from metaprotocol_cli.terminal import color_option
 from metaprotocol_mesh.capture.conditions import matching
 from metaprotocol_mesh.capture.file import CaptureWriter, Redaction, create
 from metaprotocol_mesh.capture.tap import TapError, tapping
 from metaprotocol_mesh.capture.traces import exchange_of
-from metaprotocol_mesh.running import running_folders
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -118,7 +118,7 @@ def command(
         except TapError as error:
             problem = str(error)
         except BrokenPipeError:  # the reader has enough, as after `| head`
-            problem = ""
+            problem, capture.ended = "", "nobody reads it any more"
             sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the exit
         except OSError as error:
             problem = f"{out} cannot be written: {error.strerror or error}"
@@ -150,16 +150,7 @@ def _admin(name: str | None, admin: Path | None) -> Path:
         if name is not None:
             raise click.UsageError("--admin names an Envoy itself: leave --mesh out")
         return admin
-    found = running_folders()
-    fitting = [one for one in found if name is None or one.name == name]
-    if len(fitting) == 1:
-        return fitting[0] / "admin.sock"
-    names = ", ".join(one.name for one in found)
-    if not found:
-        raise click.UsageError("no mesh of yours is running: start one with `metaprotocol mesh run`, or say --admin")
-    if not fitting:
-        raise click.BadParameter(f"no running mesh is called {name!r}; there are {names}", param_hint="--mesh")
-    raise click.UsageError(f"several meshes are running, {names}: choose one with --mesh NAME")
+    return running_folder(name) / "admin.sock"
 
 
 @contextlib.contextmanager
@@ -195,7 +186,7 @@ class _Capture:
     max_seconds: float
     report: _Report
     began: bool = False
-    ended: str = "Envoy ended it"
+    ended: str = ""
 
     async def run(self, writer: CaptureWriter) -> None:
         """Write what comes until a limit or a signal.

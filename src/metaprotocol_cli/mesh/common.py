@@ -1,4 +1,4 @@
-"""Shared by the subcommands: the options of files and proxy, and the printing of problems."""
+"""Shared by the subcommands: the options of files and proxy, the mesh that runs, and the printing of problems."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from metaprotocol_envoy import LibpythonNotFound, ModuleNotBuilt
 from metaprotocol_mesh.load import load
 from metaprotocol_mesh.places import ConfigurationError, Problem
 from metaprotocol_mesh.resolve import resolve
+from metaprotocol_mesh.running import running_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from metaprotocol_mesh.resolved import Mesh
 
@@ -96,3 +98,27 @@ def problem_json(problem: Problem) -> dict[str, Any]:
         "message": problem.text,
         "hint": problem.hint or None,
     }
+
+
+def running_folder(name: str | None) -> Path:
+    """Return the folder of a running mesh of this user.
+
+    Args:
+        name: Its name; None if there is only one.
+
+    Raises:
+        click.ClickException: There is none.
+        click.UsageError: There are several, and none is named.
+    """
+    folders = running_folders()
+    names = ", ".join(one.name for one in folders)
+    if not folders:
+        raise click.ClickException("no mesh runs: start one with `metaprotocol mesh run`")
+    if name is None:
+        if len(folders) > 1:
+            raise click.UsageError(f"several meshes run: name one of {names}")
+        return folders[0]
+    for folder in folders:
+        if folder.name == name:
+            return folder
+    raise click.ClickException(f"no mesh of the name {name!r} runs; there is: {names}")

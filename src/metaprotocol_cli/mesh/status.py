@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import click
 from attrs import asdict
 
+from metaprotocol_cli.mesh.common import running_folder
 from metaprotocol_cli.terminal import color_option
-from metaprotocol_mesh.running import Status, read_status, running_folders
+from metaprotocol_mesh.running import Status, read_status
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from metaprotocol_mesh.running.status import Row
 
 
@@ -36,7 +35,7 @@ def command(ctx: click.Context, name: str | None, as_json: bool) -> None:
       metaprotocol mesh status
       metaprotocol mesh status bookinfo --json
     """
-    folder = _folder(name)
+    folder = running_folder(name)
     try:
         status = read_status(folder)
     except OSError as error:
@@ -45,21 +44,6 @@ def command(ctx: click.Context, name: str | None, as_json: bool) -> None:
         click.echo(json.dumps(asdict(status), indent=2))
     else:
         _print(status, ctx.color)
-
-
-def _folder(name: str | None) -> Path:
-    folders = running_folders()
-    names = ", ".join(one.name for one in folders)
-    if not folders:
-        raise click.ClickException("no mesh runs: start one with `metaprotocol mesh run`")
-    if name is None:
-        if len(folders) > 1:
-            raise click.UsageError(f"several meshes run: name one of {names}")
-        return folders[0]
-    for folder in folders:
-        if folder.name == name:
-            return folder
-    raise click.ClickException(f"no mesh of the name {name!r} runs; there is: {names}")
 
 
 def _print(status: Status, color: bool | None) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,11 +17,13 @@ from live_engine.awesome import CODEC, ONEWAY, replying, request
 from live_engine.config import built_module
 from live_engine.peers import Client, Handler, Server, ServerConnection, serving
 from live_envoy import Envoy
+from live_envoy.certificates import self_signed
 from mesh_files import LISTENER, ROUTES, SERVICE, anywhere, rendered
 from patience import PATIENCE
 
 from metaprotocol_cli import main
 from metaprotocol_codecs.dubbo import DubboCodec
+from metaprotocol_mesh.files import write_files
 from metaprotocol_mesh.render.engine import Engine
 from metaprotocol_sdk import Codec, Metadata
 
@@ -245,6 +248,60 @@ def test_a_oneway_has_no_answer(envoy: Envoy, server: Server, tmp_path: Path) ->
         client.call(request(2))
         capture.end()
     assert [one["type"] for one in messages(capture.out)] == ["oneway", "request", "response"]
+
+
+@pytest.mark.live
+def test_a_changed_listener_is_captured_too(start_envoy: Callable[..., Envoy], server: Server, tmp_path: Path) -> None:
+    """Connections of the old listener are drained, and their requests captured."""
+    folder = tmp_path / "mesh"
+
+    def write(codec_deadline: int) -> dict[str, Any]:
+        annotation = f"{{name: here, annotations: {{metaprotocol.io/codec-deadline: '{codec_deadline}'}}, "
+        files = [SERVICE.replace("21101", str(server.port)), ROUTES, LISTENER.replace("{name: here, ", annotation)]
+        found = anywhere(rendered(*files, engine=Engine.installed())).files(folder)
+        write_files(folder, found)
+        return found["bootstrap.json"]
+
+    envoy = start_envoy(write(1000))
+    with Client(CODEC, envoy.port(LISTENER_NAME)) as old:
+        old.call(request(1))
+        with capturing(envoy.admin.path, tmp_path / "out", "--messages", "4") as capture:
+            write(2000)
+            envoy.wait_for_stat("listener_manager.listener_modified", lambda value: value == 1)
+            envoy.wait_for_stat("listener_manager.total_listeners_warming", lambda value: value == 0)
+            old.call(request(2))
+            with Client(CODEC, envoy.admin.ports()[LISTENER_NAME]) as new:
+                new.call(request(3))
+            status, summary = capture.end()
+    assert (status, summary["messages"]) == (0, 4)
+    with capturing(envoy.admin.path, tmp_path / "second") as capture:
+        assert capture.stop()[0] == 0
+
+
+@pytest.mark.live
+def test_what_comes_over_tls_is_captured(start_envoy: Callable[..., Envoy], server: Server, tmp_path: Path) -> None:
+    key, certificate = self_signed(tmp_path, "spiffe://cluster.local/ns/default/sa/web")
+    ingress = f"""
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {{name: server}}
+spec:
+  ingress:
+  - port: {{number: 19081, name: http-awesomerpc}}
+    defaultEndpoint: "127.0.0.1:{server.port}"
+    tls: {{mode: SIMPLE, serverCertificate: {certificate}, privateKey: {key}}}
+"""
+    envoy = start_envoy(anywhere(rendered(ingress, engine=Engine.installed())).bootstrap("replaced"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        Client(CODEC, envoy.port("127.0.0.1_19081")) as client,
+        capturing(envoy.admin.path, tmp_path / "out", "--messages", "2", "--show", "user") as capture,
+    ):
+        client.socket = context.wrap_socket(client.socket)
+        client.call(request(1, {"user": "jason"}))
+        capture.end()
+    assert messages(capture.out)[0]["properties"]["user"] == "jason"
 
 
 @pytest.mark.live
