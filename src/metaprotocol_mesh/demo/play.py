@@ -16,7 +16,7 @@ from metaprotocol_mesh.demo.claims import Claim, Page
 from metaprotocol_mesh.demo.rpc import CallError, Client, Json
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from metaprotocol_mesh.demo.services import Service
     from metaprotocol_mesh.demo.stage import Stage
@@ -99,8 +99,15 @@ class Play:
         self.problems: tuple[Problem, ...] = ()
         self.users = [User(name, Client(stage.port)) for name in (JASON, *OTHERS)]
         self.now = ""
+        self._since = self._marks()
         self._stage = stage
         self._claimed = claimed
+
+    @property
+    def recent(self) -> list[Page]:
+        """Pages of all but Jason since the start, or since the weights were changed."""
+        pairs = zip(self.users[1:], self._since[1:], strict=True)
+        return [page for user, mark in pairs for page in user.pages[mark:]]
 
     async def run(self) -> None:
         """Play all of it.
@@ -144,8 +151,7 @@ class Play:
 
     async def _routes(self) -> None:
         self.now = "Everybody loads product pages"
-        begin = self._marks()
-        others = await self._others_since(begin)
+        others = await self._new_pages()
         self._claimed(claims.jason(self.users[0].pages))
         self._claimed(claims.split("split", "All others get v1 and v3, 90 to 10", others, _BEFORE))
 
@@ -159,8 +165,7 @@ class Play:
         change = await asyncio.to_thread(self._stage.mesh.apply)
         if change is not None and not change.applied:
             self.problems = change.problems
-        begin = self._marks()
-        others = await self._others_since(begin)
+        others = await self._new_pages()
         self._claimed(claims.split("change", "Changed while calls run, v1 and v3 are 50 to 50", others, _AFTER))
         pages = [page for user in self.users for page in user.pages]
         self._claimed(claims.unbroken(pages, [user.client.connections for user in self.users]))
@@ -212,13 +217,12 @@ class Play:
     def _marks(self) -> list[int]:
         return [len(user.pages) for user in self.users]
 
-    async def _others_since(self, marks: Sequence[int]) -> list[Page]:
+    async def _new_pages(self) -> list[Page]:
         """Wait until all but Jason have loaded enough pages more, and return these."""
-        while True:
-            others = [page for user, mark in zip(self.users[1:], marks[1:], strict=True) for page in user.pages[mark:]]
-            if len(others) >= PAGES:
-                return others
+        self._since = self._marks()
+        while len(self.recent) < PAGES:  # noqa: ASYNC110 - the count has no event
             await asyncio.sleep(_THINK)
+        return self.recent
 
 
 @asynccontextmanager

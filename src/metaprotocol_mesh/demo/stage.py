@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import random
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -17,6 +19,8 @@ from metaprotocol_mesh.running import MeshRun
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
+
+_PORTS = range(20000, 32000)
 
 
 @frozen
@@ -51,17 +55,25 @@ async def staged(files: Path, folder: Path) -> AsyncIterator[Stage]:
         MetaProtocolError: Envoy does not start.
     """
     listener, written = ports_in(files)
-    with socket.socket() as reserved:
-        # Bound and not listening, it keeps the port from others; Envoy's listeners share it by the same option.
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        reserved.bind((HOST, 0))
-        port = reserved.getsockname()[1]
-        services = {key: Service(*key, port) for key in written}
-        async with running(list(services.values())) as ports:
-            changed = {listener: port} | {written[key]: ports[one] for key, one in services.items()}
-            copy_files(files, folder, changed)
-            async with _meshed(folder) as mesh:
-                yield Stage(folder, mesh, port, services, ports)
+    port = _free_port()
+    services = {key: Service(*key, port) for key in written}
+    async with running(list(services.values())) as ports:
+        changed = {listener: port} | {written[key]: ports[one] for key, one in services.items()}
+        copy_files(files, folder, changed)
+        async with _meshed(folder) as mesh:
+            yield Stage(folder, mesh, port, services, ports)
+
+
+def _free_port() -> int:
+    """Return a port on which nothing listens.
+
+    It is below those that the kernel gives to connections, one of which would soon have it on a busy machine.
+    """
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind((HOST, port))
+            return port
+    raise OSError(errno.EADDRINUSE, f"no port from {_PORTS[0]} to {_PORTS[-1]} is free")
 
 
 @asynccontextmanager
