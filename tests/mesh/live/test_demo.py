@@ -169,7 +169,7 @@ def test_the_page_stays_until_ctrl_c() -> None:
 
 def test_envoy_ends_with_a_demo_that_is_ended_early() -> None:
     with page("Its page") as (process, _):
-        (name,) = (name for name in running_folders() if read_facts(name)["pid"] == process.pid)
+        (name,) = (name for name in running_folders() if read_facts(name).get("pid") == process.pid)
         envoy_pid = read_facts(name)["envoy"]
         process.terminate()
         assert process.wait(PATIENCE) == 1
