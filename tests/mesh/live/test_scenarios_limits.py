@@ -39,7 +39,7 @@ CONDITION = f"conditions: [{{match: {{attributes: {{method: {{exact: sayHello}}}
     ids=["condition", "default beside a condition", "condition alone", "no limit", "default alone"],
 )
 def test_a_local_limit_counts_by_condition(start_mesh, limits: list[str], method: str, allowed: int) -> None:
-    """A9: what meets a condition is counted there only, and anything else by the default, if there is one."""
+    """A9: a condition has a limit of its own; anything else has the default's, if there is one."""
     router = meta_router(f"localRateLimit: {{{', '.join(limits)}}}")
     with versions(DUBBO, "v1") as servers:
         mesh = start_mesh(service(DUBBO, ports(servers)), router)
@@ -47,6 +47,16 @@ def test_a_local_limit_counts_by_condition(start_mesh, limits: list[str], method
             errors = [client.error({"method": method}) for _ in range(8)]
         assert limited(mesh, errors) == [False] * allowed + [True] * (8 - allowed)
     assert len(servers["v1"].received) == allowed
+
+
+def test_a_request_that_meets_a_condition_takes_no_token_of_the_default(start_mesh) -> None:
+    """A9: 8 calls that meet the condition, of which 2 pass, leave all 3 tokens of the default."""
+    router = meta_router(f"localRateLimit: {{{bucket(3)}, {CONDITION}}}")
+    with versions(DUBBO, "v1") as servers:
+        mesh = start_mesh(service(DUBBO, ports(servers)), router)
+        with Caller(DUBBO, mesh.port) as client:
+            errors = [client.error({"method": method}) for method in ["sayHello"] * 8 + ["sayBye"] * 8]
+        assert limited(mesh, errors) == [False] * 2 + [True] * 6 + [False] * 3 + [True] * 5
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=str)
