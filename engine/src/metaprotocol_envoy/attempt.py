@@ -9,7 +9,7 @@ from attrs import frozen
 
 from metaprotocol_envoy.detect import size_of
 from metaprotocol_envoy.headers import change_headers, changed, difference, to_headers
-from metaprotocol_envoy.log import report, report_bug
+from metaprotocol_envoy.log import Rationed, report_bug
 from metaprotocol_envoy.statistics import Counter, reply_counter
 from metaprotocol_envoy.upstream_ids import as_bytes, renumbered
 from metaprotocol_sdk import (
@@ -55,6 +55,7 @@ Answer: TypeAlias = "tuple[int, bytes, bool]"
 SPARE_AT_MOST = 256
 """Decoders that are kept for later attempts."""
 
+_UNCHANGED, _UNANSWERED = Rationed(), Rationed()
 _ANSWERS = frozenset({MessageType.RESPONSE, MessageType.EXCEPTION, MessageType.HEARTBEAT})
 _OWN: dict[MessageType, tuple[str, ...]] = {kind: ("x-metaprotocol-type", kind.value) for kind in MessageType}
 _STATUS = {
@@ -347,7 +348,7 @@ class Reply:
                 unchanged = renumbered(codec, metadata, Mutation(self._echoed), self._restored)
                 return (Counter.MUTATIONS_REFUSED, unchanged, False)
         except EncodeError as error:
-            report(f"a response cannot be changed as Envoy asks: {error}")
+            _UNCHANGED.report(f"a response cannot be changed as Envoy asks: {error}")
             counter = Counter.MUTATIONS_REFUSED
             reason = Error(ErrorType.BAD_RESPONSE, f"the answer cannot be changed as Envoy asks: {error}")
         except Exception as bug:  # noqa: BLE001 - whatever a codec raises
@@ -384,7 +385,7 @@ def answer_with_error(codec: Codec, request: Metadata, error: Error, *, open_str
         reply = as_bytes(codec.on_error(request, error))
         return (reply_counter(error.type), reply, isinstance(reply, ClosingReply))
     except EncodeError as failure:
-        report(f"the codec {codec.name} cannot answer a request: {failure}")
+        _UNANSWERED.report(f"the codec {codec.name} cannot answer a request: {failure}")
         return (reply_counter(error.type), b"", True)
     except Exception as bug:  # noqa: BLE001 - whatever a codec raises
         report_bug(codec, bug)

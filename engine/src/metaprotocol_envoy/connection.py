@@ -20,7 +20,7 @@ from metaprotocol_envoy.attempt import (
 from metaprotocol_envoy.causes import STOPPED, error_type
 from metaprotocol_envoy.detect import Detection, detect, size_of
 from metaprotocol_envoy.headers import HeaderRules, change_headers, changed, difference, path_of, to_headers
-from metaprotocol_envoy.log import report, report_bug
+from metaprotocol_envoy.log import Rationed, report_bug
 from metaprotocol_envoy.settings import SettingsError
 from metaprotocol_envoy.statistics import Counter, request_counter
 from metaprotocol_envoy.upstream_ids import as_bytes, renumbered, request_ids, stream_ids
@@ -71,6 +71,7 @@ _FORWARDED = frozenset({MessageType.REQUEST, MessageType.ONEWAY, MessageType.HEA
 _OWN: dict[MessageType, tuple[str, ...]] = {kind: ("x-metaprotocol-type", kind.value) for kind in MessageType}
 _CLOSES = frozenset({MessageType.STREAM_CLOSE_ONE_WAY, MessageType.STREAM_CLOSE_TWO_WAY})
 _NO_STREAM = Error(ErrorType.BAD_REQUEST, "there is no such stream")
+_CLOSING = Rationed()
 _INCOMPLETE = ("x-metaprotocol-incomplete", "true")
 
 
@@ -200,10 +201,12 @@ class Connection:
             steps.append((CLOSE, Counter.CODEC_EXCEPTIONS))
             return steps
         if self._decoder.stream_error is not None:
-            report(f"the codec {self.codec.name} closes a connection: {self._decoder.stream_error}")
+            _CLOSING.report(f"the codec {self.codec.name} closes a connection: {self._decoder.stream_error}")
             steps.append((CLOSE, Counter.DECODE_ERRORS))
         elif self._decoder.opaque:
-            report(f"the codec {self.codec.name} closes a connection: bytes that are no messages are not handed on")
+            _CLOSING.report(
+                f"the codec {self.codec.name} closes a connection: bytes that are no messages are not handed on"
+            )
             steps.append((CLOSE, Counter.DECODE_ERRORS))
         return steps
 

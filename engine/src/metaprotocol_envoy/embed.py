@@ -6,9 +6,11 @@ import gc
 
 from metaprotocol_envoy.connection import Service
 from metaprotocol_envoy.filters import FilterRunner
-from metaprotocol_envoy.log import report
+from metaprotocol_envoy.log import Rationed
 from metaprotocol_envoy.settings import Settings
 from metaprotocol_envoy.statistics import IN_FLIGHT, NAMES
+
+_LATE = Rationed()
 
 
 class DeadlineExceeded(BaseException):
@@ -17,7 +19,7 @@ class DeadlineExceeded(BaseException):
 
 def late() -> None:
     """Report that a call was ended; the C half calls this when it is over."""
-    report("a codec or a filter took longer than codec_deadline; its connection ends")
+    _LATE.report("a codec or a filter took longer than codec_deadline; its connection ends")
 
 
 def spare_the_collector() -> None:

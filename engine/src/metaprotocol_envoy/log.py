@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from metaprotocol_sdk import Codec
 
 
@@ -17,6 +20,29 @@ _seen: set[str] = set()
 def report(text: str) -> None:
     """Write one line to the log."""
     print(f"metaprotocol: {text}", file=sys.stderr, flush=True)
+
+
+class Rationed:
+    """Writes what any peer can cause as often as it likes: one line a second, which tells how many were left out.
+
+    Args:
+        clock: Returns the time in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._again = 0.0
+        self._left_out = 0
+
+    def report(self, text: str) -> None:
+        """Write one line to the log, or count it."""
+        now = self._clock()
+        if now < self._again:
+            self._left_out += 1
+            return
+        more = f" ({self._left_out:,} more lines before it were left out)" if self._left_out else ""
+        self._again, self._left_out = now + 1, 0
+        report(text + more)
 
 
 def report_bug(culprit: Codec | str, bug: BaseException) -> None:
