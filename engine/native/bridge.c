@@ -74,9 +74,6 @@ static void respond_with(struct bridge *bridge, struct reply *reply, unsigned st
 
 /* A stream is over: the response ends, and the server's connection goes back to its pool. */
 static void end_response(struct bridge *bridge) {
-    bridge->over = true;
-    struct codec_filter *filter = bridge->request->connection;
-    if (filter && codec_filter_hold(filter, bridge)) return;
     bool was_busy = bridge->busy;
     bridge->busy = true;
     abi_bridge_end_response(bridge->envoy);
@@ -84,6 +81,14 @@ static void end_response(struct bridge *bridge) {
     if (bridge->dead) bridge_free(bridge);
 }
 
+/* Held, where the client does not read. */
+static void end_stream(struct bridge *bridge) {
+    bridge->over = true;
+    struct codec_filter *filter = bridge->request->connection;
+    if (!filter || !codec_filter_hold(filter, bridge)) end_response(bridge);
+}
+
+/* It is this one's turn: it is not held again, whoever else waits. */
 void bridge_continue(struct bridge *bridge) {
     if (bridge->over) return end_response(bridge);
     struct reply *reply = reply_find(bridge->request, (struct text){bridge->reply, sizeof bridge->reply});
@@ -399,7 +404,7 @@ static void stream_data(struct bridge *bridge) {
     if (!good && first) deliver_error(bridge, 502, error, true);
     else if (filter && (!good || (over && unclean))) codec_filter_stream_broken(filter, request, !good);
     else if (filter) codec_filter_stream_messages(filter, request);
-    if (good && over && !unclean && !bridge->dead) end_response(bridge);
+    if (good && over && !unclean && !bridge->dead) end_stream(bridge);
     request_release(request);
     bridge->busy = false;
     if (bridge->dead) bridge_free(bridge);

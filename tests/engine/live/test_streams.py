@@ -144,6 +144,34 @@ def test_a_client_that_does_not_read_holds_its_server_back(start_envoy):
             assert stalled.wait(60)
 
 
+def test_several_streams_may_end_while_a_client_does_not_read(start_envoy):
+    """Their ends wait until it reads, since each would give a connection back to the pool that is not read from."""
+    free = threading.Event()
+
+    def handle(message, connection):
+        number = message.message[1]
+        match kind(message), message.message[4:]:
+            case b"I", b"flood":
+                flood = b"".join(build(b"D", number, bytes(60_000)) for _ in range(70))
+                return build(b"A", number) + flood
+            case b"I", _:
+                free.wait(60)
+                return build(b"A", number) + build(b"H", number)
+
+    with serving(CODEC, handle) as server:
+        small = {"level": socket.SOL_SOCKET, "name": socket.SO_SNDBUF, "int_value": 16_384}
+        envoy = start(start_envoy, server, listener={"socket_options": [small]})
+        with Client(CODEC, envoy.port("in")) as client:
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+            client.send(build(b"I", 1) + build(b"H", 1) + build(b"I", 2) + build(b"H", 2) + build(b"I", 3, b"flood"))
+            envoy.wait_for_stat("cluster.0.upstream_flow_control_paused_reading_total", bool)
+            free.set()
+            envoy.wait_for_stat("cluster.0.upstream_rq_200", lambda value: value == 3)
+            answers = [client.receive().message[:2] for _ in range(5 + 70)]
+            assert {*answers} == {b"A\1", b"H\1", b"A\2", b"H\2", b"A\3", b"D\3"}
+            assert kind(client.call(build(b"I", 1, b"again"))) == b"A"
+
+
 def test_a_stream_without_a_route_is_refused(start_envoy):
     with serving(CODEC, echo) as server:
         envoy = start(start_envoy, server, routes=[route("0", headers={"body": "fine"})])
