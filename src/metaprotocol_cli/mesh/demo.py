@@ -89,8 +89,9 @@ def command(ctx: click.Context, files: Path | None, web: bool, timeout: float, a
 async def _demo(files: Path, show: Show, limit: float, *, web: bool) -> None:
     """Play it; with a page, wait until it is stopped."""
     task = asyncio.current_task()
-    if task is not None:  # or Envoy would outlive us
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # or Envoy would outlive us
+        if task is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     begin = time.monotonic()
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bookinfo-")))
@@ -104,6 +105,9 @@ async def _demo(files: Path, show: Show, limit: float, *, web: bool) -> None:
                 await play.run()
         except TimeoutError:
             pass  # the claims that are missing tell
+        except asyncio.CancelledError:
+            show.stopped = True
+            raise
         finally:
             drawing.cancel()
             await asyncio.gather(drawing, return_exceptions=True)
@@ -131,6 +135,7 @@ class Show:
     claims: list[Claim] = field(factory=list)
     play: Play | None = None
     url: str = ""
+    stopped: bool = False
     seconds: float = 0.0
     _live: bool = False
     _marks: bool = True  # it can be written
@@ -180,7 +185,7 @@ class Show:
     def finish(self, seconds: float) -> None:
         """Show all that was seen."""
         self.seconds = seconds
-        if self.as_json:
+        if self.as_json or self.stopped:
             return
         if self._live:
             for one in self.claims:

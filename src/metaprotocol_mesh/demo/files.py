@@ -11,6 +11,9 @@ from metaprotocol_mesh.demo.services import SERVERS
 from metaprotocol_mesh.load import load
 from metaprotocol_mesh.model import ServiceEntry, Sidecar
 from metaprotocol_mesh.places import ConfigurationError, Place, Problem
+from metaprotocol_mesh.render import render
+from metaprotocol_mesh.render.engine import Engine
+from metaprotocol_mesh.resolve import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +38,7 @@ def ports_in(files: Path) -> tuple[int, dict[tuple[str, str], int]]:
         ConfigurationError: The files cannot be used, or have no such ports.
     """
     configuration = load([files])
+    render(resolve(configuration), Engine.absent())  # what is wrong has its place in these files, not in the copies
     found = {}
     for entry in configuration.of(ServiceEntry):
         for endpoint in entry.spec.endpoints:

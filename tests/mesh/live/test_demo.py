@@ -141,6 +141,13 @@ def test_files_without_its_services_are_refused(tmp_path: Path) -> None:
     assert "the demo needs an endpoint with a port and the labels app=ratings, version=v2" in output
 
 
+def test_what_is_wrong_in_changed_files_has_its_place_there(tmp_path: Path) -> None:
+    files = changed(tmp_path / "files", ("reviews.yaml", "subset: v2}}", "subset: v7}}"))
+    status, output = demo("--files", files)
+    assert status == 1
+    assert output.startswith(f"{files}/reviews.yaml:19:"), output
+
+
 @contextmanager
 def page(line: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run the demo with its page, and return its process and URL once it prints a line."""
