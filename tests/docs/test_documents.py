@@ -33,7 +33,7 @@ DOCUMENTS = [
 ]
 TUTORIAL = ROOT / "docs" / "tutorial" / "index.md"
 # A translation, and its original.
-TRANSLATIONS = {ROOT / "docs" / "tutorial" / "zh.md": TUTORIAL}
+TRANSLATIONS = {ROOT / "docs" / "tutorial" / "zh.md": TUTORIAL, ROOT / "README.zh-CN.md": ROOT / "README.md"}
 LONG = ROOT / "docs" / "conformance" / "tutorial.md"
 RUN = {"python", "console", "diff"}
 SHOWN = {"ini", "json", "make", "text", "toml", "yaml"}
