@@ -48,6 +48,7 @@ DELAY = 0.5
 _BEFORE = {"v1": 90, "v3": 10}
 _AFTER = {"v1": 50, "v3": 50}
 _THINK = 0.04
+_PATIENCE = 5.0
 
 
 @define
@@ -157,11 +158,11 @@ class Play:
 
     async def _change(self) -> None:
         self.now = "The weights in reviews.yaml become 50 and 50, while the calls go on"
-        path = self._stage.folder / "reviews.yaml"
-        text = path.read_text("utf-8")
-        for version, weight in _AFTER.items():
-            text = re.sub(rf"(subset: {version}\}}, weight: )\d+", rf"\g<1>{weight}", text)
-        path.write_text(text, "utf-8")
+        for path in self._stage.folder.rglob("reviews.y*ml"):
+            text = path.read_text("utf-8")
+            for version, weight in _AFTER.items():
+                text = re.sub(rf"(subset: {version}\}}, weight: )\d+", rf"\g<1>{weight}", text)
+            path.write_text(text, "utf-8")
         change = await asyncio.to_thread(self._stage.mesh.apply)
         if change is not None and not change.applied:
             self.problems = change.problems
@@ -176,7 +177,7 @@ class Play:
     async def _mirror(self) -> None:
         asked, copied = (self._service("ratings", version) for version in ("v1", "v2"))
         with suppress(TimeoutError):
-            async with asyncio.timeout(1):  # nobody waits for the last copy
+            async with asyncio.timeout(_PATIENCE):  # no user has waited for the last copy
                 while copied.calls < asked.calls:  # noqa: ASYNC110 - the count has no event
                     await asyncio.sleep(0.01)
         shown = [version for user in self.users for version in user.shown]
@@ -208,7 +209,7 @@ class Play:
                     begin = time.perf_counter()
                     answers.append(await _ask(client, "details"))
                     seconds.append(time.perf_counter() - begin)
-                same += answers[0] == answers[1]
+                same += answers[0] == answers[1] and "error" not in answers[0]
         self._claimed(claims.cost(*times, same))
 
     def _service(self, name: str, version: str) -> Service:

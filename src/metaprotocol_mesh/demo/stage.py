@@ -80,8 +80,11 @@ def _free_port() -> int:
 async def _meshed(folder: Path) -> AsyncIterator[MeshRun]:
     """Start Envoy, and end it, without keeping the services from their work."""
     mesh = MeshRun([folder], name="bookinfo")
-    await asyncio.to_thread(mesh.__enter__)
+    starting = asyncio.create_task(asyncio.to_thread(mesh.__enter__))
     try:
-        yield mesh
+        yield await asyncio.shield(starting)
     finally:
-        await asyncio.to_thread(mesh.__exit__, None, None, None)
+        # Also if this was cancelled while it started: a thread goes on.
+        await asyncio.wait([starting])
+        if starting.exception() is None:
+            await asyncio.to_thread(mesh.__exit__, None, None, None)
