@@ -114,7 +114,11 @@ class EnvoyProcess:
             _, refused, reason = text.partition("update rejected: ")
             if not refused and "Unable to" not in text and "error" not in text.lower():
                 continue
-            return (reason or text).strip().rpartition("\n: ")[2].strip()[:600]
+            why = (reason or text).strip().rpartition("\n: ")[2].strip()
+            engine = [said for line in lines[:at] if (said := line.partition(f"] {_ENGINE}")[2])]
+            if engine and "dynamic module" in why:  # it has said more of what it could not make
+                why = f"{engine[-1]} ({why})"
+            return why[:600]
         return ""
 
     def check(self) -> None:

@@ -89,6 +89,7 @@ def test_changes_lose_no_call(release, tmp_path, acme: Acme, v1, v2, routes: int
     assert len(served) == len(set(served)) == clients.done
 
 
+@pytest.mark.live
 def test_changed_code_serves_new_connections_and_old_ones_end_when_idle(release, tmp_path, acme: Acme, v1, v2) -> None:
     files = Files(tmp_path / "mesh.yaml", (v1.port, v2.port), "acme")
     files.write(ROUTES.replace("user: {exact: jason}", "code: {exact: two}"))
@@ -116,6 +117,7 @@ def test_a_wrong_file_changes_nothing_and_says_where(release, files: Files) -> N
         assert body(client.call(request(2))) == b"v2"
 
 
+@pytest.mark.live
 def test_a_wrong_codec_changes_nothing_and_says_where(release, tmp_path, acme: Acme, v1, v2) -> None:
     files = Files(tmp_path / "mesh.yaml", (v1.port, v2.port), "acme")
     with MeshRun([files.path], codecs=acme.named, envoy=release.binary()) as mesh, Client(CODEC, files.port) as client:
@@ -164,6 +166,7 @@ def test_requests_in_flight_survive_every_change(release, tmp_path, v1) -> None:
                 assert body(client.receive()) == b"late", change
 
 
+@pytest.mark.live
 def test_what_envoy_does_not_take_is_undone(release, files: Files) -> None:
     with MeshRun([files.path], envoy=release.binary()) as mesh, Client(CODEC, files.port) as client:
         old = mesh._followed.answer.files
@@ -181,12 +184,14 @@ def test_what_envoy_does_not_take_is_undone(release, files: Files) -> None:
         assert body(client.call(request(2))) == b"v2"
 
 
+@pytest.mark.live
 def test_a_port_that_another_mesh_has_is_told_where_it_is_written(release, files: Files) -> None:
     told = pytest.raises(ConfigurationError, match=r"mesh.yaml:\d+:\d+: spec.egress\[0\]: nothing can listen at")
     with MeshRun([files.path], envoy=release.binary()), told:
         MeshRun([files.path], envoy=release.binary()).__enter__()
 
 
+@pytest.mark.live
 def test_nobody_else_can_reach_the_admin(release, files: Files, runtime: Path) -> None:
     with MeshRun([files.path], envoy=release.binary()) as mesh:
         assert stat.S_IMODE(mesh.folder.stat().st_mode) == 0o700
@@ -196,6 +201,7 @@ def test_nobody_else_can_reach_the_admin(release, files: Files, runtime: Path) -
     assert list(mesh.folder.parent.iterdir()) == []
 
 
+@pytest.mark.live
 def test_an_envoy_that_dies_is_told_with_its_log(release, files: Files) -> None:
     with MeshRun([files.path], envoy=release.binary()) as mesh:
         os.kill(mesh.pid, signal.SIGKILL)
