@@ -97,9 +97,17 @@ void answer_end(struct codec_filter *filter, struct exchange *exchange, bool los
     exchange_finish(filter, exchange);
 }
 
+/* The exchange that waits for what Envoy says in a stream, if one does. `ends`: it is the last that Envoy says. */
+static struct exchange *find_waiting(struct codec_filter *filter, uint32_t id, bool ends) {
+    struct exchange *exchange = exchange_find(filter, id);
+    if (!exchange || exchange->request) return exchange;
+    if (ends) exchange_end_lingering(filter, exchange);
+    return NULL;
+}
+
 static bool on_headers(void *object, uint32_t id, const uint8_t *data, size_t size, bool ends) {
     struct codec_filter *filter = object;
-    struct exchange *exchange = exchange_find(filter, id);
+    struct exchange *exchange = find_waiting(filter, id, ends);
     if (!exchange) return true; /* it was answered before it ended */
     if (!list.text.limit) list = header_list_new();
     if (!hpack_read(data, size, &list)) return false;
@@ -116,9 +124,11 @@ static bool on_headers(void *object, uint32_t id, const uint8_t *data, size_t si
         struct reply *reply = exchange->request->replies ? reply_find(exchange->request, secret) : NULL;
         if (reply) {
             unclean = reply->unclean;
-            bool reset = unclean && !reply->is_oneway; /* a oneway's connection closes when the server has read it */
+            bool lingers = reply->is_oneway; /* its connection to the server closes when the server has read it */
             answer_with(filter, exchange, reply);
-            if (reset && !ends) {
+            if (unclean && !ends && lingers) {
+                exchange_linger(filter, exchange);
+            } else if (unclean && !ends) {
                 http2_write_reset(&filter->out, id, HTTP2_CANCEL); /* and with it the server's connection */
                 exchange_post(filter);
             }
@@ -131,7 +141,7 @@ static bool on_headers(void *object, uint32_t id, const uint8_t *data, size_t si
 
 static bool on_data(void *object, uint32_t id, const uint8_t *data, size_t size, bool ends) {
     struct codec_filter *filter = object;
-    struct exchange *exchange = exchange_find(filter, id);
+    struct exchange *exchange = find_waiting(filter, id, ends);
     (void)data;
     if (!exchange) return true;
     if (exchange->answered && size) { /* no reply of ours has a body, so a filter has given it one */
@@ -149,7 +159,7 @@ static bool on_data(void *object, uint32_t id, const uint8_t *data, size_t size,
 }
 
 static bool on_reset(void *object, uint32_t id, uint32_t code) {
-    struct exchange *exchange = exchange_find(object, id);
+    struct exchange *exchange = find_waiting(object, id, true);
     (void)code;
     if (exchange) {
         exchange->status = 0;

@@ -78,7 +78,7 @@ void codec_filter_closed(void *object) {
         python_leave();
     }
     while (filter->held_first) codec_filter_unhold(filter, filter->held_first);
-    if (filter->in_flight) abi_network_gauge_add(filter->envoy, filter->config->in_flight, -(int64_t)filter->in_flight);
+    while (filter->lingering) exchange_end_lingering(filter, filter->lingering);
     for (struct exchange *exchange = filter->first, *after; exchange; exchange = after) {
         after = exchange->after;
         exchange_free(exchange);
@@ -87,6 +87,7 @@ void codec_filter_closed(void *object) {
         after = exchange->after;
         exchange_free(exchange);
     }
+    if (filter->in_flight) abi_network_gauge_add(filter->envoy, filter->config->in_flight, -(int64_t)filter->in_flight);
     filter->first = filter->newest = filter->unsent = filter->ready = NULL;
     memset(filter->buckets, 0, sizeof filter->buckets);
 }
@@ -200,6 +201,7 @@ static bool forward(struct codec_filter *filter, void *step) {
     void *object = PyTuple_GetItem(step, 7), *own = PyTuple_GetItem(step, 4), *flat = PyTuple_GetItem(step, 5);
     size_t limit = (size_t)filter->config->max_in_flight;
     if (limit > filter->max_streams) limit = filter->max_streams;
+    if (filter->in_flight >= limit) exchange_reset_lingering(filter);
     struct text message;
     if (!python_bytes(PyTuple_GetItem(step, 6), &message)) {
         codec_filter_count(filter, COUNT_CODEC_EXCEPTIONS);
@@ -238,7 +240,7 @@ static bool forward(struct codec_filter *filter, void *step) {
     filter->in_flight++;
     filter->held += message.size;
     abi_network_gauge_add(filter->envoy, filter->config->in_flight, 1);
-    if (filter->config->one_by_one && filter->in_flight > 1) {
+    if (filter->config->one_by_one && exchange_waiting(filter) > 1) {
         if (!filter->unsent) filter->unsent = exchange;
     } else {
         exchange_send_or_refuse(filter, exchange);

@@ -20,7 +20,7 @@ void exchange_post(struct codec_filter *filter) {
 void exchange_update_pause(struct codec_filter *filter) {
     /* Only a connection that waits for something is told when the process has room again. */
     bool waits = filter->held > (size_t)filter->config->max_held || requests_over_limit();
-    bool pause = filter->above || (filter->in_flight && waits);
+    bool pause = filter->above || (exchange_waiting(filter) && waits);
     if (pause == filter->paused || filter->closed) return;
     filter->paused = pause;
     abi_network_read_disable(filter->envoy, pause);
@@ -65,6 +65,51 @@ void exchange_forget_id(struct codec_filter *filter, struct exchange *exchange) 
     exchange->id = 0;
 }
 
+static void know_id(struct codec_filter *filter, struct exchange *exchange, uint32_t id) {
+    exchange->id = id;
+    exchange->chain = filter->buckets[id / 2 % EXCHANGE_BUCKETS];
+    filter->buckets[id / 2 % EXCHANGE_BUCKETS] = exchange;
+}
+
+size_t exchange_waiting(const struct codec_filter *filter) { return filter->in_flight - filter->lingering_count; }
+
+void exchange_linger(struct codec_filter *filter, struct exchange *exchange) {
+    uint32_t id = exchange->id;
+    exchange_forget_id(filter, exchange);
+    struct exchange *lingering = calloc(1, sizeof *lingering);
+    if (!lingering) {
+        http2_write_reset(&filter->out, id, HTTP2_CANCEL);
+        return exchange_post(filter);
+    }
+    know_id(filter, lingering, id);
+    lingering->before = filter->lingering_newest;
+    if (filter->lingering_newest) filter->lingering_newest->after = lingering;
+    else filter->lingering = lingering;
+    filter->lingering_newest = lingering;
+    filter->lingering_count++;
+    filter->in_flight++;
+    abi_network_gauge_add(filter->envoy, filter->config->in_flight, 1);
+}
+
+void exchange_end_lingering(struct codec_filter *filter, struct exchange *exchange) {
+    exchange_forget_id(filter, exchange);
+    if (exchange->before) exchange->before->after = exchange->after;
+    else filter->lingering = exchange->after;
+    if (exchange->after) exchange->after->before = exchange->before;
+    else filter->lingering_newest = exchange->before;
+    filter->lingering_count--;
+    filter->in_flight--;
+    abi_network_gauge_add(filter->envoy, filter->config->in_flight, -1);
+    exchange_free(exchange);
+}
+
+void exchange_reset_lingering(struct codec_filter *filter) {
+    if (!filter->lingering) return;
+    http2_write_reset(&filter->out, filter->lingering->id, HTTP2_CANCEL); /* and with it the server's connection */
+    exchange_end_lingering(filter, filter->lingering);
+    exchange_post(filter);
+}
+
 static void make_ready(struct codec_filter *filter, struct exchange *exchange) {
     if (exchange->before) exchange->before->after = exchange->after;
     else filter->first = exchange->after;
@@ -98,10 +143,8 @@ bool exchange_send(struct codec_filter *filter, struct exchange *exchange) {
         hpack_write_header(&block, request->headers[i].name, request->headers[i].value);
     }
     if (block.failed) return false; /* Envoy would judge it without the headers that have no room */
-    exchange->id = filter->next_id;
+    know_id(filter, exchange, filter->next_id);
     filter->next_id += 2;
-    exchange->chain = filter->buckets[exchange->id / 2 % EXCHANGE_BUCKETS];
-    filter->buckets[exchange->id / 2 % EXCHANGE_BUCKETS] = exchange;
     http2_write_headers(&filter->out, exchange->id, block.data, block.size, !request->is_stream);
     exchange->window = filter->initial_window;
     if (filter->next_id > EXCHANGE_LAST_ID) filter->last = true;

@@ -37,12 +37,14 @@ struct codec_filter {
     uint32_t next_id, max_streams;
     int64_t window, initial_window; /* for DATA, which the messages of streams have */
     size_t in_flight, held;
+    size_t lingering_count; /* of those in flight: answered, and Envoy still has their streams */
     struct intake intake; /* of the client's bytes */
     struct buffer rest;   /* what a client had sent when it closed its half and reading was paused */
     size_t rest_at;       /* so much of it was read */
     struct http2_reader reader;
     struct buffer out; /* HTTP/2 for the HTTP connection manager */
     struct exchange *first, *newest, *unsent, *ready, *ready_last, *buckets[EXCHANGE_BUCKETS];
+    struct exchange *lingering, *lingering_newest; /* an id each, and no request */
     struct bridge *held_first, *held_last;
     char destination[96];
     struct request *heartbeat; /* the last one that was told to the HTTP connection manager */
@@ -62,6 +64,15 @@ bool exchange_send(struct codec_filter *filter, struct exchange *exchange);
 void exchange_send_or_refuse(struct codec_filter *filter, struct exchange *exchange);
 /* The exchange has its answer: queue it, and those that have waited for it. `exchange_flush` sends them. */
 void exchange_finish(struct codec_filter *filter, struct exchange *exchange);
+/* The exchange will soon be finished, and Envoy keeps its stream until the server has closed its connection. It counts as
+ * in flight until then: a server that never does must not cost more connections than a client may have requests. */
+void exchange_linger(struct codec_filter *filter, struct exchange *exchange);
+/* Envoy has ended the stream of one that lingered. */
+void exchange_end_lingering(struct codec_filter *filter, struct exchange *exchange);
+/* Reset the stream that has lingered longest, if there is one. */
+void exchange_reset_lingering(struct codec_filter *filter);
+/* How many requests of the client wait for an answer. */
+size_t exchange_waiting(const struct codec_filter *filter);
 /* Queue bytes for the client that belong to no exchange of their own; takes over the holder. */
 void exchange_push(struct codec_filter *filter, void *holder, struct text bytes);
 /* Send what is ready: into Envoy's write buffer inside its callback, otherwise past it. */

@@ -46,6 +46,7 @@ void codec_filter_stream_abandoned(struct codec_filter *filter, struct request *
     struct exchange *exchange = exchange_of(filter, request);
     if (!exchange) return;
     exchange->answered = true; /* the client waits for nothing */
+    exchange_linger(filter, exchange);
     exchange_finish(filter, exchange);
     exchange_flush(filter, false);
 }

@@ -56,7 +56,7 @@ NAMES = (
 """The names of all counters, in the order of their numbers."""
 
 IN_FLIGHT = "metaprotocol.in_flight"
-"""The gauge of requests that wait for an answer."""
+"""The gauge of requests that Envoy has not done with."""
 
 
 def request_counter(kind: MessageType) -> int:

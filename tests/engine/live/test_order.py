@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from live_engine.config import bridge_options, bridged, codec_listener
-from live_engine.peers import Client, serving
+from live_engine.peers import Client, released, serving
 from live_engine.toys import Fifo, Ordered, Serial, Stateful, build
 from live_envoy.config import bootstrap, route
 
@@ -89,6 +89,45 @@ def test_an_unasked_answer_to_a_oneway_without_an_id_reaches_nobody(start_envoy)
                 liar.send(build(b"O", "unasked"))
                 assert text(client.call(build(b"Q", str(number)))) == str(number)
             server.wait(100)
+
+
+def test_oneways_whose_connections_their_server_does_not_close_are_bounded(start_envoy):
+    codec = Fifo()
+
+    def stubborn(message, connection):
+        if not message.expects_reply:
+            free.wait(60)  # and does not see that nothing more comes
+            return None
+        return build(b"R", text(message))
+
+    with serving(codec, stubborn) as server, released() as free:
+        envoy = start(start_envoy, codec, server, routes=[route("up", timeout="0s")], max_in_flight=5)
+        with Client(codec, envoy.port("in")) as client:
+            for number in range(1, 31):
+                client.send(build(b"O", str(number)))
+                server.wait(number)
+            assert text(client.call(build(b"Q", "answered"))) == "answered"
+            assert envoy.stat("dynamicmodulescustom.metaprotocol.in_flight") == 4
+            envoy.wait_for_stat("cluster.up.upstream_cx_active", lambda value: value <= 5)
+        envoy.wait_for_stat("cluster.up.upstream_cx_active", lambda value: value == 1)  # which others may use
+        envoy.wait_for_stat("dynamicmodulescustom.metaprotocol.in_flight", lambda value: value == 0)
+
+
+@pytest.mark.parametrize("codec", [Ordered(), Serial()], ids=lambda codec: codec.name)
+def test_a_oneway_whose_connection_stays_open_does_not_hold_the_next_request(start_envoy, codec):
+    def stubborn(message, connection):
+        if not message.expects_reply:
+            free.wait(60)
+            return None
+        return build(b"R", text(message))
+
+    with serving(codec, stubborn) as server, released() as free:
+        envoy = start(start_envoy, codec, server)
+        with Client(codec, envoy.port("in")) as client:
+            client.send(build(b"O", "0"))
+            server.wait(1)
+            for number in range(3):
+                assert text(client.call(build(b"Q", str(number)))) == str(number)
 
 
 def test_without_ids_a_connection_that_is_used_once_keeps_a_late_copy_from_others(start_envoy):

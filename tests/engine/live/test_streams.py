@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from live_engine.config import bridged, codec_listener
-from live_engine.peers import Client, serving
+from live_engine.peers import Client, released, serving
 from live_engine.streams import Streams, build
 from live_envoy.config import bootstrap, route
 
@@ -231,6 +231,30 @@ def test_a_client_may_end_a_stream_in_both_directions_at_once(start_envoy):
             assert kind(server.wait(2)[1]) == b"X"
             assert kind(client.call(build(b"I", 1))) == b"A"
             envoy.wait_for_stat(PREFIX + "in_flight", lambda value: value == 1)
+
+
+def test_streams_that_their_server_does_not_end_are_bounded(start_envoy):
+    """The client has ended them. The server goes on reading and closes nothing."""
+
+    def stubborn(message, connection):
+        if kind(message) == b"X":
+            free.wait(60)
+        return echo(message, connection)
+
+    with serving(CODEC, stubborn) as server, released() as free:
+        envoy = start(start_envoy, server, max_in_flight=5)
+        with Client(CODEC, envoy.port("in")) as client:
+            for number in range(1, 31):
+                assert kind(client.call(build(b"I", number))) == b"A"
+                client.send(build(b"X", number))
+                server.wait(2 * number)
+            assert kind(client.call(build(b"I", 31))) == b"A"
+            assert envoy.stat(PREFIX + "in_flight") <= 5
+            envoy.wait_for_stat("cluster.0.upstream_cx_active", lambda value: value <= 5)
+            envoy.wait_for_stat("http.http.downstream_rq_active", lambda value: value <= 5)
+            client.reset()
+        envoy.wait_for_stat("cluster.0.upstream_cx_active", lambda value: value == 0)
+        envoy.wait_for_stat(PREFIX + "in_flight", lambda value: value == 0)
 
 
 @pytest.mark.parametrize("name", ["Streams", "Unnumbered"])

@@ -170,3 +170,13 @@ def serving(codec: Codec, handler: Handler) -> Iterator[Server]:
         yield server
     finally:
         server.close()
+
+
+@contextmanager
+def released() -> Iterator[threading.Event]:
+    """Make an event for which handlers wait; it is set when the block ends, however that is, before the server ends."""
+    event = threading.Event()
+    try:
+        yield event
+    finally:
+        event.set()
