@@ -8,9 +8,12 @@ import pytest
 from live_engine.awesome import CODEC, HEARTBEAT, ONEWAY, body, replying, request
 from live_engine.config import bridged, codec_listener
 from live_engine.peers import Client, serving, with_id
-from live_engine.toys import Beating
+from live_engine.toys import Beating, Upgrading
 from live_engine.toys import build as toy
 from live_envoy.config import bootstrap, route, typed
+
+from metaprotocol_codecs.dubbo.header import EVENT, SERIALIZATION
+from metaprotocol_sdk import Direction, load_codec
 
 
 def servers(*handlers):
@@ -154,6 +157,26 @@ def test_a_changed_path_is_refused_since_no_message_can_carry_it(start, v1):
     assert b":path" in body(answer)
     assert v1.received == []
     assert envoy.stat("dynamicmodulescustom.metaprotocol.mutations_refused") == 1
+
+
+def test_a_changed_method_is_refused_since_no_message_can_carry_it(start, v1):
+    envoy = start(v1, lua("function envoy_on_request(h) h:headers():replace(':method', 'PUT') end"))
+    with Client(CODEC, envoy.port("in")) as client:
+        answer = client.call(request(1))
+    assert answer.status_code == 5
+    assert b"method" in body(answer)
+    assert v1.received == []
+    assert envoy.stat("dynamicmodulescustom.metaprotocol.mutations_refused") == 1
+
+
+def test_a_body_that_a_filter_gives_an_answer_is_refused(start, v1):
+    """The server's answer is not delivered either: the filter meant another."""
+    envoy = start(v1, lua("function envoy_on_response(h) h:body(true):setBytes('two frames') end"))
+    with Client(CODEC, envoy.port("in")) as client:
+        for number in range(3):
+            answer = client.call(request(number))
+            assert (answer.request_id, answer.status_code) == (number, 6)
+    assert envoy.stat("dynamicmodulescustom.metaprotocol.bodies_changed") == 3
 
 
 def test_a_body_that_a_filter_adds_is_refused(start, v1):
@@ -377,6 +400,57 @@ def test_a_heartbeat_that_the_codec_cannot_answer_is_a_request(start_envoy):
         with Client(codec, envoy.port("in")) as client:
             assert client.call(toy(b"H", "ping")).message == toy(b"B", "pong")
         assert [message.message for message in server.received] == [toy(b"H", "ping")]
+
+
+def test_a_clients_answer_to_a_heartbeat_goes_nowhere(start_envoy):
+    codec = Beating()
+    with serving(codec, lambda message, connection: toy(b"R", "r")) as server:
+        listener = codec_listener("live_engine.toys:Beating", [route("up")])
+        envoy = start_envoy(bootstrap([listener], [bridged("up", server.port)]))
+        with Client(codec, envoy.port("in")) as client:
+            client.send(toy(b"B", "pong"))
+            assert client.call(toy(b"Q", "q")).message == toy(b"R", "r")
+        assert [message.message for message in server.received] == [toy(b"Q", "q")]
+        assert envoy.stat("dynamicmodulescustom.metaprotocol.ignored") == 1
+
+
+def test_a_heartbeat_with_a_call_in_it_goes_nowhere_but_through_the_policies(start_envoy):
+    """Dubbo's frames with the flag of an event: one that the codec answers, and one that only a server could."""
+    codec = load_codec("dubbo")
+    direction, call = next(iter(codec.examples()))
+    assert direction is Direction.TO_SERVER
+    event = bytes((call[2] | EVENT,))
+    answered_here = call[:2] + event + call[3:]
+    # Of a serialization that nobody reads, and too long to be its null.
+    long = call[16:] * 10
+    unknown = call[:2] + bytes((event[0] & ~SERIALIZATION | 8,)) + call[3:12] + len(long).to_bytes(4) + long
+    everything = {"any": True}
+    rules = {"action": "DENY", "policies": {"all": {"permissions": [everything], "principals": [everything]}}}
+    denied = typed("rbac", "extensions.filters.http.rbac.v3.RBAC", rules=rules)
+    with serving(codec, lambda message, connection: None) as server:
+        envoy = start_envoy(
+            bootstrap([codec_listener("dubbo", [route("up")], denied)], [bridged("up", server.port)])
+        )
+        with Client(codec, envoy.port("in")) as client:
+            answer = client.call(answered_here)
+            assert (answer.message_type, answer.body_size) == ("heartbeat", 1)  # null, and nothing of the call
+            client.call(unknown)
+        assert server.received == []
+        assert envoy.stat("dynamicmodulescustom.metaprotocol.local_replies.unauthorized") == 1
+
+
+def test_bytes_after_the_protocols_end_are_not_handed_on(start_envoy):
+    """No policy could judge them. What came before is answered, and then the connection ends."""
+    codec = Upgrading()
+    with serving(codec, lambda message, connection: toy(b"R", message.properties["body"])) as server:
+        listener = codec_listener("live_engine.toys:Upgrading", [route("up")])
+        envoy = start_envoy(bootstrap([listener], [bridged("up", server.port)]))
+        with Client(codec, envoy.port("in")) as client:
+            client.send(toy(b"Q", "1") + toy(b"T", "2") + b"QQQQ")
+            assert [client.receive().message for _ in range(2)] == [toy(b"R", "1"), toy(b"R", "2")]
+            assert client.ended()
+        assert [message.properties["body"] for message in server.received] == ["1", "2"]
+        assert envoy.stat("dynamicmodulescustom.metaprotocol.decode_errors") == 1
 
 
 @pytest.mark.live

@@ -1,6 +1,6 @@
 """A small protocol with streams: a byte for the kind, one for the stream, two for the length of the body, and the body.
 
-Kinds: `I` opens a stream, `A` accepts it, `N` refuses it, `D` carries data, `H` ends one half, `X` ends it, `Q` and `R`
+A message `D` whose body is `unreadable` cannot be read. Kinds: `I` opens a stream, `A` accepts it, `N` refuses it, `D` carries data, `H` ends one half, `X` ends it, `Q` and `R`
 are a request and its answer outside of streams, with the id where streams have theirs.
 """
 
@@ -52,6 +52,8 @@ class Streams(StreamCodec):
         number = message[1]
         properties = {"body": message[4:24].decode("latin-1")} if kind is not MessageType.STREAM_DATA else {}
         metadata = Metadata(message, kind, number, "toy", properties=properties, header_size=4)
+        if message[4:] == b"unreadable":
+            metadata.error = DecodeError("this cannot be read", offset=4)
         if message[:1] in {b"N", b"E"} or (message[:1] == b"X" and message[4:] != b""):
             metadata.status = Status.ERROR
         if message[:1] not in {b"Q", b"R", b"E"}:

@@ -16,10 +16,13 @@ from metaprotocol_sdk import (
     Direction,
     Error,
     ErrorType,
+    Framing,
     LengthField,
+    Limits,
     MessageType,
     Metadata,
     Mutation,
+    Scanner,
     Status,
     UnsupportedMutation,
     UpstreamConnection,
@@ -69,6 +72,45 @@ class Beating(Fifo):
         if message[:1] not in {b"H", b"B"}:
             return super().decode(message, direction)
         return Metadata(message, MessageType.HEARTBEAT, expects_reply=message[:1] == b"H", header_size=2)
+
+
+class _Until(Scanner):
+    """Messages until one of the kind `T`, which other bytes follow."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._left = 0
+        self._ended = False
+
+    def scan(self, data: bytes, start: int) -> int:
+        if self._ended:
+            return Scanner.OPAQUE
+        for at in range(start, len(data)):
+            if len(self._head) < 2:
+                self._head += data[at : at + 1]
+                self._left = self._head[1] if len(self._head) == 2 else 1
+            else:
+                self._left -= 1
+            if len(self._head) == 2 and not self._left:
+                self._ended = self._head[:1] == b"T"
+                self._head = b""
+                return at + 1
+        return -1
+
+
+class _Upgradable(Framing):
+    def scanner(self, direction: Direction, limits: Limits) -> Scanner:
+        return _Until()
+
+
+class Upgrading(Fifo):
+    """After a request `T` the client's bytes are no messages, as after STARTTLS."""
+
+    name = "toy-upgrading"
+    framing = _Upgradable()
+
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        return super().decode(message.replace(b"T", b"Q", 1) if message[:1] == b"T" else message, direction)
 
 
 class Serial(Fifo):
