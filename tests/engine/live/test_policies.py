@@ -83,6 +83,17 @@ def test_a_policy_sees_the_operation_that_the_server_gets(start_envoy, server, n
         assert client.call(request(0, {"service": "admin"})).status_code == 7
 
 
+@pytest.mark.parametrize(("denied", "other"), [("..", "~2E~2E"), ("a b", "a~20b"), ("/a", "~/a")])
+def test_two_operations_never_have_one_path(start_envoy, server, denied, other):
+    """Not even if one is written as the other is escaped."""
+    rules = deny(("denied", policy(has_path(path_of(f"{denied}/7")))))
+    envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("up")], rules)], [bridged("up", server.port)]))
+    with Client(CODEC, envoy.port("in")) as client:
+        assert client.call(request(1, {"service": denied})).status_code == 7
+        assert client.call(request(2, {"service": other})).status_code == 0
+    assert [message.operation for message in server.received] == [f"{other}/7"]
+
+
 NAMES = [
     "host",
     "Content-Length",

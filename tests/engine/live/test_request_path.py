@@ -428,9 +428,7 @@ def test_a_heartbeat_with_a_call_in_it_goes_nowhere_but_through_the_policies(sta
     rules = {"action": "DENY", "policies": {"all": {"permissions": [everything], "principals": [everything]}}}
     denied = typed("rbac", "extensions.filters.http.rbac.v3.RBAC", rules=rules)
     with serving(codec, lambda message, connection: None) as server:
-        envoy = start_envoy(
-            bootstrap([codec_listener("dubbo", [route("up")], denied)], [bridged("up", server.port)])
-        )
+        envoy = start_envoy(bootstrap([codec_listener("dubbo", [route("up")], denied)], [bridged("up", server.port)]))
         with Client(codec, envoy.port("in")) as client:
             answer = client.call(answered_here)
             assert (answer.message_type, answer.body_size) == ("heartbeat", 1)  # null, and nothing of the call

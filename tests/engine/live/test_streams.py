@@ -281,6 +281,47 @@ def test_a_late_message_of_a_stream_reaches_no_other(start_envoy, name):
     assert len(server.connections) == (1 if name == "Streams" else 2)
 
 
+def test_the_connection_of_a_stream_that_a_client_has_ended_ends_with_it(start_envoy):
+    """The server may still speak in the stream."""
+
+    def handle(message, connection):
+        number = message.message[1]
+        return build(b"D", number, b"late") if kind(message) == b"X" else build(b"A", number, b"%d" % connection.number)
+
+    with serving(CODEC, handle) as server:
+        envoy = start(start_envoy, server)
+        with Client(CODEC, envoy.port("in")) as client:
+            for turn in range(5):
+                assert client.call(build(b"I", 1)).message == build(b"A", 1, b"%d" % turn)
+                client.send(build(b"X", 1))
+                assert kind(server.wait(2 * turn + 2)[-1]) == b"X"
+            envoy.wait_for_stat("cluster.0.upstream_cx_active", lambda value: value == 0)
+
+
+def test_a_message_of_a_stream_that_the_server_was_not_told_of_ends_the_one_that_it_was(start_envoy):
+    def handle(message, connection):
+        number = message.message[1]
+        return build(b"D", number ^ 1, b"x") if kind(message) == b"D" else echo(message, connection)
+
+    with serving(CODEC, handle) as server:
+        envoy = start(start_envoy, server)
+        with Client(CODEC, envoy.port("in")) as client:
+            client.call(build(b"I", 1))
+            assert client.call(build(b"D", 1, b"x")).message == build(b"X", 1, b"bad_response")
+        assert envoy.stat(PREFIX + "upstream_closed") == 1
+
+
+def test_a_message_of_a_stream_that_cannot_be_read_ends_it_and_is_not_forwarded(start_envoy):
+    with serving(CODEC, echo) as server:
+        envoy = start(start_envoy, server)
+        with Client(CODEC, envoy.port("in")) as client:
+            client.call(build(b"I", 1))
+            client.send(build(b"D", 1, b"unreadable"))
+            assert [kind(message) for message in server.wait(2)] == [b"I", b"X"]
+            assert server.received[1].message[4:] == b"bad_request"
+            assert client.call(build(b"D", 1, b"x")).message == build(b"X", 1, b"bad_request")
+
+
 def test_an_open_stream_cannot_be_opened_again(start_envoy):
     with serving(CODEC, echo) as server:
         envoy = start(start_envoy, server)

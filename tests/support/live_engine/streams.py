@@ -1,7 +1,8 @@
 """A small protocol with streams: a byte for the kind, one for the stream, two for the length of the body, and the body.
 
-A message `D` whose body is `unreadable` cannot be read. Kinds: `I` opens a stream, `A` accepts it, `N` refuses it, `D` carries data, `H` ends one half, `X` ends it, `Q` and `R`
-are a request and its answer outside of streams, with the id where streams have theirs.
+Kinds: `I` opens a stream, `A` accepts it, `N` refuses it, `D` carries data, `H` ends one half, `X` ends it, `Q` and `R`
+are a request and its answer outside of streams, with the id where streams have theirs. A message whose body is
+`unreadable` cannot be read.
 """
 
 from typing import Self
