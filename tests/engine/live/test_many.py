@@ -5,11 +5,12 @@ import random
 import resource
 import socket
 import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from live_engine.awesome import CODEC, ONEWAY, body, reply, replying, request
+from live_engine.awesome import CODEC, HEARTBEAT, ONEWAY, body, reply, replying, request
 from live_engine.config import bridged, codec_listener
 from live_engine.peers import Client, Server, serving
 from live_envoy.config import bootstrap, route
@@ -126,6 +127,29 @@ def test_a_client_that_sends_heartbeats_and_does_not_read_is_bounded_in_memory(s
             with pytest.raises(TimeoutError):
                 client.send(beats * 1000)  # 180 MB
             assert memory(envoy) - before < 100_000_000
+
+
+def test_a_client_that_does_not_read_is_not_read_from(start_envoy):
+    """Heartbeats are answered here, so nothing else holds it back. When it reads, it gets all answers."""
+    total = 50_000
+    with serving(CODEC, replying()) as server:
+        small = {"level": socket.SOL_SOCKET, "name": socket.SO_SNDBUF, "int_value": 16_384}
+        limits = {"socket_options": [small], "per_connection_buffer_limit_bytes": 32_768}
+        envoy = start(start_envoy, server, listener=limits)
+        with Client(CODEC, envoy.port("in")) as client:
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+            beats = b"".join(request(number, {}, kind=HEARTBEAT) for number in range(total))
+            sending = threading.Thread(target=client.send, args=(beats,))
+            sending.start()
+            answered, since = 0, 0
+            while since < 20:  # it has come to rest when twenty looks find the same
+                before, answered = answered, envoy.stat(PREFIX + "requests.heartbeat")
+                since = since + 1 if answered and answered == before else 0
+                time.sleep(0.01)
+            assert answered < total / 2
+            for number in range(total):
+                assert client.receive().request_id == number
+            sending.join()
 
 
 def test_a_slow_writer_and_a_slow_reader_get_what_they_asked(start_envoy):

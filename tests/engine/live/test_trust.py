@@ -385,6 +385,46 @@ def test_a_mirror_with_a_changed_request_gets_the_changed_message(start_envoy, s
         assert server.wait(1)[0].properties["tag"] == mirror.wait(1)[0].properties["tag"] == "t"
 
 
+@contextmanager
+def one_at_a_time(start_envoy, server):
+    """A mirror that has one connection and does not answer until it may: what is mirrored meanwhile begins later."""
+    free = threading.Event()
+
+    def handle(message, connection):
+        free.wait(60)
+        return reply(message)
+
+    with serving(CODEC, handle) as mirror:
+        limits = {"thresholds": [{"max_connections": 1, "max_pending_requests": 10_000, "max_requests": 10_000}]}
+        mirrored = route("up", request_mirror_policies=[{"cluster": "mirror"}])
+        clusters = [bridged("up", server.port), bridged("mirror", mirror.port, circuit_breakers=limits)]
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [mirrored])], clusters))
+        yield envoy, mirror, free
+
+
+def test_a_mirror_that_begins_when_the_client_has_its_answer_gets_the_message(start_envoy, server):
+    with one_at_a_time(start_envoy, server) as (envoy, mirror, free):
+        with Client(CODEC, envoy.port("in")) as client:
+            for number in range(20):
+                client.call(request(number, payload=b"%d" % number))
+        assert len(mirror.wait(1)) == 1
+        free.set()
+        assert [body(message) for message in mirror.wait(20)] == [b"%d" % number for number in range(20)]
+
+
+def test_of_what_waits_for_a_mirror_256_messages_are_kept(start_envoy, server):
+    """The last ones, for each worker. A mirror is never told of the others, which count as forged."""
+    with one_at_a_time(start_envoy, server) as (envoy, mirror, free):
+        with Client(CODEC, envoy.port("in")) as client:
+            for number in range(300):
+                client.call(request(number, payload=b"%d" % number))
+            mirror.wait(1)  # which has the first
+            free.set()
+            envoy.wait_for_stat("cluster.mirror.upstream_rq_completed", lambda value: value == 300)
+        assert [int(body(message)) for message in mirror.received] == [0, *range(44, 300)]
+        assert envoy.stat(PREFIX + "forged_requests") == 43
+
+
 @pytest.mark.parametrize("surplus", [b"A", b"again"])
 def test_a_connection_with_surplus_bytes_is_not_used_again(start_envoy, surplus):
     def handle(message, connection):
@@ -499,6 +539,26 @@ def test_a_late_copy_of_an_answer_reaches_no_other_client(start_envoy, codec):
     assert [number for number, _ in asked] == [turn // 2 for turn in range(20)]  # used until the copy came
     assert len({ids for _, ids in asked}) == 20
     assert envoy.stat(PREFIX + "upstream_closed") == 10
+
+
+def test_a_service_that_no_file_names_is_not_called_as_http(start_envoy, server, raw):
+    """As Istio's ALLOW_ANY has it: what no virtual host is for goes to where the client wanted it to."""
+    passthrough = {"name": "PassthroughCluster", "type": "ORIGINAL_DST", "lb_policy": "CLUSTER_PROVIDED"}
+    passthrough |= {"connect_timeout": "5s", "original_dst_lb_config": {"upstream_port_override": raw.port}}
+    hosts = [
+        {"name": "reviews", "domains": ["reviews"], "routes": [route("up")]},
+        {"name": "allow_any", "domains": ["*"], "routes": [route("PassthroughCluster")]},
+    ]
+    hcm = {"route_config": {"virtual_hosts": hosts}}
+    listener = codec_listener("awesomerpc", [], hcm=hcm, authority_property="service")
+    envoy = start_envoy(bootstrap([listener], [bridged("up", server.port), passthrough]))
+    with Client(CODEC, envoy.port("in")) as client:
+        assert client.call(request(1, {"service": "ratings"})).status_code == 1
+        assert client.call(request(2, {"service": "reviews"})).status_code == 0
+        assert client.call(request(3, {})).status_code == 1
+    assert envoy.stat(PREFIX + "local_replies.route_not_found") == 2
+    assert raw.got == b""
+    assert len(server.received) == 1
 
 
 def test_a_request_that_a_filter_sends_to_plain_http_is_answered_by_a_second_admission(start_envoy, server, raw):
