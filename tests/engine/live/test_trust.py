@@ -290,6 +290,7 @@ def test_a_bridge_takes_nothing_that_was_not_admitted(start_envoy, server, clust
         assert client.call(request(2)).status_code == 255
     assert server.received == []
     assert envoy.stat(PREFIX + "forged_requests") == 2
+    envoy.wait_for_log("a bridge refuses a request")
     assert len([line for line in envoy.log if "a bridge refuses a request" in line]) == 1
 
 
