@@ -16,7 +16,7 @@ from metaprotocol_mesh.files import write_files
 from metaprotocol_mesh.load import load, load_text
 from metaprotocol_mesh.places import ConfigurationError
 from metaprotocol_mesh.resolve import resolve
-from metaprotocol_mesh.running import RuntimeFolderError, running_folders, single_service
+from metaprotocol_mesh.running import RuntimeFolderError, files, running_folders, single_service
 from metaprotocol_mesh.running.apply import Applier, changed_names, describe
 from metaprotocol_mesh.running.code import copy, distrusted, find_codes, signature
 from metaprotocol_mesh.running.folders import claim, read_facts, release, write_facts
@@ -107,6 +107,32 @@ class TestFolders:
         monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / ("x" * 100)))
         with pytest.raises(RuntimeFolderError, match="too long for a unix socket"):
             claim("shop")
+
+
+class TestFiles:
+    """The files of the configuration."""
+
+    def test_a_folder_whose_link_is_swapped_has_changed(self, tmp_path: Path) -> None:
+        """As Kubernetes changes a mounted ConfigMap."""
+        for name in ("first", "second"):
+            (tmp_path / f"..{name}").mkdir()
+            (tmp_path / f"..{name}" / "mesh.yaml").write_text(SERVICE)
+        (tmp_path / "..data").symlink_to("..first")
+        (tmp_path / "mesh.yaml").symlink_to("..data/mesh.yaml")
+        before = files.signature([str(tmp_path)])
+        assert [Path(path).name for path, *_ in before] == ["mesh.yaml"]
+        assert tmp_path in files.folders([str(tmp_path)])
+        (tmp_path / "..new").symlink_to("..second")
+        (tmp_path / "..new").replace(tmp_path / "..data")
+        assert files.signature([str(tmp_path)]) != before
+
+    def test_a_file_may_come_and_go(self, tmp_path: Path) -> None:
+        path = tmp_path / "mesh.yaml"
+        absent = files.signature([str(path)])
+        path.touch()
+        assert files.signature([str(path)]) != absent
+        path.unlink()
+        assert files.signature([str(path)]) == absent
 
 
 class TestCode:

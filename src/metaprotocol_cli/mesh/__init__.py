@@ -44,5 +44,7 @@ def command() -> None:
       metaprotocol mesh check mesh.yaml
       metaprotocol mesh explain mesh.yaml --property user=jason
       metaprotocol mesh render mesh.yaml --output envoy
+      metaprotocol mesh run mesh.yaml
+      metaprotocol mesh status
       metaprotocol mesh capture calls.jsonl
     """

@@ -13,7 +13,8 @@ from pathlib import Path
 def distrust(path: Path) -> str:
     """Return why a file or a folder must not be used: others may write to it, or to a folder above; "" if none may.
 
-    Others are all but this user and root. A group of which the user is the only member is the user.
+    Others are all but this user and root. A group of which the user is the only member is the user. What is mounted
+    read-only, as Kubernetes mounts a ConfigMap, nobody may write to here.
 
     Args:
         path: Of the file or folder; links are followed.
@@ -22,6 +23,8 @@ def distrust(path: Path) -> str:
     for one in (whole, *whole.parents):
         try:
             facts = one.stat()
+            if os.statvfs(one).f_flag & os.ST_RDONLY:
+                continue
         except OSError:
             return ""  # who reads it says that it is not there
         reason = _reason(facts, above=one != whole)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -34,7 +35,7 @@ def _module() -> None:
 
 
 class Program:
-    """`metaprotocol mesh run --json`."""
+    """`metaprotocol mesh run`."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -49,6 +50,10 @@ class Program:
                 return found
         raise AssertionError(f"it has ended with {self.process.wait(PATIENCE)} before {name}: {self.errors()}")
 
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
     def errors(self) -> str:
         assert self.process.stderr is not None
         return self.process.stderr.read()
@@ -58,8 +63,9 @@ class Program:
 
 
 @contextmanager
-def running(release: Any, *arguments: object, folder: Path | None = None) -> Iterator[Program]:
-    command = [sys.executable, "-m", "metaprotocol_cli", "mesh", "run", "--json", "--envoy", str(release.binary())]
+def running(release: Any, *arguments: object, folder: Path | None = None, json_lines: bool = True) -> Iterator[Program]:
+    command = [sys.executable, "-m", "metaprotocol_cli", "mesh", "run", "--envoy", str(release.binary())]
+    command += ["--json"] if json_lines else []
     with subprocess.Popen(
         [*command, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)},
@@ -119,6 +125,21 @@ def test_changes_are_told_one_a_line(release, tmp_path: Path, v1, acme: Acme) ->
         assert (problem["file"], problem["line"]) == (str(acme.words), 3)
         acme.write("two")
         assert program.event("applied")["changed"][0].startswith("codec acme ")
+
+
+@pytest.mark.live
+def test_people_read_a_line_for_each_change(release, tmp_path: Path, v1) -> None:
+    files = Files(tmp_path / "mesh.yaml", (v1.port, v1.port))
+    with running(release, files.path, json_lines=False) as program:
+        assert program.line() == f"127.0.0.1:{files.port} awesomerpc, outbound\n"
+        assert program.line().startswith("running as mesh, Envoy is process ")
+        files.write(ROUTES.replace("jason", "mary"))
+        assert re.fullmatch(rf"applied in \d+\.\d\d s: routes of 127.0.0.1_{files.port}\n", program.line())
+        files.write(ROUTES.replace("subset: v2", "subste: v2"))
+        assert program.line().startswith(f"refused: {files.path}:30:69: spec.http[0].route[0].destination.subste: ")
+        program.process.send_signal(signal.SIGTERM)
+        assert [program.line(), program.line()] == ["stopping; requests in flight are answered first\n", "stopped\n"]
+        assert program.ends() == 0
 
 
 def test_without_a_file(release, v1) -> None:
