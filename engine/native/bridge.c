@@ -379,13 +379,13 @@ static void stream_data(struct bridge *bridge) {
     bridge->busy = true;
     python_enter();
     void *result = feed(bridge);
-    requests_add_bytes(-(int64_t)bridge->received);
-    bridge->received = 0;
+    bool room = intake_count_kept(bridge->attempt, &bridge->received);
     if (!result) {
         count(bridge, python_was_late() ? COUNT_DEADLINES : COUNT_CODEC_EXCEPTIONS);
     } else if (PyTuple_Size(result) >= 0) {
         void *answer = PyTuple_GetItem(result, 0);
-        good = bridge->sent;
+        good = bridge->sent && room;
+        if (!room) count(bridge, COUNT_IN_FLIGHT_OVER_LIMIT);
         if (good && PyObject_IsTrue(answer)) reply = make_reply(request, answer);
         queue_messages(request, PyTuple_GetItem(result, 1));
         over = PyLong_AsLong(PyTuple_GetItem(result, 2));
@@ -395,14 +395,15 @@ static void stream_data(struct bridge *bridge) {
         count(bridge, PyLong_AsLong(result));
     }
     void *error = NULL;
-    if (!good && first) error = python_call_method(request->object, "bad_response", NULL, NULL);
+    if (!good && first) error = python_call_method(request->object, room ? "bad_response" : "no_room", NULL, NULL);
     Py_DecRef(result);
     python_report();
     python_leave();
     if (reply) deliver(bridge, reply);
+    const char *lost = room ? "metaprotocol_bad_response" : "metaprotocol_no_room";
     struct codec_filter *filter = request->connection;
-    if (!good && first) deliver_error(bridge, 502, error, true);
-    else if (filter && (!good || (over && unclean))) codec_filter_stream_broken(filter, request, !good);
+    if (!good && first) deliver_error(bridge, room ? 502 : 503, error, true);
+    else if (filter && (!good || (over && unclean))) codec_filter_stream_broken(filter, request, good ? NULL : lost);
     else if (filter) codec_filter_stream_messages(filter, request);
     if (good && over && !unclean && !bridge->dead) end_stream(bridge);
     request_release(request);

@@ -99,7 +99,8 @@ void codec_filter_free(void *object) {
     request_release(filter->heartbeat);
     intake_free(&filter->intake);
     python_drop_later(filter->feed);
-    python_drop_later(filter->connection);
+    python_drop_bytes(filter->connection, filter->kept);
+    requests_add_bytes(-(int64_t)filter->kept);
     http2_reader_free(&filter->reader);
     buffer_free(&filter->out);
     buffer_free(&filter->rest);
@@ -338,6 +339,10 @@ static bool feed(struct codec_filter *filter, size_t *size) {
     if (count > 0) heard(filter);
     for (ssize_t i = 0; i < count && good && !filter->last; i++) good = take_step(filter, PyList_GetItem(steps, i));
     Py_DecRef(steps);
+    if (good && !filter->last && !intake_count_kept(filter->connection, &filter->kept)) {
+        codec_filter_count(filter, COUNT_IN_FLIGHT_OVER_LIMIT);
+        filter->last = true;
+    }
     python_report();
     python_leave();
     return good;
@@ -442,13 +447,7 @@ static bool idle(struct codec_filter *filter) {
     if (filter->first) return false;
     if (filter->last || filter->half_closed) return true;
     if (!filter->draining || filter->rest.size) return false;
-    python_enter();
-    void *buffered = PyObject_GetAttrString(filter->connection, "buffered");
-    bool none = buffered && !PyObject_IsTrue(buffered) && !filter->intake.bytes;
-    Py_DecRef(buffered);
-    python_report();
-    python_leave();
-    return none;
+    return !filter->kept && !filter->intake.bytes;
 }
 
 void codec_filter_scheduled(void *object) {

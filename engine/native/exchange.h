@@ -39,6 +39,7 @@ struct codec_filter {
     size_t in_flight, held;
     size_t lingering_count; /* of those in flight: answered, and Envoy still has their streams */
     struct intake intake; /* of the client's bytes */
+    size_t kept;  /* bytes that the codec's decoder keeps of a message that is not whole */
     struct buffer rest;   /* what a client had sent when it closed its half and reading was paused */
     size_t rest_at;       /* so much of it was read */
     struct http2_reader reader;

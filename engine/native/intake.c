@@ -6,12 +6,12 @@
 #include "python.h"
 #include "request.h"
 
-/* Pieces are worth it from LEAST on. MOST bounds what a peer's word alone has us allocate; larger messages are gathered by
+/* MOST bounds what a peer's word alone has us allocate; larger messages are gathered by
  * the decoder, which allocates as bytes come. */
-enum { HEAD = 64, LEAST = 16 << 10, MOST = 1 << 20 };
+enum { HEAD = 64, MOST = 1 << 20 };
 
 void intake_begin(struct intake *intake, void *owner, const struct chunks *chunks, size_t available) {
-    if (available < LEAST) return;
+    if (available < INTAKE_SMALL || requests_over_limit()) return;
     char head[HEAD];
     chunks_copy(chunks, head, HEAD);
     void *argument = PyBytes_FromStringAndSize(head, HEAD);
@@ -47,4 +47,11 @@ void intake_free(struct intake *intake) {
     size_t size = intake->size;
     void *bytes = intake_finish(intake);
     if (bytes) python_drop_bytes(bytes, size);
+}
+
+bool intake_count_kept(void *owner, size_t *counted) {
+    size_t size = python_size(owner, "buffered");
+    requests_add_bytes((int64_t)size - (int64_t)*counted);
+    *counted = size;
+    return size <= INTAKE_SMALL || !requests_over_limit();
 }

@@ -11,6 +11,9 @@ struct intake {
     size_t size, filled;
 };
 
+/* So much of a message may be held when the process holds as many bytes as it may: most messages are not longer. */
+enum { INTAKE_SMALL = 16 << 10 };
+
 /* Begin to gather, if the bytes begin a message that is large and not whole. `owner` is a Connection or an Attempt. */
 void intake_begin(struct intake *intake, void *owner, const struct chunks *chunks, size_t available);
 /* Take what belongs to the message; return how much. */
@@ -20,5 +23,8 @@ bool intake_full(const struct intake *intake);
 void *intake_finish(struct intake *intake);
 /* Without the lock, too. */
 void intake_free(struct intake *intake);
+/* Count what the owner keeps of a message that is not whole yet, towards the process's limit; `counted` was so until now.
+ * Return false if there is no room for it. */
+bool intake_count_kept(void *owner, size_t *counted);
 
 #endif

@@ -224,6 +224,14 @@ bool python_bytes(void *object, struct text *bytes) {
     return true;
 }
 
+size_t python_size(void *object, const char *attribute) {
+    void *value = object ? PyObject_GetAttrString(object, attribute) : NULL;
+    long size = value ? PyLong_AsLong(value) : 0;
+    Py_DecRef(value);
+    python_report();
+    return size > 0 ? (size_t)size : 0;
+}
+
 void *python_none(void) { return Py_BuildValue(""); }
 
 bool python_is_text(void *object) {

@@ -73,6 +73,8 @@ void *python_embedded(const char *name);
 
 /* The text of a str, or an empty one; it lives as long as the object. */
 struct text python_text(void *object);
+/* A size that is an attribute of an object; 0 if it has none. */
+size_t python_size(void *object, const char *attribute);
 /* A new reference to None. */
 void *python_none(void);
 bool python_is_text(void *object);

@@ -23,7 +23,7 @@ struct reply {
     struct header *headers;   /* that stand for properties, and come out in the response unless a filter changed them */
     size_t own_count, count;  /* the first `own_count` are x-metaprotocol-* */
     unsigned status;
-    bool is_error, is_oneway, unclean, stateful; /* stateful: the connection's codec must hear of it */
+    bool is_error, is_oneway, unclean, stateful; /* stateful: Reply.deliver must be called */
     struct reply *next;
 };
 

@@ -64,11 +64,11 @@ void stream_open(struct codec_filter *filter, struct exchange *exchange) {
     stream_push_messages(filter, exchange);
 }
 
-void codec_filter_stream_broken(struct codec_filter *filter, struct request *request, bool lost) {
+void codec_filter_stream_broken(struct codec_filter *filter, struct request *request, const char *lost) {
     struct exchange *exchange = exchange_of(filter, request);
     if (!exchange) return;
     if (exchange->answered) stream_push_messages(filter, exchange);
-    if (lost) snprintf(request->details, sizeof request->details, "metaprotocol_bad_response");
+    if (lost) snprintf(request->details, sizeof request->details, "%s", lost);
     http2_write_reset(&filter->out, exchange->id, HTTP2_CANCEL);
     exchange_post(filter);
     answer_end(filter, exchange, lost);

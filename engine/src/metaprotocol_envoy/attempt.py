@@ -52,6 +52,9 @@ either way."""
 Answer: TypeAlias = "tuple[int, bytes, bool]"
 """A counter, -1 for none; bytes for the client; True if the connection must end after them."""
 
+RESTORED_LATE = 64 * 1024
+"""A longer answer gets the client's id back when it leaves: until then it would be held twice."""
+
 SPARE_AT_MOST = 256
 """Decoders that are kept for later attempts."""
 
@@ -148,6 +151,11 @@ class Attempt:
         """
         return 0 if self._decoder.buffered else size_of(self._codec, head, Direction.TO_CLIENT)
 
+    @property
+    def buffered(self) -> int:
+        """Bytes kept of a message that is not whole yet."""
+        return self._decoder.buffered
+
     def feed(self, data: bytes) -> Result | int | None:
         """Take the server's next bytes.
 
@@ -203,8 +211,12 @@ class Attempt:
         cause = codec.error_type(message)
         status = 200 if cause is None else _STATUS.get(cause, 500)
         raw = message.message
+        late = not self._client.stateless
         if self._restored is not None or (self._echoed and message.error is None):
-            raw = renumbered(codec, message, Mutation({} if message.error else self._echoed), self._restored)
+            if len(raw) > RESTORED_LATE:
+                late = True
+            else:
+                raw = renumbered(codec, message, Mutation({} if message.error else self._echoed), self._restored)
         fields = to_headers(message.properties if message.error is None else {})
         complete = message.error is None and not message.incomplete and not fields.collision
         if fields.size > MAX_RESPONSE_HEADERS_SIZE or len(fields.names) > MAX_RESPONSE_HEADERS:
@@ -215,7 +227,7 @@ class Attempt:
         if not complete:
             own += ("x-metaprotocol-incomplete", "true")
         reply = Reply(self._client, message, fields, self._restored, self._echoed)
-        return (status, own, fields.flat, raw, reply, unclean, not self._client.stateless)
+        return (status, own, fields.flat, raw, reply, unclean, late)
 
 
 class StreamAttempt(Attempt):
@@ -323,7 +335,7 @@ class Reply:
 
     def deliver(self) -> Answer:
         """Return the bytes for the client, and let the codec of its connection see them."""
-        return self._deliver(Mutation(self._echoed))
+        return self._deliver(Mutation({} if self._metadata.error else self._echoed))
 
     def deliver_changed(self, after: Iterable[tuple[bytes, bytes]]) -> Answer:
         """Return the bytes for the client: the answer, changed as its headers were.

@@ -32,6 +32,7 @@ _BY_DETAILS: tuple[tuple[str, ErrorType], ...] = (
     # No cluster with the bridge answers without a registered reply: the request was routed to plain HTTP.
     ("metaprotocol_bad_response", ErrorType.BAD_RESPONSE),
     ("metaprotocol_headers_over_limit", ErrorType.BAD_REQUEST),
+    ("metaprotocol_no_room", ErrorType.OVERFLOW),
     ("metaprotocol_no_bridge", ErrorType.ROUTE_NOT_FOUND),
     (VIA_UPSTREAM, ErrorType.ROUTE_NOT_FOUND),
 )

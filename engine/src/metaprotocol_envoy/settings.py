@@ -82,7 +82,8 @@ class Settings:
         max_in_flight: Requests of one connection that Envoy has not done with; more are answered OVERFLOW.
         max_held: Bytes of one connection's requests that wait for an answer, before reading stops.
         max_process_requests: Requests of all connections that wait for an answer; more are answered OVERFLOW.
-        max_process_bytes: Bytes of all their messages and answers; more are answered OVERFLOW, and reading stops.
+        max_process_bytes: Bytes of all their messages and answers, and of parts that have come of either; more are
+            answered OVERFLOW, reading stops, and connections with a large part of a request are closed.
         max_silent: Connections of the process that have not sent a whole message yet; more are closed.
         codec_deadline: Milliseconds that one call into the codec may take.
         foreign: "refuse" closes a connection whose first bytes are no message of the protocol; "pass" hands it to the

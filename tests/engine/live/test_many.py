@@ -6,7 +6,7 @@ import resource
 import socket
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -113,6 +113,34 @@ def test_clients_that_do_not_read_are_bounded_in_memory(start_envoy):
         envoy.wait_for_stat(PREFIX + "in_flight", lambda value: value == 0)
         with Client(CODEC, envoy.port("in")) as client:
             assert client.call(request(0)).status_code == 0
+
+
+def test_parts_of_messages_are_bounded_in_memory(start_envoy):
+    """Each client sends a message but for its last byte. Without a bound Envoy would hold 800 MB."""
+    large = request(1, payload=bytes(8_000_000))[:-1]
+    with serving(CODEC, replying()) as server, ExitStack() as stack:
+        envoy = start(start_envoy, server, max_process_bytes=20_000_000)
+        clients = [stack.enter_context(Client(CODEC, envoy.port("in"))) for _ in range(100)]
+        for client in clients:
+            client.call(request(0))
+        before = memory(envoy)
+        for client in clients:
+            with suppress(ConnectionError):  # it is refused while it sends
+                client.send(large)
+        envoy.wait_for_stat(PREFIX + "in_flight_over_limit", lambda value: value >= 95)
+        assert memory(envoy) - before < 400_000_000  # Envoy's own buffers, and copies, come on top
+        with Client(CODEC, envoy.port("in")) as client:
+            assert client.call(request(2)).request_id == 2
+        answered = 0
+        for client in clients:
+            with suppress(ConnectionError, EOFError):
+                assert client.call(b"x").request_id == 1  # whose message is whole with it
+                answered += 1
+        assert answered > 0
+        stack.close()
+        envoy.wait_for_stat("http.http.downstream_cx_active", lambda value: value == 0)
+        with Client(CODEC, envoy.port("in")) as client:  # there is room again
+            assert len(body(client.call(request(1, payload=bytes(8_000_000))))) == 8_000_000
 
 
 def test_a_client_that_sends_heartbeats_and_does_not_read_is_bounded_in_memory(start_envoy):

@@ -233,6 +233,25 @@ def test_a_client_may_end_a_stream_in_both_directions_at_once(start_envoy):
             envoy.wait_for_stat(PREFIX + "in_flight", lambda value: value == 1)
 
 
+def test_parts_of_a_servers_messages_are_bounded_in_memory(start_envoy):
+    """In each stream the server sends a message but for its last byte."""
+
+    def handle(message, connection):
+        number = message.message[1]
+        return build(b"A", number) + build(b"D", number, bytes(60_000))[:-1] if kind(message) == b"I" else None
+
+    with serving(CODEC, handle) as server:
+        envoy = start(start_envoy, server, max_process_bytes=300_000)
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(b"".join(build(b"I", number) for number in range(1, 21)))
+            seen = [client.receive().message for _ in range(20)]
+            while len([one for one in seen if one[:1] != b"A"]) < 16:
+                seen.append(client.receive().message)
+        refusals = [one for one in seen if one[:1] != b"A"]
+        assert {one[4:] for one in refusals} == {b"overflow"}
+        assert envoy.stat(PREFIX + "in_flight_over_limit") == len(refusals)
+
+
 def test_streams_that_their_server_does_not_end_are_bounded(start_envoy):
     """The client has ended them. The server goes on reading and closes nothing."""
 
