@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaprotocol_cli.mesh.common import labels_of, problem_json, proxy_options, show_problem, shown_problems
+from metaprotocol_cli.mesh.common import labels_of, problem_json, proxy_options, show_problem
 from metaprotocol_cli.options import search_current_folder
 from metaprotocol_cli.terminal import color_option
+from metaprotocol_mesh.places import ConfigurationError
 from metaprotocol_mesh.running import Change, EnvoyDied, MeshRun, RuntimeFolderError, single_service
 from metaprotocol_proxy import Address
 
@@ -60,6 +61,14 @@ def _addresses(ctx: click.Context, parameter: click.Parameter, value: Any) -> An
     help="Envoy's threads that serve connections. Codecs run in one of them at a time.",
 )
 @click.option(
+    "--drain-time",
+    type=click.IntRange(1, 3600),
+    default=10,
+    show_default=True,
+    metavar="SECONDS",
+    help="What requests in flight have at the end, and connections of a changed listener or codec.",
+)
+@click.option(
     "--envoy",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="PATH",
@@ -78,6 +87,7 @@ def command(
     namespace: str,
     labels: str | None,
     workers: int,
+    drain_time: int,
     envoy: Path | None,
     name: str,
     as_json: bool,
@@ -88,9 +98,9 @@ def command(
     without a restart, and no connection is dropped for it; a changed codec serves new connections, and old ones end
     when they are idle. If a changed file or codec is wrong, all stays as it was. A line is printed for each change.
 
-    Ctrl-C or SIGTERM ends it: no more connections are accepted, and requests in flight are answered first, for ten
-    seconds at most; once more, it ends at once. The exit status is 0 then, 1 if the configuration or a codec is wrong
-    at the start, or if Envoy dies, and 2 if the command line is wrong.
+    Ctrl-C or SIGTERM ends it: no more connections are accepted, and requests in flight are answered first, for the
+    drain time at most; once more, it ends at once. The exit status is 0 then, 1 if the configuration or a codec is
+    wrong at the start, or if Envoy dies, and 2 if the command line is wrong.
 
     \b
     Examples:
@@ -128,6 +138,7 @@ def command(
         namespace=namespace,
         labels=labels_of(labels),
         workers=workers,
+        drain_time=drain_time,
         envoy=envoy,
         name=name,
         access_log=2 if as_json else 1,
@@ -135,9 +146,16 @@ def command(
     )
     try:
         _run(mesh, as_json=as_json)
+    except ConfigurationError as error:
+        if as_json:
+            problems = [problem_json(one) for one in error.problems]
+            click.echo(json.dumps({"event": "failed", "message": str(error), "problems": problems}))
+        for problem in error.problems:
+            show_problem(problem)
+        raise click.exceptions.Exit(1) from error
     except (EnvoyDied, RuntimeFolderError) as error:
         if as_json:
-            click.echo(json.dumps({"event": "failed", "message": str(error)}))
+            click.echo(json.dumps({"event": "failed", "message": str(error), "problems": []}))
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         _say(as_json, "stopped", "stopped at once")
@@ -152,7 +170,7 @@ def _run(mesh: MeshRun, *, as_json: bool) -> None:
         mesh.stop()
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until it runs
-    with shown_problems(as_json=as_json), mesh:
+    with mesh:
         for one in (signal.SIGINT, signal.SIGTERM):
             signal.signal(one, stop)
         _print_start(mesh, as_json=as_json)

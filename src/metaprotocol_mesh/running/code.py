@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,9 +118,9 @@ def distrusted(codes: Iterable[Code], named: Mapping[str, str]) -> list[Problem]
 
 
 def signature(codes: Iterable[Code]) -> Signature:
-    """Return what changes when any file of the code does."""
+    """Return what changes when a file of the code does, or a distribution is installed."""
     origins = sorted({code.origin for code in codes})
-    found = []
+    found = [(one, os.stat(one).st_mtime_ns, 0, 0) for one in sys.path if os.path.isdir(one)]  # noqa: PTH112, PTH116
     for path in (path for origin in origins for path in (origin, *sorted(origin.rglob("*")))):
         if "__pycache__" in path.parts or path.suffix == ".pyc":
             continue

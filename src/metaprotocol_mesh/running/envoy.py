@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-DRAIN_TIME = 10
-"""Seconds after which connections of a changed listener are closed, and an ending mesh waits no longer."""
 TAIL = 15
 """Lines of the log that tell why Envoy has died."""
 _KEPT = 400
@@ -40,6 +38,7 @@ class EnvoyProcess:
         program: Envoy.
         folder: Has `bootstrap.json`; gets `envoy.log`.
         workers: Threads that serve connections.
+        drain_time: Seconds after which connections of a changed listener are closed.
         keep: A descriptor that it inherits: the lock of the folder.
         access_log: A descriptor that its standard output goes to, which has the access log.
         report: Is called with each line that the engine reports, in another thread.
@@ -51,6 +50,7 @@ class EnvoyProcess:
         program: Path,
         folder: Path,
         workers: int,
+        drain_time: int,
         keep: int,
         access_log: int,
         report: Callable[[str], None],
@@ -64,7 +64,7 @@ class EnvoyProcess:
         self._ended = ended
         command = [str(program), "--config-path", str(folder / "bootstrap.json"), "--concurrency", str(workers)]
         command += ["--disable-hot-restart", "--log-level", "warning"]
-        command += ["--drain-time-s", str(DRAIN_TIME), "--drain-strategy", "immediate"]
+        command += ["--drain-time-s", str(drain_time), "--drain-strategy", "immediate"]
         self._process = subprocess.Popen(  # noqa: S603 - the user's own
             command,
             stdin=subprocess.DEVNULL,

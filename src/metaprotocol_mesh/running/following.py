@@ -33,11 +33,12 @@ class Following:
     def __init__(self, wish: Wish, named: Mapping[str, str], program: Path) -> None:
         self._wish, self._named, self._program = wish, named, program
         self._codes, problems = code.find_codes(named)
-        self._signature = self._signed()
+        self._code_seen = self._code_signature()
+        self._signature: object = self._signed()
         self._copies: dict[str, Copy] = {}
         self._wrong_code: set[Path] = set()
         self._check(problems)
-        self._copies = self._copied()
+        self._copies = self._copies_seen = self._copied()
         self._renderer = Renderer(self._copies, named)
         try:
             self.answer = self._renderer.render(wish)
@@ -81,10 +82,14 @@ class Following:
             ConfigurationError: It is wrong, and nothing has changed.
             EnvoyDied: Envoy has ended.
         """
-        codes, problems = code.find_codes(self._named)
-        self._codes = codes or self._codes
+        problems: list[Problem] = []
+        signature = self._code_signature()
+        code_changed = signature != self._code_seen
+        if code_changed:
+            self._codes, problems = code.find_codes(self._named)
         self._check(problems)
-        copies = self._copied()
+        copies = self._copied() if code_changed else self._copies_seen
+        self._code_seen, self._copies_seen = signature, copies
         folders = {copy.folder for copy in copies.values()}
         if copies == self._copies or folders & self._wrong_code:
             return self._change(applier, self._renderer, self._copies)
@@ -172,4 +177,7 @@ class Following:
         return copies
 
     def _signed(self) -> object:
-        return (files.signature(self._wish.paths), code.signature(self._codes))
+        return (files.signature(self._wish.paths), self._code_signature())
+
+    def _code_signature(self) -> object:
+        return code.signature(self._codes)

@@ -16,7 +16,7 @@ from metaprotocol_mesh.check import envoy as installed_envoy
 from metaprotocol_mesh.places import NOWHERE, ConfigurationError, Problem
 from metaprotocol_mesh.running.admin import Admin
 from metaprotocol_mesh.running.apply import Applier, Refused
-from metaprotocol_mesh.running.envoy import DRAIN_TIME, EnvoyDied, EnvoyProcess
+from metaprotocol_mesh.running.envoy import EnvoyDied, EnvoyProcess
 from metaprotocol_mesh.running.folders import claim, release, write_facts
 from metaprotocol_mesh.running.following import Following
 from metaprotocol_mesh.running.renderer import Wish
@@ -25,6 +25,11 @@ from metaprotocol_proxy import raise_descriptor_limit
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
+
+
+DRAIN_TIME = 10
+_PATIENCE = 10.0
+"""Seconds that Envoy has to end when nothing is in flight."""
 
 
 @frozen
@@ -54,6 +59,7 @@ class MeshRun:
         namespace: The proxy's; "" takes that of the Sidecar.
         labels: The proxy's; None takes those that the Sidecar selects.
         workers: Envoy's threads that serve connections. Python runs in one of them at a time.
+        drain_time: Seconds that requests in flight have at the end, and connections of a changed listener or codec.
         envoy: The program; None takes the one that is installed.
         name: What `metaprotocol mesh status` calls it; "" takes the name of the first file.
         access_log: A descriptor that gets Envoy's access log, where Telemetry asks for one.
@@ -74,6 +80,7 @@ class MeshRun:
         namespace: str = "",
         labels: Mapping[str, str] | None = None,
         workers: int = 1,
+        drain_time: int = DRAIN_TIME,
         envoy: Path | None = None,
         name: str = "",
         access_log: int = subprocess.DEVNULL,
@@ -82,6 +89,7 @@ class MeshRun:
         self._paths = tuple(map(str, paths))
         self._named = dict(codecs or {})
         self._proxy = (stdin, namespace, labels)
+        self._drain_time = drain_time
         self._workers, self._access_log, self._report = workers, access_log, report
         self._program = envoy
         self.name = name or next((Path(path).stem for path in self._paths if path != "-"), "mesh")
@@ -149,6 +157,9 @@ class MeshRun:
                 changed, warnings = self._followed.follow(Applier(self.folder, self.admin, self._running))
             except ConfigurationError as error:
                 return Change(False, (), error.problems, time.monotonic() - begin)
+            except OSError as error:  # a file cannot be written, or Envoy does not answer
+                self._running.check()
+                return Change(False, (), (Problem(NOWHERE, str(error)),), time.monotonic() - begin)
             self._write_facts()
             if not changed:
                 return None
@@ -188,7 +199,7 @@ class MeshRun:
         with suppress(OSError):
             self.admin.post("/drain_listeners?graceful&skip_exit")
             self.admin.post("/drain_listeners")
-            end = time.monotonic() + DRAIN_TIME
+            end = time.monotonic() + self._drain_time
             while self._running.alive and time.monotonic() < end:
                 # The admin's own request is one of those of `http.admin`.
                 active = self.admin.stats(r"^http\.(outbound|inbound|gateway)_.*\.downstream_rq_active$")
@@ -215,11 +226,22 @@ class MeshRun:
             raise ConfigurationError([Problem(NOWHERE, text)])
         raise_descriptor_limit()
         stdin, namespace, labels = self._proxy
-        followed = Following(Wish(self._paths, stdin, namespace, labels, self.folder), self._named, program)
-        self._following = followed
-        self._envoy = EnvoyProcess(
-            program, self.folder, self._workers, self._descriptor, self._access_log, self._report, self._stopping.set
-        )
+        wish = Wish(self._paths, stdin, namespace, labels, self.folder)
+        try:
+            self._following = followed = Following(wish, self._named, program)
+            self._envoy = EnvoyProcess(
+                program,
+                self.folder,
+                self._workers,
+                self._drain_time,
+                self._descriptor,
+                self._access_log,
+                self._report,
+                self._stopping.set,
+            )
+        except OSError as error:
+            text = f"{error.filename or program} cannot be used: {error.strerror or error}"
+            raise ConfigurationError([Problem(NOWHERE, text)]) from error
         self._write_facts()
         try:
             Applier(self.folder, self.admin, self._envoy).wait_started(followed.answer.files)
@@ -242,7 +264,7 @@ class MeshRun:
 
     def _end(self) -> None:
         if self._envoy is not None:
-            self._envoy.stop(DRAIN_TIME)
+            self._envoy.stop(_PATIENCE)
         if self._following is not None:
             self._following.close()
         release(self.folder, self._descriptor)

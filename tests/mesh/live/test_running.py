@@ -90,17 +90,20 @@ def test_changes_lose_no_call(release, tmp_path, acme: Acme, v1, v2, routes: int
 
 
 @pytest.mark.live
-def test_changed_code_serves_new_connections_and_old_ones_end_when_idle(release, tmp_path, acme: Acme, v1, v2) -> None:
+def test_changed_code_serves_new_connections_and_old_ones_end(release, tmp_path, acme: Acme, v1, v2) -> None:
     files = Files(tmp_path / "mesh.yaml", (v1.port, v2.port), "acme")
     files.write(ROUTES.replace("user: {exact: jason}", "code: {exact: two}"))
-    with MeshRun([files.path], codecs=acme.named, envoy=release.binary()) as mesh, Client(CODEC, files.port) as old:
-        assert body(old.call(request(1))) == b"v1"
+    running = MeshRun([files.path], codecs=acme.named, envoy=release.binary())
+    with running as mesh, Client(CODEC, files.port) as busy, Client(CODEC, files.port) as idle:
+        assert body(busy.call(request(1))) == b"v1"
+        assert body(idle.call(request(1))) == b"v1"
         acme.write("two")
         applied(mesh)
         with Client(CODEC, files.port) as new:
             assert body(new.call(request(1))) == b"v2"
-        assert body(old.call(request(2))) == b"v1"
-        assert old.ended()
+        assert body(busy.call(request(2))) == b"v1"
+        assert busy.ended()
+        assert idle.ended()
 
 
 def test_a_wrong_file_changes_nothing_and_says_where(release, files: Files) -> None:
@@ -207,3 +210,30 @@ def test_an_envoy_that_dies_is_told_with_its_log(release, files: Files) -> None:
         os.kill(mesh.pid, signal.SIGKILL)
         with pytest.raises(EnvoyDied, match="by the signal SIGKILL"):
             mesh.watch(pytest.fail)
+
+
+@pytest.mark.live
+def test_a_program_that_is_not_envoy_is_told(release, files: Files, tmp_path: Path) -> None:
+    script = tmp_path / "envoy"
+    script.write_text("#!/nowhere")
+    with pytest.raises(ConfigurationError, match="cannot be used: Permission denied"):
+        MeshRun([files.path], envoy=script).__enter__()
+
+
+@pytest.mark.live
+def test_a_codec_may_be_installed_while_it_runs(release, tmp_path, files: Files, v1, monkeypatch) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    with MeshRun([files.path], envoy=release.binary()) as mesh:
+        Acme(site / "acme")
+        about = site / "acme-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text("[metaprotocol.codecs]\nacme = acme.codec:AcmeCodec\n")
+        assert mesh.apply() is None
+        other = Files(files.path, (v1.port, v1.port), "acme")
+        applied(mesh)
+        assert [one.release for one in read_status(mesh.folder).codecs if not one.draining] == ["1.0"]
+        with Client(CODEC, other.port) as client:
+            assert body(client.call(request(1))) == b"v1"
