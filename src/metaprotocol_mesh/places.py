@@ -19,7 +19,7 @@ class Place:
 
     Args:
         source: The file's name; "-" is standard input, "" no file.
-        line: From 1.
+        line: From 1; 0 is the whole file.
         column: From 1.
         path: The keys that lead there: "spec.http[0].match[1].uri".
         keys: The lines and columns of the values of a mapping, by key.
@@ -32,7 +32,7 @@ class Place:
     keys: Mapping[str, tuple[int, int]] = field(factory=dict, eq=False, repr=False)
 
     def __str__(self) -> str:
-        where = f"{self.source}:{self.line}:{self.column}" if self.source else "(no file)"
+        where = f"{self.source}:{self.line}:{self.column}" if self.line else self.source or "(no file)"
         return f"{where}: {self.path}" if self.path else where
 
     def of(self, key: str) -> Place:

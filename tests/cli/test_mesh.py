@@ -26,6 +26,24 @@ def good(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "give FILES, or one --codec with --listen and --upstream"),
+        (["--codec", "dubbo", "--listen", "1"], "give FILES, or one --codec with --listen and --upstream"),
+        (["--codec", "dubo", "--listen", "1", "--upstream", "1"], "no codec is called 'dubo'; there are awesomerpc,"),
+        (["--codec", "dubbo", "--listen", "x:1", "--upstream", "1"], "a listener has an IP address, which 'x' is not"),
+        (["--codec", "dubbo", "--listen", "0", "--upstream", "1"], "a port is 1 to 65535"),
+        (["mesh.yaml", "--listen", "1"], "leave --listen and --upstream out"),
+        (["mesh.yaml", "--codec", "dubbo"], "'dubbo' is not NAME=MODULE:CLASS; a codec that is installed needs no"),
+    ],
+)
+def test_run_says_what_is_wrong_with_its_arguments(arguments: list[str], problem: str) -> None:
+    result = run("run", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert problem in " ".join(result.stderr.split())
+
+
 def test_check_says_what_there_is(good: str) -> None:
     result = run("check", "--no-envoy", good)
     assert result.exit_code == 0

@@ -67,7 +67,7 @@ class TestTrust:
         assert distrusted(codes, acme.named) == []
         acme.words.chmod(0o666)
         (problem,) = distrusted(codes, acme.named)
-        assert str(problem).startswith(f"{acme.codec.parent}:0:0: --codec acme is not loaded: {acme.words} can be")
+        assert str(problem).startswith(f"{acme.codec.parent}: --codec acme is not loaded: {acme.words} can be")
 
 
 class TestFolders:
@@ -165,9 +165,9 @@ class TestCode:
         [
             (
                 {"acme": "nowhere:A"},
-                "--codec acme=nowhere:A:0:0: there is no module 'nowhere'; run this in its folder,",
+                "--codec acme=nowhere:A: there is no module 'nowhere'; run this in its folder,",
             ),
-            ({"acme": "acme.codec"}, "--codec acme=acme.codec:0:0: a codec is named as package.module:Class"),
+            ({"acme": "acme.codec"}, "--codec acme=acme.codec: a codec is named as package.module:Class"),
             (
                 {"dubbo": "acme.codec:A"},
                 "another codec is called dubbo: metaprotocol_codecs.dubbo:DubboCodec is installed",
@@ -222,6 +222,17 @@ class TestRenderer:
         (text,) = self.render(acme, tmp_path)
         line = len(acme.codec.read_text().splitlines())
         assert text == f"{acme.codec}:{line}:1: no table"
+
+    def test_a_process_that_has_ended_is_started_again(self, acme: Acme, tmp_path: Path) -> None:
+        built_module()
+        text = documents(SERVICE, ROUTES, LISTENER).replace("awesomerpc", "acme")
+        renderer = Renderer(copy(find_codes(acme.named)[0], tmp_path / "copies"), acme.named)
+        wish = Wish(("-",), text, "", None, tmp_path)
+        first = renderer.render(wish)
+        renderer._process.kill()
+        renderer._process.wait()
+        assert renderer.render(wish) == first
+        renderer.close()
 
     def test_a_codec_of_another_name_is_told(self, acme: Acme, tmp_path: Path) -> None:
         (text,) = self.render(acme, tmp_path, {"other": "acme.codec:AcmeCodec"})

@@ -17,6 +17,7 @@ from metaprotocol_cli.terminal import color_option
 from metaprotocol_mesh.places import ConfigurationError
 from metaprotocol_mesh.running import Change, EnvoyDied, MeshRun, RuntimeFolderError, single_service
 from metaprotocol_proxy import Address
+from metaprotocol_sdk import available_codecs
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -129,6 +130,10 @@ def command(
         if len(codecs) != 1 or len(listen) != 1 or not upstreams:
             raise click.UsageError("give FILES, or one --codec with --listen and --upstream")
         codec = codecs[0].partition("=")[0]
+        known = {info.name for info in available_codecs()} | named.keys()
+        if codec not in known:
+            text = f"no codec is called {codec!r}; there are {', '.join(sorted(known))}"
+            raise click.BadParameter(text, param_hint="--codec")
         stdin = single_service(codec, _listener(listen[0]), [(one.host, one.port) for one in upstreams])
         files, name = ("-",), name or codec
     mesh = MeshRun(

@@ -77,13 +77,8 @@ class Renderer:
         self._copies = dict(copies)
         codecs = {name: [copy.code.target, str(copy.folder)] for name, copy in self._copies.items()}
         path = list(dict.fromkeys(str(Path(one or ".").absolute()) for one in sys.path))
-        setup = json.dumps({"path": path, "codecs": codecs, "named": list(named)})
-        self._process = subprocess.Popen(  # noqa: S603 - this Python
-            [sys.executable, "-c", _PROGRAM, setup],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for us
-        )
+        self._setup = json.dumps({"path": path, "codecs": codecs, "named": list(named)})
+        self._process = self._start()
 
     def render(self, wish: Wish, validate: Path | None = None) -> Answer:
         """Render.
@@ -118,7 +113,18 @@ class Renderer:
                 with suppress(BrokenPipeError):
                     stream.close()
 
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - this Python
+            [sys.executable, "-c", _PROGRAM, self._setup],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for us
+        )
+
     def _ask(self, line: bytes) -> dict[str, Any]:
+        if self._process.poll() is not None:  # a codec has ended it, or hung
+            self.close()
+            self._process = self._start()
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise TypeError("the process has pipes")
@@ -129,6 +135,7 @@ class Renderer:
             stdin.flush()
             while not found.endswith(b"\n"):
                 if not select.select([stdout], [], [], max(0.0, end - time.monotonic()))[0]:
+                    self._process.kill()
                     raise ConfigurationError([Problem(NOWHERE, f"a codec was not imported within {PATIENCE:g} s")])
                 data = os.read(stdout.fileno(), 1 << 20)
                 if not data:

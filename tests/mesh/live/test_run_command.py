@@ -161,6 +161,20 @@ def test_it_tells_why_envoy_has_died(release, tmp_path: Path, v1) -> None:
 
 
 @pytest.mark.live
+def test_the_envoy_of_a_killed_one_goes_on_and_is_shown(release, tmp_path: Path, v1) -> None:
+    files = Files(tmp_path / "mesh.yaml", (v1.port, v1.port))
+    with running(release, files.path) as program:
+        program.event("started")
+        program.process.kill()
+        program.ends()
+    envoy = json.loads(status("--json").stdout)["envoy"]
+    with Client(CODEC, files.port) as client:
+        assert body(client.call(request(1))) == b"v1"
+    os.kill(envoy, signal.SIGTERM)
+    eventually(lambda: status().exit_code == 1 and "no mesh runs" in status().stderr)
+
+
+@pytest.mark.live
 def test_a_wrong_file_at_the_start_ends_it(release, tmp_path: Path, v1) -> None:
     files = Files(tmp_path / "mesh.yaml", (v1.port, v1.port))
     files.write(ROUTES.replace("http:", "htpp:"))
