@@ -69,7 +69,8 @@ static void answer_with(struct codec_filter *filter, struct exchange *exchange, 
     } else {
         python_enter();
         void *after = same ? NULL : python_headers(list.headers, list.count);
-        answer_set(filter, exchange, python_call_method(reply->object, same ? "deliver" : "deliver_changed", after, NULL));
+        const char *method = same ? "deliver" : "deliver_changed";
+        answer_set(filter, exchange, same || after ? python_call_method(reply->object, method, after, NULL) : NULL);
         Py_DecRef(after);
         python_leave();
     }

@@ -60,9 +60,18 @@ static void respond(struct bridge *bridge, unsigned status, struct header *heade
 
 /* ---- replies */
 
+/* There is no memory for an answer: the codec filter ends the request. A mirror's waits for its own timeout. */
+static void give_up(struct bridge *bridge) {
+    bridge->answered = true;
+    count(bridge, COUNT_IN_FLIGHT_OVER_LIMIT);
+    struct codec_filter *filter = bridge->request->connection;
+    if (filter && !bridge->shadow) codec_filter_broken(filter, bridge->request, "metaprotocol_no_room");
+}
+
 static void respond_with(struct bridge *bridge, struct reply *reply, unsigned status) {
     struct header few[FEW_HEADERS], *headers = few;
-    if (reply->count + 1 > FEW_HEADERS && !(headers = malloc((reply->count + 1) * sizeof *headers))) return;
+    if (reply->count + 1 > FEW_HEADERS) headers = malloc((reply->count + 1) * sizeof *headers);
+    if (!headers) return give_up(bridge);
     headers[0].name = HEADER_REPLY;
     headers[0].value = (struct text){reply->secret, sizeof reply->secret};
     if (reply->count) memcpy(headers + 1, reply->headers, reply->count * sizeof *headers);
@@ -108,7 +117,7 @@ static void deliver(struct bridge *bridge, struct reply *reply) {
 /* Answer with an Error of the Python half; takes it over. Unclean: bytes were exchanged with the server. */
 static void deliver_error(struct bridge *bridge, unsigned status, void *error, bool unclean) {
     struct reply *reply = reply_new(bridge->request, 0);
-    if (!reply) return python_drop_later(error);
+    if (!reply) return python_drop_later(error), give_up(bridge);
     reply->result = error;
     reply->is_error = true;
     reply->unclean = unclean;
@@ -161,8 +170,9 @@ static bool change(struct bridge *bridge, const struct header *headers, size_t h
     python_enter();
     void *after = python_headers(headers, headers_count);
     void *changed = PyLong_FromLong(authority);
-    void *bytes = python_call_method(bridge->request->object, "outgoing", after, changed);
-    bool late = python_was_late();
+    bool ready = after && changed;
+    void *bytes = ready ? python_call_method(bridge->request->object, "outgoing", after, changed) : NULL;
+    bool late = ready && python_was_late();
     Py_DecRef(after);
     Py_DecRef(changed);
     bool good = bytes && PyTuple_Size(bytes) == 2 && python_bytes(PyTuple_GetItem(bytes, 0), &bridge->outgoing);
@@ -185,7 +195,7 @@ static void send(struct bridge *bridge) {
     abi_bridge_send_upstream(bridge->envoy, bridge->outgoing.data, bridge->outgoing.size, last);
     if (!request->oneway) return;
     struct reply *reply = reply_new(request, 0);
-    if (!reply) return;
+    if (!reply) return give_up(bridge);
     reply->is_oneway = true;
     reply->unclean = last;
     reply->status = 200;
@@ -359,16 +369,17 @@ static void answer_overflow(struct bridge *bridge) {
     deliver_error(bridge, 503, error, true);
 }
 
-/* Queue a stream's messages for the client. */
-static void queue_messages(struct request *request, void *messages) {
+/* Queue a stream's messages for the client; false without memory. */
+static bool queue_messages(struct request *request, void *messages) {
     ssize_t count_ = PyTuple_Size(messages);
     for (ssize_t i = 0; i < count_; i++) {
         void *message = PyTuple_GetItem(messages, i);
         struct text bytes;
         if (!python_bytes(message, &bytes)) continue;
         Py_IncRef(message);
-        messages_add(&request->to_client, message, bytes, false);
+        if (!messages_add(&request->to_client, message, bytes, false)) return false;
     }
+    return true;
 }
 
 /* The server's bytes in a stream: (first answer or None, later messages, over, unclean). */
@@ -384,10 +395,10 @@ static void stream_data(struct bridge *bridge) {
         count(bridge, python_was_late() ? COUNT_DEADLINES : COUNT_CODEC_EXCEPTIONS);
     } else if (PyTuple_Size(result) >= 0) {
         void *answer = PyTuple_GetItem(result, 0);
+        room = queue_messages(request, PyTuple_GetItem(result, 1)) && room;
         good = bridge->sent && room;
         if (!room) count(bridge, COUNT_IN_FLIGHT_OVER_LIMIT);
-        if (good && PyObject_IsTrue(answer)) reply = make_reply(request, answer);
-        queue_messages(request, PyTuple_GetItem(result, 1));
+        if (good && PyObject_IsTrue(answer) && !(reply = make_reply(request, answer))) good = false;
         over = PyLong_AsLong(PyTuple_GetItem(result, 2));
         unclean = PyLong_AsLong(PyTuple_GetItem(result, 3));
     } else {
@@ -403,7 +414,7 @@ static void stream_data(struct bridge *bridge) {
     const char *lost = room ? "metaprotocol_bad_response" : "metaprotocol_no_room";
     struct codec_filter *filter = request->connection;
     if (!good && first) deliver_error(bridge, room ? 502 : 503, error, true);
-    else if (filter && (!good || (over && unclean))) codec_filter_stream_broken(filter, request, good ? NULL : lost);
+    else if (filter && (!good || (over && unclean))) codec_filter_broken(filter, request, good ? NULL : lost);
     else if (filter) codec_filter_stream_messages(filter, request);
     if (good && over && !unclean && !bridge->dead) end_stream(bridge);
     request_release(request);

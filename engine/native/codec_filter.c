@@ -214,7 +214,11 @@ static bool forward(struct codec_filter *filter, void *step) {
     size_t own_count = (size_t)PyTuple_Size(own) / 2, count = (size_t)PyTuple_Size(flat) / 2;
     if (filter->in_flight < limit && !requests_over_limit()) request = request_new(own_count + count);
     struct exchange *exchange = exchange_add(filter, request);
-    if (!exchange) return request_release(request), false;
+    if (!exchange) {
+        request_release(request);
+        codec_filter_count(filter, COUNT_IN_FLIGHT_OVER_LIMIT);
+        return false;
+    }
     if (!request) {
         answer_overflow(filter, exchange, object);
         exchange_finish(filter, exchange);
@@ -283,7 +287,7 @@ static bool take_step(struct codec_filter *filter, void *step) {
         return true;
     }
     struct exchange *exchange = exchange_add(filter, NULL);
-    if (!exchange) return false;
+    if (!exchange) return codec_filter_count(filter, COUNT_IN_FLIGHT_OVER_LIMIT), false;
     Py_IncRef(step);
     exchange->holder = step;
     exchange->answered = true;

@@ -57,7 +57,12 @@ def run(command: list[str]) -> None:
 
 
 def build_module(output: Path, compiler: list[str] | None = None) -> None:
-    """Build the dynamic module."""
+    """Build the dynamic module.
+
+    Args:
+        output: The file; Envoys that have it loaded keep the old one.
+        compiler: The command of a compiler, with any options; the system's or zig if there is none.
+    """
     sources = [str(NATIVE / name) for name in MODULE]
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as folder:  # Envoy may run with the file that is there

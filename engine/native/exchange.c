@@ -172,7 +172,12 @@ static void send_next(struct codec_filter *filter) {
 
 void exchange_push(struct codec_filter *filter, void *holder, struct text bytes) {
     struct exchange *ready = calloc(1, sizeof *ready);
-    if (!ready) return python_drop_later(holder);
+    if (!ready) { /* without this message the others would say something else */
+        python_drop_later(holder);
+        codec_filter_count(filter, COUNT_IN_FLIGHT_OVER_LIMIT);
+        filter->closing = true;
+        return exchange_post(filter);
+    }
     ready->holder = holder;
     ready->answer = bytes;
     if (filter->ready_last) filter->ready_last->after = ready;

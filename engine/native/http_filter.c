@@ -242,18 +242,22 @@ static int attempt(struct http_filter *filter) {
 
 enum outcome { GO, STOP, FAIL }; /* of metaprotocol_envoy.filters */
 
-/* The fields of the Context. */
+/* The fields of the Context; NULL without memory. */
 static void *make_context(void *envoy) {
     static const enum abi_attribute attributes[] = {ABI_SOURCE_ADDRESS, ABI_URI_SAN_PEER, ABI_SERVER_NAME,
                                                     ABI_DESTINATION_ADDRESS, ABI_ROUTE_NAME};
     enum { COUNT = sizeof attributes / sizeof *attributes };
     void *context = PyTuple_New(COUNT);
-    for (size_t i = 0; i < COUNT; i++) {
+    for (size_t i = 0; context && i < COUNT; i++) {
         struct text text = {"", 0};
         if (!abi_http_text(envoy, attributes[i], &text)) text = TEXT("");
         void *value = PyUnicode_FromStringAndSize(text.data, (ssize_t)text.size);
-        PyTuple_SetItem(context, (ssize_t)i, value ? value : PyUnicode_FromStringAndSize("", 0));
-        PyErr_Clear();
+        if (!value) { /* it is not UTF-8 */
+            PyErr_Clear();
+            value = PyUnicode_FromStringAndSize("", 0);
+        }
+        if (!value) return python_report(), Py_DecRef(context), NULL;
+        PyTuple_SetItem(context, (ssize_t)i, value);
     }
     return context;
 }
@@ -289,8 +293,9 @@ static int run(struct http_filter *filter, const char *method, void *object, enu
     python_enter();
     void *after = headers_tuple(filter->envoy, kind), *context = make_context(filter->envoy);
     void *function = PyObject_GetAttrString(filter->config->runner, method);
-    void *result = function ? python_call(function, object, after, context) : NULL;
-    size_t counter = python_was_late() ? filter->config->deadlines : filter->config->exceptions;
+    bool ready = function && after && context;
+    void *result = ready ? python_call(function, object, after, context) : NULL;
+    size_t counter = ready && python_was_late() ? filter->config->deadlines : filter->config->exceptions;
     if (result) {
         outcome = (enum outcome)PyLong_AsLong(PyTuple_GetItem(result, 0));
         struct text text = python_text(PyTuple_GetItem(result, 1));

@@ -244,8 +244,17 @@ void *python_headers(const struct header *headers, size_t count) {
     void *tuple = PyTuple_New((ssize_t)count);
     for (size_t i = 0; tuple && i < count; i++) {
         void *pair = PyTuple_New(2);
-        PyTuple_SetItem(pair, 0, PyBytes_FromStringAndSize(headers[i].name.data, (ssize_t)headers[i].name.size));
-        PyTuple_SetItem(pair, 1, PyBytes_FromStringAndSize(headers[i].value.data, (ssize_t)headers[i].value.size));
+        void *name = PyBytes_FromStringAndSize(headers[i].name.data, (ssize_t)headers[i].name.size);
+        void *value = PyBytes_FromStringAndSize(headers[i].value.data, (ssize_t)headers[i].value.size);
+        if (!pair || !name || !value) {
+            Py_DecRef(pair);
+            Py_DecRef(name);
+            Py_DecRef(value);
+            Py_DecRef(tuple);
+            return python_report(), NULL;
+        }
+        PyTuple_SetItem(pair, 0, name); /* which take the references over */
+        PyTuple_SetItem(pair, 1, value);
         PyTuple_SetItem(tuple, (ssize_t)i, pair);
     }
     return tuple;

@@ -78,7 +78,7 @@ size_t python_size(void *object, const char *attribute);
 /* A new reference to None. */
 void *python_none(void);
 bool python_is_text(void *object);
-/* A tuple of (name, value) in bytes. */
+/* A tuple of (name, value) in bytes; NULL without memory. */
 void *python_headers(const struct header *headers, size_t count);
 /* Read a tuple of names and values in turn into headers, whose texts live as long as it. */
 void python_read_headers(struct header *to, void *flat, size_t count);

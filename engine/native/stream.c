@@ -64,7 +64,7 @@ void stream_open(struct codec_filter *filter, struct exchange *exchange) {
     stream_push_messages(filter, exchange);
 }
 
-void codec_filter_stream_broken(struct codec_filter *filter, struct request *request, const char *lost) {
+void codec_filter_broken(struct codec_filter *filter, struct request *request, const char *lost) {
     struct exchange *exchange = exchange_of(filter, request);
     if (!exchange) return;
     if (exchange->answered) stream_push_messages(filter, exchange);

@@ -447,7 +447,7 @@ def test_bytes_after_the_protocols_end_are_not_handed_on(start_envoy):
             client.send(toy(b"Q", "1") + toy(b"T", "2") + b"QQQQ")
             assert [client.receive().message for _ in range(2)] == [toy(b"R", "1"), toy(b"R", "2")]
             assert client.ended()
-        assert [message.properties["body"] for message in server.received] == ["1", "2"]
+        assert {message.properties["body"] for message in server.received} == {"1", "2"}
         assert envoy.stat("dynamicmodulescustom.metaprotocol.decode_errors") == 1
 
 
