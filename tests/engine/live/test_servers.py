@@ -1,10 +1,17 @@
 """A server that says what it was not asked for: nobody gets it, and its connection is not used again."""
 
+import socket
+import threading
+from contextlib import suppress
+
 import pytest
 from live_engine.awesome import CODEC, HEARTBEAT, ONEWAY, body, reply, request
 from live_engine.config import bridged, codec_listener
 from live_engine.peers import Client, serving
-from live_envoy.config import bootstrap, route
+from live_engine.toys import Fifo
+from live_engine.toys import build as toy
+from live_envoy.config import bootstrap, route, typed
+from patience import PATIENCE
 
 pytestmark = pytest.mark.live
 
@@ -48,3 +55,29 @@ def test_an_answer_to_a_oneway_before_the_next_answer(start_envoy):
                 envoy.wait_for_stat("cluster.up.upstream_rq_active", lambda value: value == 0)
                 assert body(other.call(request(turn))) == b"%d" % turn
         assert envoy.stat(PREFIX + "upstream_closed") == 5
+
+
+def test_an_answer_before_the_question(start_envoy):
+    """A filter adds a body and another lets it pass slowly, so that the request is not sent when the server speaks."""
+    code = "function envoy_on_request(h) h:body(true):setBytes(('x'):rep(5000)) end"
+    kind = "extensions.filters.http.bandwidth_limit.v3.BandwidthLimit"
+    slow = typed("slow", kind, stat_prefix="slow", enable_mode="REQUEST", limit_kbps=1, fill_interval="1s")
+    body = typed("lua", "extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": code})
+
+    def greet():
+        with suppress(OSError):
+            accepted, _ = listening.accept()
+            with accepted:
+                accepted.sendall(toy(b"R", "unasked"))
+                got.append(accepted.recv(100))
+
+    got = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        listener = codec_listener("live_engine.toys:Fifo", [route("up")], body, slow)
+        envoy = start_envoy(bootstrap([listener], [bridged("up", listening.getsockname()[1])]))
+        with Client(Fifo(), envoy.port("in")) as client:
+            assert client.call(toy(b"Q", "q")).properties["body"] == "bad_response"
+        thread.join(PATIENCE)
+    assert got == [b""]  # the request has not left
