@@ -20,6 +20,7 @@ from metaprotocol_proxy import Address
 from metaprotocol_sdk import available_codecs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 
@@ -71,7 +72,7 @@ def _addresses(ctx: click.Context, parameter: click.Parameter, value: Any) -> An
 )
 @click.option(
     "--envoy",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, dir_okay=False, executable=True, path_type=Path),
     metavar="PATH",
     help="The Envoy to run. By default the one that is installed with the engine.",
 )
@@ -99,9 +100,9 @@ def command(
     without a restart, and no connection is dropped for it; a changed codec serves new connections, and old ones end
     when they are idle. If a changed file or codec is wrong, all stays as it was. A line is printed for each change.
 
-    Ctrl-C or SIGTERM ends it: no more connections are accepted, and requests in flight are answered first, for the
-    drain time at most; once more, it ends at once. The exit status is 0 then, 1 if the configuration or a codec is
-    wrong at the start, or if Envoy dies, and 2 if the command line is wrong.
+    Ctrl-C, SIGTERM or the end of its terminal ends it: no more connections are accepted, and requests in flight are
+    answered first, for the drain time at most; once more, it ends at once. The exit status is 0 then, 1 if the
+    configuration or a codec is wrong at the start, or if Envoy dies, and 2 if the command line is wrong.
 
     \b
     Examples:
@@ -169,15 +170,21 @@ def command(
 
 
 def _run(mesh: MeshRun, *, as_json: bool) -> None:
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+        signals.append(signal.SIGHUP)
+
+    def handle(handler: Callable[[int, FrameType | None], None]) -> None:
+        for one in signals:
+            signal.signal(one, handler)
+
     def stop(number: int, frame: FrameType | None) -> None:
-        for one in (signal.SIGINT, signal.SIGTERM):  # once more, at once
-            signal.signal(one, signal.default_int_handler)
+        handle(signal.default_int_handler)  # once more, at once
         mesh.stop()
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until it runs
+    handle(signal.default_int_handler)  # until it runs
     with mesh:
-        for one in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(one, stop)
+        handle(stop)
         _print_start(mesh, as_json=as_json)
         mesh.watch(lambda change: _print_change(change, as_json=as_json))
         _say(as_json, "stopping", "stopping; requests in flight are answered first")

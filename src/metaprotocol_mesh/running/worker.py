@@ -76,6 +76,10 @@ class _Worker:
             mesh = resolve(load(wish["paths"], stdin), wish["namespace"], wish["labels"])
         except ConfigurationError as error:
             raise ConfigurationError(map(self._with_code, error.problems)) from error
+        if not mesh.listeners:
+            # A file that an editor has emptied before it writes, too: all connections would end.
+            text, hint = "nothing would listen", "add a Sidecar with `ingress` or `egress`, or a Gateway"
+            raise ConfigurationError([Problem(Place(wish["paths"][0]), text, hint)])
         rendered = render(mesh, self._engine)
         self._start(mesh)
         if wish["validate"]:
@@ -144,5 +148,8 @@ def main() -> None:
             answer = {"ok": False, "problems": [asdict(one) for one in error.problems]}
         except (LibpythonNotFound, ModuleNotBuilt) as error:
             answer = {"ok": False, "problems": [asdict(Problem(NOWHERE, str(error)))]}
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+        try:
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+        except BrokenPipeError:  # who asked was killed
+            os._exit(1)

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from live_engine.awesome import CODEC, body, replying, request
 from live_engine.config import built_module
 from live_engine.peers import Client, serving
-from mesh_files import ROUTES
+from mesh_files import ROUTES, SERVICE, documents
 from mesh_running import Acme, Files, acme, free_port, runtime
 from patience import PATIENCE, eventually
 
@@ -158,6 +158,39 @@ def test_it_tells_why_envoy_has_died(release, tmp_path: Path, v1) -> None:
         assert "Envoy has ended by the signal" in program.event("failed")["message"]
         assert program.ends() == 1
         assert "The end of its log:\n" in program.errors()
+
+
+@pytest.mark.live
+def test_a_terminal_that_is_closed_ends_it(release, tmp_path: Path, v1) -> None:
+    files = Files(tmp_path / "mesh.yaml", (v1.port, v1.port))
+    with running(release, files.path) as program:
+        program.event("started")
+        program.process.send_signal(signal.SIGHUP)
+        program.event("stopping")
+        program.event("stopped")
+        assert program.ends() == 0
+
+
+def test_a_file_that_is_emptied_changes_nothing(release, tmp_path: Path, v1) -> None:
+    files = Files(tmp_path / "mesh.yaml", (v1.port, v1.port))
+    with running(release, files.path) as program:
+        program.event("started")
+        with Client(CODEC, files.port) as client:
+            client.call(request(1))
+            files.path.write_text("")
+            (problem,) = program.event("refused")["problems"]
+            assert (problem["file"], problem["message"]) == (str(files.path), "nothing would listen")
+            assert body(client.call(request(2))) == b"v1"
+
+
+@pytest.mark.live
+def test_a_configuration_without_a_listener_is_not_run(release, tmp_path: Path) -> None:
+    path = tmp_path / "services.yaml"
+    path.write_text(documents(SERVICE, ROUTES))
+    with running(release, path) as program:
+        (problem,) = program.event("failed")["problems"]
+        assert program.ends() == 1
+        assert problem["hint"] == "add a Sidecar with `ingress` or `egress`, or a Gateway"
 
 
 @pytest.mark.live
