@@ -54,6 +54,9 @@ if TYPE_CHECKING:
 FORWARD, REPLY, CLOSE, STREAM = range(4)
 NEEDS_REPLY, ONEWAY, ONEWAY_WITH_SECRET_ID, OPENS_STREAM = range(4)
 
+LONGEST_FIELD = 65_536
+"""The bytes of a header's name, or of its value. For more, Envoy's HTTP/2 ends the whole connection."""
+
 Outgoing: TypeAlias = tuple[bytes, int]
 """Bytes for the server, and the number of a counter, -1 for none."""
 
@@ -280,6 +283,9 @@ class Connection:
                 f"{len(fields.names):,} properties of {size:,} bytes are over the limit of "
                 f"{settings.max_headers:,} and {settings.max_headers_size:,}"
             )
+            return self._refuse(message, ErrorType.BAD_REQUEST, text, Counter.HEADERS_OVER_LIMIT)
+        if size > LONGEST_FIELD and any(len(part.encode()) > LONGEST_FIELD for part in (path, authority, *fields.flat)):
+            text = f"a property, or the operation, is longer than the {LONGEST_FIELD:,} bytes that a header may have"
             return self._refuse(message, ErrorType.BAD_REQUEST, text, Counter.HEADERS_OVER_LIMIT)
         request = Request(self, message, fields)
         sent = request.renumber()

@@ -78,7 +78,7 @@ class Settings:
         propagate: Tracing headers that are written into requests.
         max_headers: Headers of one request, the HCM's `max_headers_count`; more are refused.
         max_headers_size: Bytes of them all, the HCM's `max_request_headers_kb`; more are refused. At most 1 MiB, in
-            which the names that the module adds must have room, too.
+            which the names that the module adds must have room, too. One name or value has at most 64 KiB in any case.
         max_in_flight: Requests of one connection that Envoy has not done with; more are answered OVERFLOW.
         max_held: Bytes of one connection's requests that wait for an answer, before reading stops.
         max_process_requests: Requests of all connections that wait for an answer; more are answered OVERFLOW.

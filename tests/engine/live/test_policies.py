@@ -176,6 +176,26 @@ def test_the_limits_may_be_as_high_as_envoys(start_envoy, server):
     assert with_id(CODEC, server.received[0], 1) == sent
 
 
+@pytest.mark.parametrize("what", ["name", "value", "operation"])
+def test_a_field_that_is_longer_than_envoy_takes_is_refused_and_the_connection_goes_on(start_envoy, what):
+    """Whatever the limits are: Envoy's HTTP/2 would end the connection, and all that is under way on it."""
+    fifo = Fifo()
+    options = {"common_http_protocol_options": {"max_headers_count": 5000}, "max_request_headers_kb": 8192}
+    with serving(fifo, lambda message, connection: build(b"R", "fine")) as server:
+        listener = codec_listener("live_engine.toys:Long", [route("up")], max_headers_size=1 << 20, hcm=options)
+        envoy = start_envoy(bootstrap([listener], [bridged("up", server.port)]))
+        with Client(fifo, envoy.port("in")) as client:
+            longest = 65_535 if what == "operation" else 65_536  # a path begins with a slash
+            for size, answer in (
+                (longest, "fine"),
+                (longest + 1, "bad_request"),
+                (100_000, "bad_request"),
+                (9, "fine"),
+            ):
+                assert client.call(build(b"Q", f"{what} {size}")).properties["body"] == answer
+    assert envoy.stat(PREFIX + "headers_over_limit") == 2
+
+
 def test_changes_cannot_cancel_each_other_out(start_envoy, server):
     """Two values that are swapped are two changes."""
     action = route("up")

@@ -161,6 +161,21 @@ class Wide(Fifo):
         return metadata
 
 
+class Long(Fifo):
+    """A request has a property or an operation as long as its body says: `name 1000`, `value 1000`, `operation 1000`."""
+
+    name = "toy-long"
+
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        metadata = super().decode(message, direction)
+        if direction is Direction.TO_SERVER:
+            what, size = metadata.properties["body"].split()
+            text = "x" * int(size)
+            metadata.properties = {"name": {text: "v"}, "value": {"k": text}}.get(what, {})
+            metadata.operation = text if what == "operation" else "toy"
+        return metadata
+
+
 class Stateful(Fifo):
     """Counts the answers of its connection, and says the count in a property of each."""
 
