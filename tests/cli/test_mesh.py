@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from mesh_files import LISTENER, ROUTES, SERVICE, documents
+from mesh_running import runtime
 
 from metaprotocol_cli import main
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
+
+__all__ = ["runtime"]
 
 GOOD = documents(SERVICE, ROUTES, LISTENER)
 
@@ -42,6 +45,14 @@ def test_run_says_what_is_wrong_with_its_arguments(arguments: list[str], problem
     result = run("run", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert problem in " ".join(result.stderr.split())
+
+
+def test_run_refuses_files_that_others_may_write(good: str, runtime: Path) -> None:
+    Path(good).chmod(0o666)
+    result = run("run", "--envoy", "/bin/false", good)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"{good}: it is not read: {good} can be written by everybody: `chmod o-w` it\n"
+    assert list(runtime.glob("*/*")) == []
 
 
 def test_check_says_what_there_is(good: str) -> None:

@@ -182,12 +182,17 @@ def _run(mesh: MeshRun, *, as_json: bool) -> None:
         handle(signal.default_int_handler)  # once more, at once
         mesh.stop()
 
+    before = {one: signal.getsignal(one) for one in signals}
     handle(signal.default_int_handler)  # until it runs
-    with mesh:
-        handle(stop)
-        _print_start(mesh, as_json=as_json)
-        mesh.watch(lambda change: _print_change(change, as_json=as_json))
-        _say(as_json, "stopping", "stopping; requests in flight are answered first")
+    try:
+        with mesh:
+            handle(stop)
+            _print_start(mesh, as_json=as_json)
+            mesh.watch(lambda change: _print_change(change, as_json=as_json))
+            _say(as_json, "stopping", "stopping; requests in flight are answered first")
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _print_start(mesh: MeshRun, *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import resource
 import signal
 import stat
 import threading
@@ -192,6 +193,17 @@ def test_a_port_that_another_mesh_has_is_told_where_it_is_written(release, files
     told = pytest.raises(ConfigurationError, match=r"mesh.yaml:\d+:\d+: spec.egress\[0\]: nothing can listen at")
     with MeshRun([files.path], envoy=release.binary()), told:
         MeshRun([files.path], envoy=release.binary()).__enter__()
+
+
+@pytest.mark.live
+def test_envoy_may_have_all_descriptors_that_the_system_allows(release, files: Files) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1024), hard))
+        with MeshRun([files.path], envoy=release.binary()) as mesh:
+            assert resource.prlimit(mesh.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.live
