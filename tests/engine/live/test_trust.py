@@ -3,6 +3,7 @@
 import re
 import socket
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -386,6 +387,29 @@ def test_a_mirror_with_a_changed_request_gets_the_changed_message(start_envoy, s
         assert server.wait(1)[0].properties["tag"] == mirror.wait(1)[0].properties["tag"] == "t"
 
 
+def test_a_request_that_its_cluster_has_no_room_for_is_not_mirrored(start_envoy):
+    """All come at once, so that Envoy sends one right after the other. None is taken for the one that was served."""
+    free = threading.Event()
+
+    def handle(message, connection):
+        free.wait(60)
+        return reply(message)
+
+    with serving(CODEC, handle) as server, serving(CODEC, replying()) as mirror:
+        limits = {"thresholds": [{"max_connections": 1, "max_pending_requests": 1}]}
+        mirrored = route("up", request_mirror_policies=[{"cluster": "mirror"}])
+        clusters = [bridged("up", server.port, circuit_breakers=limits), bridged("mirror", mirror.port)]
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [mirrored])], clusters))
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(b"".join(request(number, payload=b"%d" % number) for number in range(9)))
+            assert {client.receive().request_id for _ in range(8)} == set(range(1, 9))
+            free.set()
+            assert client.receive().request_id == 0
+        assert [body(message) for message in mirror.wait(1)] == [b"0"]
+        assert envoy.stat("cluster.mirror.upstream_rq_total") == 1
+        assert envoy.stat(PREFIX + "forged_requests") == 0
+
+
 @contextmanager
 def one_at_a_time(start_envoy, server):
     """A mirror that has one connection and does not answer until it may: what is mirrored meanwhile begins later."""
@@ -424,6 +448,20 @@ def test_of_what_waits_for_a_mirror_256_messages_are_kept(start_envoy, server):
             envoy.wait_for_stat("cluster.mirror.upstream_rq_completed", lambda value: value == 300)
         assert [int(body(message)) for message in mirror.received] == [0, *range(44, 300)]
         assert envoy.stat(PREFIX + "forged_requests") == 43
+
+
+def test_what_waits_for_a_mirror_for_ten_seconds_is_forgotten(start_envoy, server):
+    """When the next request ends."""
+    with one_at_a_time(start_envoy, server) as (envoy, mirror, free):
+        with Client(CODEC, envoy.port("in")) as client:
+            client.call(request(0, payload=b"begun"))
+            mirror.wait(1)
+            client.call(request(1, payload=b"forgotten"))
+            time.sleep(12)
+            client.call(request(2, payload=b"late"))
+            free.set()
+            assert [body(message) for message in mirror.wait(2)] == [b"begun", b"late"]
+        assert envoy.stat(PREFIX + "forged_requests") == 1
 
 
 @pytest.mark.parametrize("surplus", [b"A", b"again"])
