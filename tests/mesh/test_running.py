@@ -16,7 +16,7 @@ from metaprotocol_mesh.files import write_files
 from metaprotocol_mesh.load import load, load_text
 from metaprotocol_mesh.places import ConfigurationError
 from metaprotocol_mesh.resolve import resolve
-from metaprotocol_mesh.running import RuntimeFolderError, files, running_folders, single_service
+from metaprotocol_mesh.running import MeshRun, RuntimeFolderError, files, running_folders, single_service
 from metaprotocol_mesh.running.apply import Applier, changed_names, describe
 from metaprotocol_mesh.running.code import copy, distrusted, find_codes, signature
 from metaprotocol_mesh.running.folders import claim, read_facts, release, write_facts
@@ -133,6 +133,9 @@ class TestFiles:
         assert files.signature([str(path)]) != absent
         path.unlink()
         assert files.signature([str(path)]) == absent
+
+    def test_a_folder_that_has_gone_ends_no_watch(self, tmp_path: Path) -> None:
+        assert len(list(MeshRun([tmp_path])._looks([tmp_path / "gone"]))) == 1
 
 
 class TestCode:

@@ -23,7 +23,7 @@ from metaprotocol_mesh.running.renderer import Wish
 from metaprotocol_proxy import raise_descriptor_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
 
@@ -174,21 +174,38 @@ class MeshRun:
         Raises:
             EnvoyDied: Envoy has ended.
         """
-        from watchfiles import watch
-
         while not self._stopping.is_set():
             folders = self._followed.folders()
-            # Where the kernel tells nothing of a change, as on some network file systems, a look each second finds it.
-            for _ in watch(
-                *folders, recursive=False, stop_event=self._stopping, debounce=100, step=20, rust_timeout=1000,
-                yield_on_timeout=True, raise_interrupt=False,
-            ):  # fmt: skip
+            for _ in self._looks(folders):
                 change = self.apply()
                 if change is not None:
                     tell(change)
                 if self._followed.folders() != folders:
                     break
         self._running.check()
+
+    def _looks(self, folders: Iterable[Path]) -> Iterator[None]:
+        """Yield when something may have changed, and each second: some file systems tell nothing of changes.
+
+        Args:
+            folders: Where to look, without the folders in them.
+        """
+        from watchfiles import watch
+
+        with suppress(OSError, RuntimeError):  # a folder has gone, or the kernel has no watches left
+            for _ in watch(
+                *folders,
+                recursive=False,
+                stop_event=self._stopping,
+                debounce=100,
+                step=20,
+                rust_timeout=1000,
+                yield_on_timeout=True,
+                raise_interrupt=False,
+            ):
+                yield
+        if not self._stopping.wait(1):
+            yield
 
     def stop(self) -> None:
         """Let `watch` return; called in a handler of a signal, or in another thread."""
