@@ -78,6 +78,7 @@ def test_an_answer_before_the_question(start_envoy):
         listener = codec_listener("live_engine.toys:Fifo", [route("up")], body, slow)
         envoy = start_envoy(bootstrap([listener], [bridged("up", listening.getsockname()[1])]))
         with Client(Fifo(), envoy.port("in")) as client:
-            assert client.call(toy(b"Q", "q")).properties["body"] == "bad_response"
+            # On a machine that is very busy the body is refused before the server has spoken.
+            assert client.call(toy(b"Q", "q")).properties["body"] in {"bad_response", "bad_request"}
         thread.join(PATIENCE)
     assert got == [b""]  # the request has not left
