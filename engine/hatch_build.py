@@ -51,6 +51,9 @@ class ModuleBuildHook(BuildHookInterface[Any]):
             self._folder = tempfile.TemporaryDirectory(prefix="metaprotocol-envoy-")
             output = Path(self._folder.name) / MODULE
             build_data["force_include"][str(output)] = f"{PACKAGE}/{MODULE}"
+            record = output.with_name("native.digest")
+            record.write_text(compile_.digest(), "ascii")
+            build_data["force_include"][str(record)] = f"{PACKAGE}/{record.name}"
         compile_.build_module(output, compiler)
         # Only zig was told which glibc to link against.
         glibc = f"manylinux_{compile_.GLIBC.replace('.', '_')}" if "-target" in compiler else "linux"

@@ -6,6 +6,7 @@ of Python or Envoy is needed, and nothing but libc is linked.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import platform
@@ -26,6 +27,14 @@ GLIBC = "2.28"  # the oldest that manylinux_2_28 promises
 
 class NoCompiler(Exception):
     """There is neither cc nor ziglang."""
+
+
+def digest() -> str:
+    """Return the digest of the module's sources, by which its Python half knows it."""
+    found = hashlib.sha256()
+    for path in sorted({*NATIVE.glob("*.h"), *(NATIVE / name for name in MODULE)}):
+        found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()[:16]
 
 
 def system_compiler() -> list[str]:
@@ -72,6 +81,7 @@ def build_module(output: Path, compiler: list[str] | None = None) -> None:
                 *(compiler or system_compiler() or zig()),
                 *FLAGS,
                 FORTIFY,
+                f'-DMP_SOURCES="{digest()}"',
                 "-shared",
                 "-o",
                 str(new),

@@ -83,6 +83,24 @@ static void add_path(const char *folders) {
     Py_DecRef(insert);
 }
 
+/* The other half takes our tuples apart by position, and we its: it says whether it knows our sources. */
+static const char *check_fit(void) {
+    void *check = PyObject_GetAttrString(embed, "check_fit");
+    void *sources = PyUnicode_FromStringAndSize(MP_SOURCES, (ssize_t)sizeof MP_SOURCES - 1);
+    void *reason = check && sources ? PyObject_CallFunctionObjArgs(check, sources, NULL) : NULL;
+    struct text text = python_text(reason);
+    const char *error = text.size ? failure("", text.data) : NULL;
+    if (!reason) {
+        python_report();
+        error = failure("metaprotocol_envoy is older than this module, which was built from sources " MP_SOURCES
+                        ". Install both from the same release, and restart Envoy", NULL);
+    }
+    Py_DecRef(reason);
+    Py_DecRef(check);
+    Py_DecRef(sources);
+    return error;
+}
+
 static const char *import(const char *folders) {
     add_path(folders);
     embed = PyImport_ImportModule("metaprotocol_envoy.embed");
@@ -90,6 +108,8 @@ static const char *import(const char *folders) {
         PyErr_WriteUnraisable(NULL);
         return failure("metaprotocol_envoy cannot be imported; see the exception above", NULL);
     }
+    const char *unfit = check_fit();
+    if (unfit) return embed = NULL, unfit;
     late_function = PyObject_GetAttrString(embed, "late");
     void *exception = PyObject_GetAttrString(embed, "DeadlineExceeded");
     if (!late_function || !exception) return failure("metaprotocol_envoy does not fit this module", NULL);

@@ -14,7 +14,8 @@ from metaprotocol_envoy import (
     interpreter_config,
     module_path,
 )
-from metaprotocol_envoy.embed import start
+from metaprotocol_envoy.embed import check_fit, start
+from metaprotocol_envoy.fit import DoesNotFit, expected_digest
 from metaprotocol_envoy.libpython import LibpythonNotFound
 from metaprotocol_envoy.statistics import NAMES
 from metaprotocol_sdk import CodecNotFound
@@ -44,6 +45,10 @@ def test_a_setting_that_cannot_be_used_is_named(text: str, problem: str) -> None
 
 
 def test_the_c_half_gets_what_it_needs_as_plain_values() -> None:
+    with pytest.raises(DoesNotFit, match="make engine"):
+        start("codec = awesomerpc")  # as a module does that is older
+    assert "make engine" in check_fit("0123456789abcdef")
+    assert check_fit(expected_digest()) == ""
     _, *numbers, names, prefixes, _, _, counters, gauge = start("codec = awesomerpc\nmax_held = 9")
     assert numbers == [False, False, False, 1024, 9, 200_000, 2**30, 10_000, 1000]
     assert "x-request-id" in names

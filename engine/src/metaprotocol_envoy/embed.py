@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 
+from metaprotocol_envoy import fit
 from metaprotocol_envoy.connection import Service
 from metaprotocol_envoy.filters import FilterRunner
 from metaprotocol_envoy.log import Rationed
@@ -11,6 +12,31 @@ from metaprotocol_envoy.settings import Settings
 from metaprotocol_envoy.statistics import IN_FLIGHT, NAMES
 
 _LATE = Rationed()
+
+
+class _Native:
+    """The C half."""
+
+    fits = False
+
+
+def check_fit(digest: str) -> str:
+    """Return why the C half must not go on, or "". It calls this first of all.
+
+    Args:
+        digest: Of its sources.
+    """
+    try:
+        fit.check(digest)
+    except fit.DoesNotFit as error:
+        return str(error)
+    _Native.fits = True
+    return ""
+
+
+def _require_fit() -> None:
+    if not _Native.fits:  # a C half from before there was `check_fit`
+        fit.check("")
 
 
 class DeadlineExceeded(BaseException):
@@ -41,6 +67,7 @@ def load(text: str) -> Service:
     Args:
         text: The `filter_config`, the same as a codec filter's.
     """
+    _require_fit()
     return Service(Settings.parse(text))
 
 
@@ -50,6 +77,7 @@ def load_filter(text: str) -> FilterRunner:
     Args:
         text: The `filter_config`.
     """
+    _require_fit()
     return FilterRunner.parse(text)
 
 
@@ -66,9 +94,11 @@ def start(text: str) -> tuple[object, ...]:
         by beginning; those of responses; the names of the counters and of the gauge.
 
     Raises:
+        DoesNotFit: The C half is too old.
         SettingsError: The text cannot be used.
         RegistryError: The codec cannot be loaded.
     """
+    _require_fit()
     settings = Settings.parse(text)
     service = Service(settings)
     spare_the_collector()

@@ -11,8 +11,7 @@ from live_envoy.config import UPSTREAM_CODEC, Config, address, cluster, http_con
 
 import metaprotocol_envoy
 from metaprotocol_envoy import LibpythonNotFound, ModuleNotBuilt, filter_config, module_path, python_filter_config
-
-_NATIVE = Path(__file__).parents[3] / "engine" / "native"
+from metaprotocol_envoy.fit import expected_digest
 
 MARK = {"filter_metadata": {"metaprotocol": {"bridge": "codec"}}}
 """The metadata of a cluster that has the bridge."""
@@ -21,13 +20,13 @@ MARK = {"filter_metadata": {"metaprotocol": {"bridge": "codec"}}}
 @cache
 def built_module() -> Path:
     """Return the dynamic module, built from today's sources; the test is skipped if nothing here can."""
-    sources = [path for path in _NATIVE.iterdir() if path.suffix in {".c", ".h", ".py"}]
+    package = Path(metaprotocol_envoy.__file__).parent
     with suppress(ModuleNotBuilt):
         built = module_path()
-        if built.stat().st_mtime > max(path.stat().st_mtime for path in sources):
+        if expected_digest().encode() in built.read_bytes():
             return built
-    output = Path(metaprotocol_envoy.__file__).with_name("libmetaprotocol_envoy.so")
-    command = [sys.executable, str(_NATIVE / "compile.py"), "module", str(output)]
+    output = package / "libmetaprotocol_envoy.so"
+    command = [sys.executable, str(package.parents[1] / "native" / "compile.py"), "module", str(output)]
     made = subprocess.run(command, check=False, capture_output=True, text=True)
     assert not made.returncode or "NoCompiler" in made.stderr, made.stderr
     if made.returncode:

@@ -162,7 +162,7 @@ class Wide(Fifo):
 
 
 class Long(Fifo):
-    """A request has a property or an operation as long as its body says: `name 1000`, `value 1000`, `operation 1000`."""
+    """A request has a property or an operation as long as its body says: `name 10`, `value 10`, `operation 10`."""
 
     name = "toy-long"
 
