@@ -10,7 +10,7 @@ from live_engine.config import bridged, codec_listener
 from live_engine.peers import Client, serving, with_id
 from live_engine.toys import Beating, Upgrading
 from live_engine.toys import build as toy
-from live_envoy.config import bootstrap, route, typed
+from live_envoy.config import bootstrap, lua, route, typed
 
 from metaprotocol_codecs.dubbo.header import EVENT, SERIALIZATION
 from metaprotocol_sdk import Direction, load_codec
@@ -39,10 +39,6 @@ def start(start_envoy):
         return start_envoy(bootstrap([listener], [bridged("v1", server.port, **(cluster or {})), *clusters]))
 
     return start
-
-
-def lua(code):
-    return typed("lua", "extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": code})
 
 
 def test_a_request_reaches_its_server_and_the_answer_the_client(start, v1):

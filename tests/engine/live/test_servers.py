@@ -10,7 +10,7 @@ from live_engine.config import bridged, codec_listener
 from live_engine.peers import Client, serving
 from live_engine.toys import Fifo
 from live_engine.toys import build as toy
-from live_envoy.config import bootstrap, cluster, route, typed
+from live_envoy.config import bootstrap, cluster, lua, route
 from patience import PATIENCE
 
 pytestmark = pytest.mark.live
@@ -57,10 +57,6 @@ def test_an_answer_to_a_oneway_before_the_next_answer(start_envoy):
         assert envoy.stat(PREFIX + "upstream_closed") == 5
 
 
-def lua(name, code):
-    return typed(name, "extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": code})
-
-
 def test_an_answer_before_the_question(start_envoy):
     """A filter adds a body, and another lets the headers pass and not the body: the request is not sent yet."""
     adds = "function envoy_on_request(h) h:body(true):setBytes('x') end"
@@ -83,7 +79,7 @@ def test_an_answer_before_the_question(start_envoy):
     with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_server(("127.0.0.1", 0)) as silent:
         thread = threading.Thread(target=greet, daemon=True)
         thread.start()
-        filters = (lua("adds", adds), lua("waits", waits))
+        filters = (lua(adds), lua(waits))
         listener = codec_listener("live_engine.toys:Fifo", [route("up")], *filters)
         clusters = [bridged("up", listening.getsockname()[1]), cluster("silent", silent.getsockname()[1])]
         envoy = start_envoy(bootstrap([listener], clusters))

@@ -17,6 +17,7 @@ from live_envoy.config import (
     cluster,
     http_connection_manager,
     listener,
+    lua,
     route,
     typed,
 )
@@ -27,10 +28,6 @@ AGGREGATE = "extensions.clusters.aggregate.v3.ClusterConfig"
 SHARED = {"hcm": {"codec_type": "AUTO"}, "foreign": "pass"}
 
 pytestmark = pytest.mark.live
-
-
-def lua(name, code):
-    return typed(name, "extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": code})
 
 
 class RawServer:
@@ -187,9 +184,9 @@ def test_a_header_of_ours_with_a_long_name_is_taken_away(start_envoy, server, si
         client.call(request(1))
 
 
-def before_admission(listener, name, code):
+def before_admission(listener, code):
     """Put a filter in Lua before the filter `admission`."""
-    listener["filter_chains"][0]["filters"][1]["typed_config"]["http_filters"].insert(0, lua(name, code))
+    listener["filter_chains"][0]["filters"][1]["typed_config"]["http_filters"].insert(0, lua(code))
 
 
 LOG_TOKENS = """
@@ -212,7 +209,7 @@ def test_a_token_is_worthless_on_another_connection(start_envoy, server):
     """
     with answering() as gate:
         listener = codec_listener("awesomerpc", [route("up")], **SHARED)
-        before_admission(listener, "hold", code)
+        before_admission(listener, code)
         envoy = start_envoy(bootstrap([listener], [bridged("up", server.port), cluster("gate", gate.port)]))
         with Client(CODEC, envoy.port("in")) as client:
             client.send(request(1))
@@ -234,8 +231,8 @@ def test_a_token_is_worthless_once_it_was_admitted(start_envoy):
         return reply(message)
 
     with serving(CODEC, handle) as server:
-        listener = codec_listener("awesomerpc", [route("up")], lua("after", LOG_TOKENS.format("after")), **SHARED)
-        before_admission(listener, "before", LOG_TOKENS.format("token"))
+        listener = codec_listener("awesomerpc", [route("up")], lua(LOG_TOKENS.format("after")), **SHARED)
+        before_admission(listener, LOG_TOKENS.format("token"))
         envoy = start_envoy(bootstrap([listener], [bridged("up", server.port)]))
         with Client(CODEC, envoy.port("in")) as client:
             client.send(request(1))
@@ -258,7 +255,7 @@ def test_the_reference_of_an_attempt_is_worthless_in_another(start_envoy):
 
     plain = listener("http", http_connection_manager([route("up")], stat_prefix="plain"))
     with serving(CODEC, handle) as server:
-        up = bridged("up", server.port, **bridge_options(lua("spy", LOG_TOKENS.format("reference"))))
+        up = bridged("up", server.port, **bridge_options(lua(LOG_TOKENS.format("reference"))))
         envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("up")]), plain], [up]))
         with Client(CODEC, envoy.port("in")) as client:
             client.send(request(1))
@@ -272,7 +269,7 @@ def test_the_reference_of_an_attempt_is_worthless_in_another(start_envoy):
 
 def test_a_request_with_two_tokens_is_not_admitted(start_envoy, server):
     listener = codec_listener("awesomerpc", [route("up")])
-    before_admission(listener, "two", "function envoy_on_request(h) h:headers():add('x-metaprotocol-token', 'x') end")
+    before_admission(listener, "function envoy_on_request(h) h:headers():add('x-metaprotocol-token', 'x') end")
     envoy = start_envoy(bootstrap([listener], [bridged("up", server.port)]))
     with Client(CODEC, envoy.port("in")) as client:
         assert client.call(request(1)).status_code == 255  # of no cause that the module knows
@@ -605,7 +602,7 @@ def test_a_request_that_a_filter_sends_to_plain_http_is_answered_by_a_second_adm
     code = "function envoy_on_request(h) h:headers():replace('go', 'astray') h:clearRouteCache() end"
     routes = [route("plain", headers={"go": "astray"}), route("up")]
     clusters = [bridged("up", server.port), cluster("plain", raw.port)]
-    listener = codec_listener("awesomerpc", routes, lua("astray", code), http_filter("admission"))
+    listener = codec_listener("awesomerpc", routes, lua(code), http_filter("admission"))
     envoy = start_envoy(bootstrap([listener], clusters))
     with Client(CODEC, envoy.port("in")) as client:
         assert client.call(request(1, payload=b"secret")).status_code == 1

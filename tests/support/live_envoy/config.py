@@ -84,6 +84,12 @@ def http_connection_manager(routes: list[Config], *filters: Config, **fields: An
     )
 
 
+def lua(code: str) -> Config:
+    """Return an HTTP filter in Lua."""
+    kind = "extensions.filters.http.lua.v3.Lua"
+    return typed("envoy.filters.http.lua", kind, default_source_code={"inline_string": code})
+
+
 def route(cluster: str, *, prefix: str = "/", headers: dict[str, str] | None = None, **fields: Any) -> Config:
     """Return a route to a cluster.
 
