@@ -283,6 +283,42 @@ spec:
     assert not problems(SERVICE, LISTENER, patch.replace("nobody", "reviews.default.svc.cluster.local"))
 
 
+@pytest.mark.parametrize(
+    ("kind", "operation", "value"),
+    [
+        ("HTTP_FILTER", "INSERT_BEFORE", "{typed_config: {}}"),
+        ("HTTP_FILTER", "ADD", "{name: 5}"),
+        ("HTTP_FILTER", "REPLACE", "{disabled: true}"),
+        ("NETWORK_FILTER", "MERGE", "{typed_config: null}"),
+        ("NETWORK_FILTER", "MERGE", "{typed_config: {http_filters: [lua]}}"),
+        ("NETWORK_FILTER", "MERGE", "{typed_config: {routeConfig: 1}}"),
+        ("LISTENER", "MERGE", "{name: other}"),
+        ("LISTENER", "MERGE", "{filterChains: [{}]}"),
+        ("LISTENER", "MERGE", "{filter_chains: [{filters: [{}]}]}"),
+        ("ROUTE_CONFIGURATION", "MERGE", "{virtualHosts: [x]}"),
+        ("VIRTUAL_HOST", "MERGE", "{routes: {}}"),
+        ("HTTP_ROUTE", "MERGE", "{name: [a]}"),
+        ("CLUSTER", "MERGE", "{name: other}"),
+        ("CLUSTER", "MERGE", "{load_assignment: 1}"),
+    ],
+)
+def test_a_patch_that_breaks_what_is_rendered_is_told(kind: str, operation: str, value: str) -> None:
+    subfilter = "filterChain: {filter: {name: x, subFilter: {name: envoy.filters.http.fault}}}"
+    match = f"match: {{listener: {{{subfilter}}}}}, " if operation == "REPLACE" else ""
+    patch = f"""
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {{name: a}}
+spec:
+  configPatches:
+  - {{applyTo: {kind}, {match}patch: {{operation: {operation}, value: {value}}}}}
+"""
+    (problem,) = problems(SERVICE, ROUTES, LISTENER, patch)
+    assert f"this patch of EnvoyFilter default/a leaves no {kind} that Envoy could read" in str(problem)
+    assert problem.place.path == "spec.configPatches[0].patch.value"
+    assert problem.place.line
+
+
 def test_the_attributes_of_a_meta_router_are_properties() -> None:
     router = """
 apiVersion: metaprotocol.aeraki.io/v1alpha1

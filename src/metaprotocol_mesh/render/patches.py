@@ -20,29 +20,68 @@ _CONTEXTS = {"outbound": "SIDECAR_OUTBOUND", "inbound": "SIDECAR_INBOUND", "gate
 
 
 def apply_patches(mesh: Mesh, listeners: Mapping[str, Json], clusters: Mapping[str, Json]) -> list[Problem]:
-    """Change what was rendered; return patches that changed nothing, as problems.
+    """Change what was rendered; return patches that changed nothing, or too much, as problems.
 
     Args:
         mesh: Whose EnvoyFilters these are.
         listeners: By name, with their routes inside.
         clusters: By name.
     """
-    problems = []
+    problems: list[Problem] = []
     for owner in mesh.patches:
         for patch in owner.spec.config_patches:
+            broken = False
             if patch.apply_to == "CLUSTER":
-                chosen = [clusters[one.name] for one in mesh.clusters.values() if _cluster_fits(patch, one)]
-                for one in chosen:
-                    merge(one, patch.patch.value)
+                chosen = [one.name for one in mesh.clusters.values() if _cluster_fits(patch, one)]
+                for name in chosen:
+                    merge(clusters[name], patch.patch.value)
+                    broken = broken or not _is_cluster(clusters[name], name)
                 done = bool(chosen)
             else:
                 done = False
                 for listener in mesh.listeners:
                     if _listener_fits(patch, listener):
                         done = _change(patch, listeners[listener.name]) or done
+                        broken = broken or not _is_listener(listeners[listener.name], listener.name)
+            if broken:  # those that follow, and what splits it into files, would stumble over it
+                text = f"this patch of {owner.title} leaves no {patch.apply_to} that Envoy could read"
+                hint = "names stay, and lists, mappings and the names of filters must be what they are in Envoy"
+                return [*problems, Problem(patch.patch.at.of("value"), text, hint)]
             if not done:
                 problems.append(_nothing(owner, patch))
     return problems
+
+
+def _is_cluster(cluster: Json, name: str) -> bool:
+    return cluster["name"] == name and isinstance(cluster["load_assignment"], dict)
+
+
+def _is_listener(listener: Json, name: str) -> bool:
+    """Return True if a listener has the parts that we read of it, in Envoy's shape."""
+    if listener["name"] != name or not _are(listener["filter_chains"], "filters"):
+        return False
+    for chain in listener["filter_chains"]:
+        if not _are(chain["filters"], "name"):
+            return False
+        for one in chain["filters"]:
+            if one["name"] == HCM and not _is_hcm(one.get("typed_config")):
+                return False
+    return True
+
+
+def _is_hcm(found: Any) -> bool:
+    if not isinstance(found, dict) or not _are(found.get("http_filters"), "name"):
+        return False
+    routes = found.get("route_config")
+    if not isinstance(routes, dict) or not _are(routes.get("virtual_hosts"), "name"):
+        return False
+    return all(_are(host.get("routes"), "name") for host in routes["virtual_hosts"])
+
+
+def _are(found: Any, key: str) -> bool:
+    """Return True for a list of mappings that have a key, which has a text if it is `name`."""
+    kind = str if key == "name" else list
+    return isinstance(found, list) and all(isinstance(one, dict) and isinstance(one.get(key), kind) for one in found)
 
 
 def merge(target: Json, value: Mapping[str, Any]) -> None:
