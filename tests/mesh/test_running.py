@@ -1,9 +1,12 @@
 """The parts of a running mesh that need no Envoy."""
 
+import errno
+import itertools
 import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from live_engine.config import built_module
 from mesh_files import LISTENER, ROUTES, SERVICE, documents, rendered
 from mesh_running import ACME, Acme, acme, runtime
 
-from metaprotocol_mesh.files import write_files
+from metaprotocol_mesh.files import write_file, write_files
 from metaprotocol_mesh.load import load, load_text
 from metaprotocol_mesh.places import ConfigurationError
 from metaprotocol_mesh.resolve import resolve
@@ -305,6 +308,25 @@ class TestApplying:
         Applier(tmp_path, envoy, envoy).apply(old, new)
         assert envoy.missed == []
         assert {path.name: json.loads(path.read_text()) for path in tmp_path.glob("*.json")} == new
+
+    def test_files_are_as_before_if_one_cannot_be_written(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        old = files_of(tmp_path, SERVICE, ROUTES, LISTENER)
+        new = files_of(tmp_path, SERVICE.replace("name: v1", "name: v9"), ROUTES.replace("t: v1", "t: v9"), LISTENER)
+        write_files(tmp_path, old)
+        calls = itertools.count()
+
+        def full_once(path: Path, content: Mapping[str, Any]) -> bool:
+            if next(calls) == 2:
+                raise OSError(errno.ENOSPC, "No space left on device", str(path))
+            return write_file(path, content)
+
+        monkeypatch.setattr("metaprotocol_mesh.running.apply.write_file", full_once)
+        envoy: Any = Envoy(tmp_path)
+        with pytest.raises(OSError, match="No space left"):
+            Applier(tmp_path, envoy, envoy).apply(old, new)
+        assert {path.name: json.loads(path.read_text()) for path in tmp_path.glob("*.json")} == old
 
     def test_what_has_changed_is_told_in_a_person_s_words(self, tmp_path: Path) -> None:
         old = files_of(tmp_path, SERVICE, ROUTES, LISTENER)

@@ -216,7 +216,8 @@ def _print_change(change: Change, *, as_json: bool) -> None:
         click.echo(json.dumps({**event, "problems": [problem_json(one) for one in change.problems]}))
         return
     if change.applied:
-        click.secho(f"applied in {change.seconds:.2f} s: {', '.join(change.changed)}", fg="green")
+        what = ", ".join(change.changed) or "what was refused is right again, and nothing is another"
+        click.secho(f"applied in {change.seconds:.2f} s: {what}", fg="green")
     for problem in change.problems:
         click.secho(f"{'' if change.applied else 'refused: '}{problem}", fg="yellow" if change.applied else "red")
 

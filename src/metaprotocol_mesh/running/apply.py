@@ -100,7 +100,7 @@ class Applier:
         self._wait_taken(files, 0, {}, [CLUSTERS, LISTENERS])
 
     def apply(self, old: dict[str, Json], new: dict[str, Json]) -> None:
-        """Bring files to Envoy. If it does not take one, those before are restored.
+        """Bring files to Envoy. If it does not take one, or one cannot be written, those before are restored.
 
         Args:
             old: What is in force.
@@ -108,11 +108,12 @@ class Applier:
 
         Raises:
             Refused: Envoy does not take a file.
+            OSError: A file cannot be written.
             EnvoyDied: It has ended.
         """
         try:
             self._apply(old, new)
-        except Refused:
+        except (Refused, OSError):
             both = _both_clusters(old, new)
             names = [name for name in changed_names(old, new) if name in old]
             self._write(new, {**old, CLUSTERS: both}, names)

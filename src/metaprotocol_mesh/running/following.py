@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +170,10 @@ class Following:
         folder = self._wish.folder / "code"
         try:
             copies = code.copy(self._codes, folder)
+        except shutil.Error as error:  # of each file, in a list
+            (_, path, reason), *_ = error.args[0]
+            text = f"the code of a codec cannot be copied: {reason}"
+            raise ConfigurationError([Problem(Place(path), text)]) from error
         except OSError as error:
             text = f"the code of a codec cannot be copied: {error.strerror or error}"
             raise ConfigurationError([Problem(Place(str(error.filename or folder)), text)]) from error

@@ -38,7 +38,8 @@ class Change:
 
     Args:
         applied: True if Envoy has taken them. Otherwise all is as it was before.
-        changed: What is another than before: "routes of 127.0.0.1_19080", "codec acme 3f2a00c1d2e4".
+        changed: What is another than before: "routes of 127.0.0.1_19080", "codec acme 3f2a00c1d2e4". Nothing if it was
+            refused, or if a change that was refused has been taken back.
         problems: Why it was refused; warnings if it was applied.
         seconds: How long it took.
     """
@@ -96,6 +97,7 @@ class MeshRun:
         self.folder = Path()
         self._lock = threading.RLock()
         self._stopping = threading.Event()
+        self._refused = False
         self._descriptor = -1
         self._following: Following | None = None
         self._envoy: EnvoyProcess | None = None
@@ -153,17 +155,22 @@ class MeshRun:
             if not self._followed.changed():
                 return None
             begin = time.monotonic()
+            problems: tuple[Problem, ...]
             try:
-                changed, warnings = self._followed.follow(Applier(self.folder, self.admin, self._running))
+                changed, problems = self._followed.follow(Applier(self.folder, self.admin, self._running))
             except ConfigurationError as error:
-                return Change(False, (), error.problems, time.monotonic() - begin)
+                changed, problems, applied = [], error.problems, False
             except OSError as error:  # a file cannot be written, or Envoy does not answer
                 self._running.check()
-                return Change(False, (), (Problem(NOWHERE, str(error)),), time.monotonic() - begin)
-            self._write_facts()
-            if not changed:
+                changed, problems, applied = [], (Problem(NOWHERE, str(error)),), False
+            else:
+                applied = True
+                with suppress(OSError):
+                    self._write_facts()
+            mended, self._refused = applied and self._refused, not applied
+            if applied and not changed and not mended:
                 return None
-            return Change(True, tuple(changed), warnings, time.monotonic() - begin)
+            return Change(applied, tuple(changed), problems, time.monotonic() - begin)
 
     def watch(self, tell: Callable[[Change], None]) -> None:
         """Apply changes as they come, until `stop`.

@@ -116,6 +116,8 @@ def test_a_wrong_file_changes_nothing_and_says_where(release, files: Files) -> N
         assert "spec.http[1].route[0].destination.subste: there is no key 'subste' here" in text
         assert mesh.apply() is None
         assert body(client.call(request(1))) == b"v1"
+        files.write(ROUTES)
+        assert applied(mesh).changed == ()
         files.write(ROUTES.replace("subset: v1", "subset: v2"))
         applied(mesh)
         assert body(client.call(request(2))) == b"v2"
