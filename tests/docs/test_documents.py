@@ -7,7 +7,7 @@ In README.md, CONTRIBUTING.md, SECURITY.md and docs/ every fenced block names it
   root of the repository, or once the document has saved a file from its folder,
 * `no-run` behind the language exempts a block. Without it a `python` or `console` block that runs nothing is an error,
 * a translation has the blocks of its original, which are run there,
-* the tutorial is left to `tests/packaging/test_tutorial.py`, which runs all commands of it in one shell,
+* the tutorials are left to `tests/packaging/test_tutorial.py`, which runs all commands of one in one shell,
 * the tutorial of the conformance kit runs the kit five times, so `make packaging` runs it,
 * the first call of the engine is left to `tests/engine/live/test_quickstart.py`, which has Envoys.
 """
@@ -33,6 +33,7 @@ DOCUMENTS = [
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts),
 ]
 TUTORIAL = ROOT / "docs" / "tutorial" / "index.md"
+TUTORIALS = {TUTORIAL, ROOT / "docs" / "tutorial" / "mesh.md"}
 # A translation, and its original.
 TRANSLATIONS = {ROOT / "docs" / "tutorial" / "zh.md": TUTORIAL, ROOT / "README.zh-CN.md": ROOT / "README.md"}
 LONG = ROOT / "docs" / "conformance" / "tutorial.md"
@@ -80,7 +81,7 @@ class OurCommands:
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in DOCUMENTS if path not in {TUTORIAL, LONG, QUICKSTART, *TRANSLATIONS}], ids=name_of
+    "path", [path for path in DOCUMENTS if path not in {*TUTORIALS, LONG, QUICKSTART, *TRANSLATIONS}], ids=name_of
 )
 def test_the_code_in_a_document_runs(path: Path, tmp_path: Path) -> None:
     evaluate(parse(path), OurCommands(tmp_path))

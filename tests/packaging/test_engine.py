@@ -10,6 +10,7 @@ import sys
 import tarfile
 import venv
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,23 +25,6 @@ ENGINE = Path(__file__).parents[2] / "engine"
 MODULE = "metaprotocol_envoy/libmetaprotocol_envoy.so"
 DIGEST = "metaprotocol_envoy/native.digest"
 GLIBC = re.compile(rb"GLIBC_2\.(\d+)")
-
-
-def build(folder: Path, *arguments: str, source: Path = ENGINE) -> Path:
-    """Build in this environment, which has hatchling, and return the file."""
-    command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder), *arguments]
-    done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    (path,) = folder.iterdir()
-    return path
-
-
-@pytest.fixture(scope="module")
-def engine_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, compiled by the system's compiler."""
-    if not (os.environ.get("CC") or shutil.which("cc")):
-        require("compiler", "this machine has no C compiler")
-    return build(tmp_path_factory.mktemp("dist"), "-t", "wheel")
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +63,15 @@ def test_a_wheel_by_zig_runs_on_every_linux_with_its_glibc(tmp_path: Path) -> No
     assert max(int(number) for number in GLIBC.findall(zipfile.ZipFile(built).read(MODULE))) <= 28
 
 
-def test_the_source_distribution_builds_the_same_wheel(engine_wheel: Path, tmp_path: Path) -> None:
-    archive = build(tmp_path / "sdist", "-t", "sdist")
+def test_the_source_distribution_builds_the_same_wheel(
+    build_engine: Callable[..., Path], engine_wheel: Path, tmp_path: Path
+) -> None:
+    archive = build_engine(tmp_path / "sdist", "-t", "sdist")
     with tarfile.open(archive) as files:
         assert not [name for name in files.getnames() if name.endswith((".so", ".pyc"))]
         files.extractall(tmp_path / "unpacked", filter="data")
     (tree,) = (tmp_path / "unpacked").iterdir()
-    again = build(tmp_path / "wheel", "-t", "wheel", source=tree)
+    again = build_engine(tmp_path / "wheel", "-t", "wheel", source=tree)
     assert again.name == engine_wheel.name
     assert zipfile.ZipFile(again).namelist() == zipfile.ZipFile(engine_wheel).namelist()
 

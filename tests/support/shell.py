@@ -62,6 +62,8 @@ class Shell:
         """
         if command.endswith("&"):
             self._write(f"{command}\n")
+            if not expected.strip():  # its output goes to a file
+                return "", 0
             return self._read(lambda text: text.endswith("\n") and matches(expected, text)), 0
         self._write(f"{command}\necho {_END}$?\n")
         text = self._read(lambda text: _END in text and text.endswith("\n"))
