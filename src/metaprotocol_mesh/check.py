@@ -20,7 +20,7 @@ from metaprotocol_mesh.render import render
 from metaprotocol_sdk import Capability, available_codecs, load_codec_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from metaprotocol_mesh.model import Item, Object, StringMatch
     from metaprotocol_mesh.model.virtual_service import Headers, HTTPMatchRequest
@@ -57,6 +57,7 @@ def warnings(mesh: Mesh) -> list[Problem]:
                 if rule.match is None or _takes_all(rule.match):
                     ended = rule
     found += _subsets(mesh)
+    found += _policies(mesh)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if mesh.listeners and hard != resource.RLIM_INFINITY and hard < _DESCRIPTORS:
         text = f"this process may have {hard:,} descriptors, and a request in flight needs two"
@@ -142,27 +143,57 @@ def _match(match: HTTPMatchRequest) -> Iterator[Problem]:
     for kind in ("headers", "without_headers"):
         conditions: dict[str, StringMatch] = getattr(match, kind)
         for name, condition in conditions.items():
-            yield from _header(name, condition, match.at)
+            where = condition.at if condition.at.line else match.at
+            yield from _header(name, [] if condition.exact is None else [condition.exact], where)
     if match.method is not None and not match.method.holds("POST"):
         yield Problem(match.at.of("method"), "it never matches: the method of every message is POST")
     uri = match.uri.exact if match.uri is not None else None
-    if uri is not None and not match.ignore_uri_case and operation_of(uri) is None:
-        right = path_of(uri.removeprefix("/"))
-        yield Problem(
-            match.at.of("uri"), f"no operation has the path {uri!r}", f"the operation {uri[1:]!r} has {right!r}"
-        )
+    if uri is not None and not match.ignore_uri_case:
+        yield from _path(uri, match.at.of("uri"))
 
 
-def _header(name: str, condition: StringMatch, place: Place) -> Iterator[Problem]:
+def _policies(mesh: Mesh) -> Iterator[Problem]:
+    """Yield conditions of AuthorizationPolicies that no message meets: such a DENY lets everything pass."""
+    for rule in (rule for owner in mesh.policies for rule in owner.spec.rules):
+        for one in (to.operation for to in rule.to):
+            if one.methods and not any(_fits("POST", value) for value in one.methods):
+                yield Problem(one.at.of("methods"), "it never matches: the method of every message is POST")
+            if any(_fits("POST", value) for value in one.not_methods):
+                yield Problem(one.at.of("notMethods"), "it never matches: the method of every message is POST")
+            for key, values in (("paths", one.paths), ("notPaths", one.not_paths)):
+                for value in values:
+                    if "*" not in (value[:1], value[-1:]):
+                        yield from _path(value, one.at.of(key))
+        for when in rule.when:
+            if when.key.startswith("request.headers["):
+                whole = [value for value in (*when.values, *when.not_values) if "*" not in (value[:1], value[-1:])]
+                yield from _header(when.key[len("request.headers[") : -1], whole, when.at)
+
+
+def _fits(text: str, value: str) -> bool:
+    """Return True if a text fits a value of a policy, which may begin or end with `*`."""
+    if value.startswith("*"):
+        return text.endswith(value[1:])
+    return text.startswith(value[:-1]) if value.endswith("*") else text == value
+
+
+def _path(path: str, where: Place) -> Iterator[Problem]:
+    if operation_of(path) is None:
+        right = path_of(path.removeprefix("/"))
+        text = f"no operation has the path {path!r}"
+        yield Problem(where, text, f"the operation {path.removeprefix('/')!r} has {right!r}")
+
+
+def _header(name: str, values: Iterable[str], where: Place) -> Iterator[Problem]:
     lower = name.lower()
-    where = condition.at if condition.at.line else place
     if is_reserved(lower) and not lower.startswith(
         (PREFIX, "x-metaprotocol-", "x-request-id", "x-forwarded-", "x-envoy-")
     ):
         yield Problem(where, f"no property becomes the header {name!r}", f"the property {name} is {PREFIX + lower!r}")
-    value = condition.exact
-    if value is not None and escape_value(unescape_value(value.encode("utf-8", "surrogatepass"))) != value:
-        yield Problem(where, f"no property has the value {value!r}", f"the value is written {escape_value(value)!r}")
+    for value in values:
+        if escape_value(unescape_value(value.encode("utf-8", "surrogatepass"))) != value:
+            hint = f"the value is written {escape_value(value)!r}"
+            yield Problem(where, f"no property has the value {value!r}", hint)
 
 
 def _takes_all(match: HTTPMatchRequest) -> bool:

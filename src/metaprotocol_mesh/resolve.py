@@ -105,6 +105,7 @@ class _Resolver:
         routers = self._visible(MetaRouter)
         virtual = self._visible(VirtualService)
         virtual += [found for one in routers if (found := aeraki.virtual_service(one))]
+        self._hosts([*routers, *self._visible(VirtualService)], services)
         rules = Rules(self._proxy, services, clusters, virtual, routers, self._problems)
         made = Listeners(rules, self._codec_of, self._problems)
         listeners: list[Listener] = []
@@ -190,6 +191,16 @@ class _Resolver:
                 clusters.update((cluster.name, cluster) for cluster in found)
         return clusters
 
+    def _hosts(
+        self, owners: Iterable[Object[MetaRouter] | Object[VirtualService]], services: Mapping[str, Service]
+    ) -> None:
+        """Tell of rules and limits for services that are not there. At a Gateway, hosts may be other names."""
+        for one in owners:
+            names = [] if set(one.spec.gateways) - {"mesh"} else one.spec.hosts
+            for host in (full_name(name, one.metadata.namespace) for name in names if "*" not in name):
+                if host not in services:
+                    self._wrong(one.spec.at.of("hosts"), f"there is no service {host}", did_you_mean(host, services))
+
     def _sidecar(self) -> list[Object[Sidecar]]:
         found = []
         for one in self._configuration.of(Sidecar):
@@ -201,10 +212,15 @@ class _Resolver:
         return (named or found)[:1]
 
     def _selected(self, spec: type[Spec], listeners: Iterable[object]) -> list[Object[Spec]]:
+        return self._selecting(self._configuration.of(spec), listeners, "Sidecar.ingress and Gateway")
+
+    def _selecting(
+        self, objects: Iterable[Object[Spec]], listeners: Iterable[object], kinds: str
+    ) -> list[Object[Spec]]:
         """Return the objects that select this proxy; one that has no effect is an error, never silence."""
         some = any(True for _ in listeners)
         found = []
-        for one in self._configuration.of(spec):
+        for one in objects:
             selector = _selector(one.spec)
             if one.metadata.namespace not in (self._proxy.namespace, _ROOT_NAMESPACE):
                 why = f"it is in the namespace {one.metadata.namespace}, and the proxy in {self._proxy.namespace}"
@@ -212,7 +228,7 @@ class _Resolver:
                 labels = ", ".join(f"{name}={value}" for name, value in self._proxy.labels.items()) or "none"
                 why = f"the proxy's labels are {labels}"
             elif not some:
-                why = "it applies to Sidecar.ingress and Gateway, and there is no such listener"
+                why = f"it applies to {kinds}, and there is no such listener"
             else:
                 found.append(one)
                 continue
@@ -220,13 +236,11 @@ class _Resolver:
         return found
 
     def _peers(self) -> None:
-        sidecars = self._sidecar()
-        for one in self._configuration.of(PeerAuthentication):
-            if one.spec.mtls is None or one.spec.mtls.mode != "STRICT":
-                continue
-            if not selects(_selector(one.spec), self._proxy.labels):
-                continue
-            for listener in [ingress for sidecar in sidecars for ingress in sidecar.spec.ingress]:
+        ingresses = [ingress for sidecar in self._sidecar() for ingress in sidecar.spec.ingress]
+        owners = self._configuration.of(PeerAuthentication)
+        strict = [one for one in owners if one.spec.mtls is not None and one.spec.mtls.mode == "STRICT"]
+        for one in self._selecting(strict, ingresses, "Sidecar.ingress"):
+            for listener in ingresses:
                 if listener.tls is None or listener.tls.mode != "MUTUAL":
                     text = f"{one.title} asks for mTLS, and this listener has no `tls` with `mode: MUTUAL`"
                     self._wrong(listener.at, text)

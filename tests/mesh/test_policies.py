@@ -1,7 +1,9 @@
 """AuthorizationPolicy as rules of Envoy's RBAC."""
 
 import pytest
-from mesh_files import LISTENER, SERVICE, manager, problems, rendered
+from mesh_files import LISTENER, SERVICE, manager, mesh_of, problems, rendered
+
+from metaprotocol_mesh.check import warnings
 
 INGRESS = LISTENER.replace(
     "  egress:",
@@ -100,3 +102,32 @@ def test_what_is_wrong_has_its_place(rule: str, problem: str) -> None:
     (found,) = problems(SERVICE, INGRESS, policy(f"{{rules: [{{{rule}}}]}}"))
     assert problem in found.text
     assert found.place.line
+
+
+@pytest.mark.parametrize(
+    ("rule", "warning"),
+    [
+        ("to: [{operation: {methods: [GET, PUT]}}]", "it never matches: the method of every message is POST"),
+        ("to: [{operation: {notMethods: ['P*']}}]", "it never matches: the method of every message is POST"),
+        (
+            "to: [{operation: {paths: ['/a b']}}]",
+            "no operation has the path '/a b'; the operation 'a b' has '/a~20b'",
+        ),
+        ("to: [{operation: {notPaths: [a]}}]", "no operation has the path 'a'; the operation 'a' has '/a'"),
+        ("when: [{key: 'request.headers[Host]', values: [a]}]", "no property becomes the header 'Host'"),
+        ("when: [{key: 'request.headers[user]', notValues: ['5%']}]", "no property has the value '5%'"),
+    ],
+)
+def test_a_condition_that_no_message_meets_is_told(rule: str, warning: str) -> None:
+    mesh = mesh_of(SERVICE, INGRESS, policy(f"{{action: DENY, rules: [{{{rule}}}]}}"))
+    (found,) = [str(one) for one in warnings(mesh) if "descriptors" not in one.text]
+    assert warning in found
+
+
+def test_conditions_that_messages_can_meet_are_not_told() -> None:
+    rule = "to: [{operation: {methods: ['*'], notMethods: [GET], paths: [/a, '/b c*', '*%']}}]"
+    rule += (
+        ", when: [{key: 'request.headers[X-Property-Host]', values: [a, '*%']}, {key: source.ip, values: [10.1.2.3]}]"
+    )
+    mesh = mesh_of(SERVICE, INGRESS, policy(f"{{rules: [{{{rule}}}]}}"))
+    assert [str(one) for one in warnings(mesh) if "descriptors" not in one.text] == []

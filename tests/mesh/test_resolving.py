@@ -218,3 +218,37 @@ def test_the_longest_codec_in_the_name_of_a_port_wins() -> None:
     assert codec_of_port("tcp-metaprotocol-my-protocol", codecs, {}) == "my-protocol"
     assert codec_of_port("tcp-metaprotocol-old", codecs, {"old": "dubbo"}) == "dubbo"
     assert codec_of_port("tcp-metaprotocol", codecs, {}) == codec_of_port("tcp-dubbo", codecs, {}) == ""
+
+
+@pytest.mark.parametrize(
+    ("metadata", "spec", "why"),
+    [
+        ("namespace: default", "", "it applies to Sidecar.ingress, and there is no such listener"),
+        ("namespace: other", "", "it is in the namespace other, and the proxy in default"),
+        ("namespace: default", "selector: {matchLabels: {app: x}}, ", "the proxy's labels are app=here"),
+    ],
+)
+def test_mtls_that_no_listener_asks_for_is_an_error(metadata: str, spec: str, why: str) -> None:
+    strict = f"""
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {{name: a, {metadata}}}
+spec: {{{spec}mtls: {{mode: STRICT}}}}
+"""
+    (problem,) = problems(SERVICE, LISTENER, strict)
+    assert problem.text.endswith(f"/a selects no listener: {why}")
+    assert not problems(SERVICE, LISTENER, strict.replace("STRICT", "PERMISSIVE"))
+
+
+def test_rules_and_limits_of_a_service_that_is_not_there_are_an_error() -> None:
+    limit = """
+apiVersion: metaprotocol.aeraki.io/v1alpha1
+kind: MetaRouter
+metadata: {name: a, namespace: default}
+spec: {hosts: [revews], localRateLimit: {tokenBucket: {maxTokens: 5, tokensPerFill: 5, fillInterval: 60s}}}
+"""
+    (problem,) = problems(SERVICE, LISTENER, limit)
+    assert problem.text == "there is no service revews.default.svc.cluster.local"
+    assert problem.hint == "did you mean 'reviews.default.svc.cluster.local'?"
+    (problem,) = problems(SERVICE, LISTENER, ROUTES.replace("hosts: [reviews", "hosts: [revews"))
+    assert problem.place.path == "spec.hosts"
