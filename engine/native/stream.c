@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "codec_config.h"
 #include "exchange.h"
 #include "python.h"
 #include "request.h"
@@ -85,7 +86,10 @@ bool stream_forward(struct codec_filter *filter, void *step) {
     while (exchange && (!exchange->request || exchange->request->object != object)) exchange = exchange->after;
     if (!exchange) return true; /* it has just ended */
     Py_IncRef(step);
-    if (!messages_add(&exchange->request->to_server, step, bytes, all)) return false;
+    if (!messages_add(&exchange->request->to_server, step, bytes, all)) {
+        codec_filter_count(filter, COUNT_IN_FLIGHT_OVER_LIMIT);
+        return codec_filter_broken(filter, exchange->request, "metaprotocol_no_room"), true;
+    }
     filter->held += bytes.size;
     exchange->unsaid += bytes.size;
     exchange->last_said = half || all;

@@ -10,10 +10,15 @@ import pytest
 from live_engine.awesome import CODEC, ONEWAY, replying, request
 from live_engine.config import bridged, built_module, codec_listener, python_filter
 from live_engine.peers import Client, serving
+from live_engine.streams import Streams
+from live_engine.streams import build as stream
+from live_engine.toys import Fifo
+from live_engine.toys import build as toy
 from live_envoy.config import bootstrap, route
 
 pytestmark = pytest.mark.live
 
+STREAMS = Streams()
 PREFIX = "dynamicmodulescustom.metaprotocol."
 SUPPORT = Path(__file__).parents[2] / "support" / "live_engine"
 BUILD = """
@@ -75,6 +80,51 @@ def test_a_request_that_lacks_memory_is_answered_or_its_connection_ends(start, f
         with Client(CODEC, envoy.port("in")) as client:
             assert client.call(request(2, many)).status_code == 0
         envoy.wait_for_stat(PREFIX + "in_flight", lambda value: value == 0)
+
+
+@pytest.mark.parametrize("fault", ["messages_add:1:1", "messages_add:2:1", "exchange_push:1:1", "exchange_push:2:1"])
+def test_a_stream_that_lacks_memory_for_a_message_ends(start_envoy, faulty_module, fault):
+    """It goes on without a message for nobody: what is lost would be missed by the rest."""
+
+    def handle(message, connection):
+        number = message.stream_id
+        answers = {b"I": stream(b"A", number), b"D": stream(b"D", number, b"one") + stream(b"D", number, b"two")}
+        return answers.get(message.message[:1])
+
+    def talk(port):
+        """Return what comes until the stream or the connection ends, or the second answer."""
+        seen = []
+        with Client(STREAMS, port) as client, suppress(EOFError, ConnectionError):
+            client.send(stream(b"I", 1) + stream(b"D", 1, b"go"))
+            while seen[-1:] not in ([b"overflow"], [b"two"]):
+                message = client.receive().message
+                seen.append(message[4:] or message[:1])
+        return seen
+
+    with serving(STREAMS, handle) as server:
+        listener = codec_listener("live_engine.streams:Streams", [route("up", timeout="0s")])
+        config = json.dumps(bootstrap([listener], [bridged("up", server.port)]))
+        config = config.replace(str(built_module()), str(faulty_module))
+        envoy = start_envoy(json.loads(config), environment={"METAPROTOCOL_FAULT": fault})
+        assert b"two" not in talk(envoy.port("in"))
+        assert counted(envoy) > 0
+        assert talk(envoy.port("in")) == [b"A", b"one", b"two"]
+
+
+def test_a_stream_that_cannot_be_kept_in_mind_is_reset(start_envoy, faulty_module):
+    """A oneway without an id, whose connection the server has not closed."""
+    codec = Fifo()
+    with serving(codec, lambda message, connection: None) as server:
+        config = json.dumps(
+            bootstrap([codec_listener("live_engine.toys:Fifo", [route("up")])], [bridged("up", server.port)])
+        )
+        config = config.replace(str(built_module()), str(faulty_module))
+        envoy = start_envoy(json.loads(config), environment={"METAPROTOCOL_FAULT": "exchange_linger:1:1"})
+        with Client(codec, envoy.port("in")) as client:
+            client.send(toy(b"O", "one"))
+            envoy.wait_for_stat("cluster.up.upstream_rq_total", bool)
+            envoy.wait_for_stat("http.http.downstream_rq_active", lambda value: value == 0)
+            envoy.wait_for_stat(PREFIX + "in_flight", lambda value: value == 0)
 
 
 def test_a_oneway_that_lacks_memory_leaves_nothing(start):
