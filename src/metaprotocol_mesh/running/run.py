@@ -31,6 +31,9 @@ DRAIN_TIME = 10
 _PATIENCE = 10.0
 """Seconds that Envoy has to end when nothing is in flight."""
 
+_LOOK = 0.5
+"""Seconds between two looks at the files, so that a rule reaches open connections within one."""
+
 
 @frozen
 class Change:
@@ -192,7 +195,7 @@ class MeshRun:
         self._running.check()
 
     def _looks(self, folders: Iterable[Path]) -> Iterator[None]:
-        """Yield when something may have changed, and each second: some file systems tell nothing of changes.
+        """Yield when something may have changed, and twice a second: some file systems tell nothing of changes.
 
         Args:
             folders: Where to look, without the folders in them.
@@ -206,12 +209,12 @@ class MeshRun:
                 stop_event=self._stopping,
                 debounce=100,
                 step=20,
-                rust_timeout=1000,
+                rust_timeout=round(_LOOK * 1000),
                 yield_on_timeout=True,
                 raise_interrupt=False,
             ):
                 yield
-        if not self._stopping.wait(1):
+        if not self._stopping.wait(_LOOK):
             yield
 
     def stop(self) -> None:
