@@ -1,4 +1,4 @@
-"""What peers can cause at any rate is written once a second."""
+"""Lines that peers can cause at any rate are written once a second."""
 
 from metaprotocol_envoy.connection import Connection, Service
 from metaprotocol_envoy.log import Rationed

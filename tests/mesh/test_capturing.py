@@ -1,4 +1,4 @@
-"""What a capture of a mesh writes of Envoy's traces, and that hostile ones do no harm."""
+"""A capture of a mesh writes Envoy's traces, and hostile ones do no harm."""
 
 import asyncio
 import io

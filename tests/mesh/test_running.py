@@ -185,7 +185,7 @@ class TestCode:
 
 
 class TestRenderer:
-    """What another process renders."""
+    """The rendering in another process."""
 
     def render(self, acme: Acme, tmp_path: Path, names: dict[str, str] | None = None) -> list[str]:
         """Return what is wrong with a mesh of the codec."""

@@ -104,7 +104,7 @@ class LiveMesh:
 
     @property
     def port(self) -> int:
-        """Where clients connect to."""
+        """The address that clients connect to."""
         return self.envoy.port(LISTENER)
 
 

@@ -41,7 +41,7 @@ Result: TypeAlias = "tuple[int, tuple[str, ...], tuple[str, ...], bytes, Reply, 
 server must not be used again, and True if `Reply.deliver` must be called although no header changed."""
 
 StreamResult: TypeAlias = "tuple[Result | None, tuple[bytes, ...], bool, bool]"
-"""What a server said in a stream: the first answer, later messages, True if the stream is over, and True if the
+"""The messages of a server in a stream: the first answer, later messages, True if the stream is over, and True if the
 connection to the server must not be used again then."""
 
 MAX_RESPONSE_HEADERS = 80

@@ -61,7 +61,7 @@ Outgoing: TypeAlias = tuple[bytes, int]
 """Bytes for the server, and the number of a counter, -1 for none."""
 
 Step: TypeAlias = tuple[Any, ...]
-"""What the C half does next, in order:
+"""The next actions of the C half, in order:
 
 * `(FORWARD, counter, path, authority, own headers, property headers, message, request, kind)`; the kind is NEEDS_REPLY,
   ONEWAY, ONEWAY_WITH_SECRET_ID or OPENS_STREAM

@@ -27,13 +27,13 @@ Headers: TypeAlias = "Iterable[tuple[bytes, bytes]]"
 GO, STOP, FAIL = range(3)
 
 Outcome: TypeAlias = "tuple[int, str, tuple[str | None, ...]]"
-"""What the C half does: GO, STOP or FAIL; the details of the answer; headers to set and, where the value is None, to
+"""The next action of the C half: GO, STOP or FAIL; the details of the answer; headers to set and, where the value is None, to
 remove."""
 
 
 @frozen
 class Context:
-    """Where a message comes from and goes to. A field is "" if it is unknown.
+    """The source and the target of a message. A field is "" if it is unknown.
 
     Args:
         peer: The address of the client, with its port.

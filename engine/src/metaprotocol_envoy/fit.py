@@ -1,4 +1,4 @@
-"""Whether the C half that Envoy has loaded belongs to this Python half.
+"""Checks that the C half that Envoy has loaded belongs to this Python half.
 
 Each half takes tuples of the other apart by position, so a module that is older or newer than these files would read
 memory that is not what it expects. The module carries a digest of its sources; the wheel has it in a file, and a clone

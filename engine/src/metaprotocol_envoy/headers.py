@@ -190,7 +190,7 @@ class Fields:
 
 @define(eq=False)
 class _Names:
-    """What follows from the names of a message's properties alone.
+    """The facts that follow from the names of a message's properties alone.
 
     Args:
         flat: The headers, with a place for its value after each.

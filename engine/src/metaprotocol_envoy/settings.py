@@ -1,4 +1,4 @@
-"""What a codec filter is told in its `filter_config`: text, one `key = value` a line.
+"""The settings of a codec filter, from its `filter_config`: text, one `key = value` a line.
 
 It is the operator's text and no network's. The C half reads three keys of it, to start the interpreter; the rest is
 read here.

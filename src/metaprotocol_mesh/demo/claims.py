@@ -1,4 +1,4 @@
-"""What the demo says of the mesh, each decided by what was seen."""
+"""The claims that the demo makes of the mesh, each decided by what was seen."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ CLAIMS = {
     "abort": "a failure",
     "cost": "the cost",
 }
-"""What is shown, by the name of the claim."""
+"""The evidence that is shown, by the name of the claim."""
 JASON = "jason"
 OTHERS = ("mary", "kim", "omar")
 PAGES = 240

@@ -23,7 +23,7 @@ _COPIES_KEPT = 8
 
 
 class Following:
-    """What Envoy is told, and what that was made of.
+    """Envoy's configuration, and the files and codecs that it was made of.
 
     Args:
         wish: What to render.

@@ -33,7 +33,7 @@ _PROGRAM = (
 
 @frozen
 class Wish:
-    """What is to be rendered.
+    """The input of a rendering.
 
     Args:
         paths: Files and folders.
@@ -52,7 +52,7 @@ class Wish:
 
 @frozen
 class Answer:
-    """What was rendered.
+    """The output of a rendering.
 
     Args:
         files: Of Envoy, by name.

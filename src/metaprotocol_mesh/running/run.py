@@ -37,7 +37,7 @@ _LOOK = 0.5
 
 @frozen
 class Change:
-    """What has become of changed files or codecs.
+    """The outcome of changed files or codecs.
 
     Args:
         applied: True if Envoy has taken them. Otherwise all is as it was before.
@@ -141,7 +141,7 @@ class MeshRun:
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What is likely wrong in the configuration that is in force."""
+        """Likely mistakes in the configuration that is in force."""
         return self._followed.answer.warnings
 
     def apply(self) -> Change | None:

@@ -1,4 +1,4 @@
-"""What a running mesh does: requests, errors and latencies, from Envoy's statistics."""
+"""Requests, errors and latencies of a running mesh, from Envoy's statistics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the other tests rely on: real Envoys start, tell their ports and statistics, and nobody overlooks a crash."""
+"""The harness of the other tests: real Envoys start, tell their ports and statistics, and no crash is overlooked."""
 
 import os
 import signal

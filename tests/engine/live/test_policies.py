@@ -1,4 +1,4 @@
-"""What Envoy's policies see is what the server does, whatever normalizes paths on the way."""
+"""Envoy's policies see what the server does, whatever normalizes paths on the way."""
 
 import pytest
 from live_engine.awesome import CODEC, replying, request

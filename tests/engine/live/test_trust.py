@@ -1,4 +1,4 @@
-"""What nobody gets: other clients' replies, other bytes than were registered, a server by a forged request."""
+"""Nobody gets other clients' replies, other bytes than were registered, or a server by a forged request."""
 
 import re
 import socket
@@ -448,7 +448,7 @@ def test_of_what_waits_for_a_mirror_256_messages_are_kept(start_envoy, server):
 
 
 def test_what_waits_for_a_mirror_for_ten_seconds_is_forgotten(start_envoy, server):
-    """When the next request ends."""
+    """Is set when the next request ends."""
     with one_at_a_time(start_envoy, server) as (envoy, mirror, free):
         with Client(CODEC, envoy.port("in")) as client:
             client.call(request(0, payload=b"begun"))
