@@ -49,7 +49,7 @@ def late() -> None:
 
 
 def spare_the_collector() -> None:
-    """Let the collector of cycles look at what requests leave behind only, and not after every few requests.
+    """Let the collector of cycles look only at objects of requests, and not after every few requests.
 
     What a request needs holds no cycles and is freed when it ends. With CPython's own setting, a collection for each
     ten requests takes 3 % of the processor's time. Each codec that is loaded later comes here again, and the code of

@@ -27,8 +27,8 @@ Headers: TypeAlias = "Iterable[tuple[bytes, bytes]]"
 GO, STOP, FAIL = range(3)
 
 Outcome: TypeAlias = "tuple[int, str, tuple[str | None, ...]]"
-"""The next action of the C half: GO, STOP or FAIL; the details of the answer; headers to set and, where the value is None, to
-remove."""
+"""The next action of the C half: GO, STOP or FAIL; the details of the answer; headers to set and, where the value is
+None, to remove."""
 
 
 @frozen

@@ -238,7 +238,7 @@ def test_ten_thousand_requests_in_flight(start_envoy, descriptors):
 
 
 def test_a_server_that_is_restarted_under_load_loses_no_call(start_envoy):
-    """With retries, no call is lost: idle connections of the pool are found closed, and new ones are refused for a moment."""
+    """With retries: idle connections of the pool are found closed, and new ones are refused for a moment."""
     first = Server(CODEC, replying(b"first"))
     retry = {"retry_on": "connect-failure,reset,refused-stream", "num_retries": 20}
     retry["retry_back_off"] = {"base_interval": "0.05s", "max_interval": "0.2s"}
