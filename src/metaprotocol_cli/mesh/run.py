@@ -216,7 +216,7 @@ def _print_change(change: Change, *, as_json: bool) -> None:
         click.echo(json.dumps({**event, "problems": [problem_json(one) for one in change.problems]}))
         return
     if change.applied:
-        what = ", ".join(change.changed) or "what was refused is right again, and nothing is another"
+        what = ", ".join(change.changed) or "back to what is in force"
         click.secho(f"applied in {change.seconds:.2f} s: {what}", fg="green")
     for problem in change.problems:
         click.secho(f"{'' if change.applied else 'refused: '}{problem}", fg="yellow" if change.applied else "red")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from typing import TYPE_CHECKING
 
 from metaprotocol_mesh.places import Place, Problem
+from metaprotocol_mesh.running.folders import read_facts, running_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,5 +36,24 @@ def taken(listeners: Iterable[Json], besides: Iterable[Json] = ()) -> list[Probl
                 tried.listen(1)
         except OSError as error:
             text = f"nothing can listen at {address}:{port}: {error.strerror or error}"
-            found.append(Problem(Place(**one["place"]), text, "another process, or another mesh, may be there"))
+            hint = _holder(address, port) if error.errno == errno.EADDRINUSE else ""
+            found.append(Problem(Place(**one["place"]), text, hint))
     return found
+
+
+def _holder(address: str, port: int) -> str:
+    """Return which mesh of this user listens there, and how it is ended if its `mesh run` was killed."""
+    everywhere = {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+    for folder in running_folders():
+        facts = read_facts(folder)
+        for one in facts.get("listeners", ()):
+            if one["port"] == port and (one["address"] == address or {one["address"], address} & everywhere):
+                try:
+                    os.kill(facts["pid"], 0)
+                except ProcessLookupError:
+                    envoy = facts["envoy"]
+                    return f"the Envoy of the mesh {folder.name}, whose `mesh run` was killed, is there: `kill {envoy}`"
+                except PermissionError:
+                    pass
+                return f"the mesh {folder.name} is there"
+    return "another process is there"

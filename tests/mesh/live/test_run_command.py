@@ -203,6 +203,10 @@ def test_the_envoy_of_a_killed_one_goes_on_and_is_shown(release, tmp_path: Path,
     envoy = json.loads(status("--json").stdout)["envoy"]
     with Client(CODEC, files.port) as client:
         assert body(client.call(request(1))) == b"v1"
+    with running(release, files.path) as program:
+        (problem,) = program.event("failed")["problems"]
+        killed = "the Envoy of the mesh mesh, whose `mesh run` was killed, is there"
+        assert problem["hint"] == f"{killed}: `kill {envoy}`"
     os.kill(envoy, signal.SIGTERM)
     eventually(lambda: status().exit_code == 1 and "no mesh runs" in status().stderr)
 
