@@ -9,7 +9,7 @@ from mesh_files import LISTENER, ROUTES, SERVICE, documents, problems
 from metaprotocol_mesh.documents import MAX_NODES, plain_value
 from metaprotocol_mesh.load import load, load_text, read
 from metaprotocol_mesh.model import ServiceEntry, VirtualService
-from metaprotocol_mesh.model.base import Duration
+from metaprotocol_mesh.model.base import Duration, regex_fault
 from metaprotocol_mesh.places import ConfigurationError
 
 HEAD = "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a}\n"
@@ -197,3 +197,15 @@ def test_two_objects_of_one_name_are_told() -> None:
 
 def test_documents_are_joined() -> None:
     assert len(load_text(documents(SERVICE, ROUTES, LISTENER)).objects) == 4
+
+
+@pytest.mark.parametrize(
+    "regex", ["a++", "a*+", "a{2}+", "(?>a)", "a(?#b)", r"\u0041", r"a\Z", "a{1001}", "a{2,5000}", "(?=a)", r"(a)\1"]
+)
+def test_a_regex_that_re2_does_not_take_is_told(regex: str) -> None:
+    assert "RE2" in regex_fault(regex)
+
+
+@pytest.mark.parametrize("regex", [r"\++", "[+?]+", r"a\\\\unc", "a{1000}", "[]a*]+", r"\Qa", "{", "a{,3}", r"[\]+]+"])
+def test_a_regex_that_looks_like_one_of_python_alone_is_not_told_as_one(regex: str) -> None:
+    assert "RE2" not in regex_fault(regex)

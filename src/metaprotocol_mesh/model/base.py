@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 REQUIRED: Any = attrs.NOTHING
 
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+_ESCAPE_OR_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+_REPEAT = re.compile(r"\{(\d{1,9}),?(\d{0,9})\}")
+_REPEAT_AT_MOST = 1000
 _DURATION = re.compile(r"(?:(?:\d{1,9}(?:\.\d{1,9})?|\.\d{1,9})(?:ns|us|µs|ms|s|m|h)){1,6}")
 _DURATION_PART = re.compile(r"(\d*)(?:\.(\d+))?(ns|us|µs|ms|s|m|h)")
 
@@ -161,4 +164,9 @@ def regex_fault(regex: str) -> str:
         re.compile(re2_as_python(regex))
     except (re.error, OverflowError, RecursionError) as error:
         return f"{regex[:80]!r} is not a regular expression: {error}"
+    plain = _ESCAPE_OR_CLASS.sub("x", regex)
+    if re.search(r"[*+?}]\+|\(\?[>#]", plain) or {*re.findall(r"\\(.)", regex, re.DOTALL)} & {*"uUNZ"}:
+        return f"{regex[:80]!r} has what only Python knows, and RE2 does not"
+    if any(int(number) > _REPEAT_AT_MOST for pair in _REPEAT.findall(plain) for number in pair if number):
+        return f"{regex[:80]!r} repeats more than {_REPEAT_AT_MOST:,} times, which RE2 does not take"
     return ""

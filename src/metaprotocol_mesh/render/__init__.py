@@ -29,6 +29,9 @@ _WATCHDOG = {
     "worker_watchdog": {"miss_timeout": "0.2s", "megamiss_timeout": "1s", "kill_timeout": "60s"},
 }
 
+# As in Istio's bootstrap. With Envoy's own limit of 100, a file that a cluster takes would be refused here.
+_RUNTIME = {"re2.max_program_size.error_level": 32768}
+
 
 @frozen
 class Rendered:
@@ -93,6 +96,7 @@ class Rendered:
 
     def _bootstrap(self, admin: str) -> Json:
         found: Json = {"node": self.node, "watchdogs": _WATCHDOG, "stats_flush_interval": "1s"}
+        found["layered_runtime"] = {"layers": [{"name": "global config", "static_layer": _RUNTIME}]}
         if admin:
             # Whoever may open it can read the mesh's secrets, and stop it.
             found["admin"] = {"address": {"pipe": {"path": admin, "mode": 0o600}}}

@@ -65,6 +65,11 @@ def services(v1: Any, v2: Any) -> str:
     return SERVICE.replace("21101", str(v1.port)).replace("21102", str(v2.port))
 
 
+def test_envoy_takes_regular_expressions_as_long_as_in_a_cluster(release) -> None:
+    routes = ROUTES.replace("exact: jason", "regex: 'a{1000}'")
+    validate(mesh_of(SERVICE, routes, LISTENER), Engine.installed(), release.binary())
+
+
 def test_envoy_takes_nearly_every_field(release) -> None:
     validate(resolve(load([RICH])), Engine.installed(), release.binary())
 
