@@ -136,17 +136,20 @@ def check_timed(subject: Subject, what: str, work: WorkOfSize, most: int) -> boo
             break
         sizes.append(size)
         times.append(min(runs))
+        is_enough = times[-1] > _MOST or (times[-1] > _ENOUGH and not _rises(times, 0))
         # Larger sizes tell a step from a square, and squares with a large linear part from linear work.
         if times[-1] > _MUCH:
-            _check_again(subject, what, work, sizes, times)
-        if times[-1] > _MOST or (times[-1] > _ENOUGH and not _rises(times, 0)):
+            _check_again(subject, what, work, sizes, times, is_last=is_enough)
+        if is_enough:
             return True
     if times and times[-1] <= _MUCH:
-        _check_again(subject, what, work, sizes, times)
+        _check_again(subject, what, work, sizes, times, is_last=True)
     return bool(sizes)
 
 
-def _check_again(subject: Subject, what: str, work: WorkOfSize, sizes: Sequence[int], times: Sequence[float]) -> None:
+def _check_again(
+    subject: Subject, what: str, work: WorkOfSize, sizes: Sequence[int], times: Sequence[float], *, is_last: bool
+) -> None:
     """Time the last four sizes thoroughly if they look suspicious.
 
     Raises:
@@ -155,9 +158,15 @@ def _check_again(subject: Subject, what: str, work: WorkOfSize, sizes: Sequence[
     last = sizes[-1 - len(_DOUBLINGS) :]
     if times[-1] < _NOTICEABLE or len(last) <= len(_DOUBLINGS):
         return
-    # One time that an interruption made long hides one doubling, and no more.
-    if times[-1] < _RISING ** len(_DOUBLINGS) * times[-len(last)] and not is_superlinear(times, tolerance=1.2):
-        return
+    if not is_superlinear(times, tolerance=1.2):
+        # One time that an interruption made long hides one doubling, and no more. So does a step: time all again.
+        if not is_last or times[-1] < _RISING ** len(_DOUBLINGS) * times[-len(last)]:
+            return
+        again = [
+            min(known, *_timed(subject, work, size, 1)) for known, size in zip(times[-len(last) :], last, strict=True)
+        ]
+        if not is_superlinear(again, tolerance=1.2):
+            return
     thorough = _square(subject, work, last)
     if thorough and _goes_on(subject, work, last[-1]):
         raise _violation(what, last, [f"{seconds:.3g} s" for seconds in thorough])
