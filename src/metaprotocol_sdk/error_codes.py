@@ -31,7 +31,7 @@ class ErrorCodes:
         ValueError: A number is out of range, or one of `codes` reports success.
     """
 
-    __slots__ = ("_codes", "_default", "_maximum", "_minimum", "_reasons", "_success")
+    __slots__ = ("_codes", "_default", "_known", "_maximum", "_minimum", "_reasons", "_success")
 
     def __init__(
         self,
@@ -49,7 +49,8 @@ class ErrorCodes:
         self._maximum = maximum
         self._success = frozenset(success)
         self._reasons: dict[int, ErrorType] = dict(reasons or {})
-        for number in (*codes.values(), default, *self._reasons):
+        self._known = frozenset((*codes.values(), default, *self._reasons))
+        for number in self._known:
             if problem := self._problem(number):
                 raise ValueError(problem)
         for reason, number in codes.items():
@@ -64,9 +65,11 @@ class ErrorCodes:
         code = error.code
         if code is None:
             return self._codes.get(error.type, self._default)
-        if self._minimum <= code <= self._maximum and code not in self._success:
+        if code in self._known:
             return code
-        raise EncodeError(self._problem(code))
+        if problem := self._problem(code):
+            raise EncodeError(problem)
+        return code
 
     def error_type(self, code: int | None) -> ErrorType | None:
         """Return the reason that a response's number stands for.

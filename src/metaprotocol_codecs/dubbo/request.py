@@ -118,7 +118,8 @@ def read_request(message: bytes, position: int, limits: Limits) -> tuple[dict[st
     dubbo, path, version, method, types = strings
     properties: dict[str, Any]
     properties = {"interface": path, "method": method, "version": version, "parameter_types": types, "dubbo": dubbo}
-    has_nulls = None in strings
+    # `None in strings` compares each string with None, which takes 0.1 µs.
+    has_nulls = dubbo is None or path is None or version is None or method is None or types is None
     span.ascii_end = read_ascii_map(message, span.start, limits, properties)
     if not span.ascii_end:
         attachments, unclear_attachments = read_attachments(message, span, tables, limits)
