@@ -21,18 +21,6 @@ def servers(*handlers):
 
 
 @pytest.fixture
-def v1():
-    with serving(CODEC, replying(b"v1")) as server:
-        yield server
-
-
-@pytest.fixture
-def v2():
-    with serving(CODEC, replying(b"v2")) as server:
-        yield server
-
-
-@pytest.fixture
 def start(start_envoy):
     def start(server, *filters, clusters=(), routes=None, cluster=None, **settings):
         listener = codec_listener("awesomerpc", routes or [route("v1")], *filters, **settings)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from live_engine.config import built_module
+from live_engine.fixtures import v1, v2
 from live_envoy.fixtures import _running, _starting, _watched, release, start_envoy, start_shared_envoy
 from mesh_scenarios import LiveMesh
 
-__all__ = ["_running", "_starting", "_watched", "release", "start_envoy", "start_shared_envoy"]
+__all__ = ["_running", "_starting", "_watched", "release", "start_envoy", "start_shared_envoy", "v1", "v2"]
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, assume, given, settings
-from live_engine.awesome import CODEC, body, replying, request
+from live_engine.awesome import CODEC, body, request
 from live_engine.config import built_module
-from live_engine.peers import Client, serving
+from live_engine.peers import Client
 from mesh_files import LISTENER, RICH, ROUTES, SERVICE, anywhere, documents, mesh_of
 from mesh_files import rendered as rendered_for
 from mesh_fuzz import OBJECTS, changed_objects
@@ -39,18 +39,6 @@ def call_until(client: Client, user: str, changed: Callable[[Metadata], bool]) -
     while not changed(client.call(request(number, {"user": user}))):
         assert time.monotonic() < end, "the change never comes"
         number += 1
-
-
-@pytest.fixture
-def v1():
-    with serving(CODEC, replying(b"v1")) as server:
-        yield server
-
-
-@pytest.fixture
-def v2():
-    with serving(CODEC, replying(b"v2")) as server:
-        yield server
 
 
 def failed(answer: Metadata) -> bool:

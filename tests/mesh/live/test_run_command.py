@@ -78,12 +78,6 @@ def running(release: Any, *arguments: object, folder: Path | None = None, json_l
                 process.communicate(timeout=PATIENCE)
 
 
-@pytest.fixture
-def v1():
-    with serving(CODEC, replying(b"v1")) as server:
-        yield server
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.live)])
 def test_a_signal_ends_it_when_what_is_in_flight_is_answered(release, tmp_path: Path, number: int, runtime) -> None:
     free = threading.Event()

@@ -31,18 +31,6 @@ def _module() -> None:
 
 
 @pytest.fixture
-def v1():
-    with serving(CODEC, replying(b"v1")) as server:
-        yield server
-
-
-@pytest.fixture
-def v2():
-    with serving(CODEC, replying(b"v2")) as server:
-        yield server
-
-
-@pytest.fixture
 def files(tmp_path: Path, v1, v2) -> Files:
     return Files(tmp_path / "mesh.yaml", (v1.port, v2.port))
 
