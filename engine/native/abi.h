@@ -51,7 +51,7 @@ void abi_network_scheduler_commit(void *scheduler, uint64_t event);
 size_t abi_network_define_counter(void *envoy_config, struct text name);
 size_t abi_network_define_gauge(void *envoy_config, struct text name);
 void abi_network_count(void *envoy, size_t counter, uint64_t value);
-/* Where there is no connection. */
+/* The id of no connection. */
 void abi_network_config_count(void *envoy_config, size_t counter, uint64_t value);
 void abi_network_gauge_add(void *envoy, size_t gauge, int64_t value);
 

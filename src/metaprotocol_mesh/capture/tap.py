@@ -134,7 +134,9 @@ def _refusal(admin: Path, status: int, text: str) -> str:
     if _UNKNOWN in text:
         return f"Envoy at {admin} has no tap: `metaprotocol mesh run`, or `mesh render` with an admin socket, adds it"
     if status == 404:
-        return f"Envoy at {admin} has no tap: it has no listener of ours, or its configuration was not rendered here"
+        return (
+            f"Envoy at {admin} has no tap: none of its listeners has a codec, or `metaprotocol mesh` did not render it"
+        )
     return f"Envoy at {admin} refuses to capture ({status}): {text[:300].strip()}"
 
 

@@ -45,7 +45,7 @@ class Admin:
             target: The path and the query.
 
         Raises:
-            OSError: There is no answer, or it is an error.
+            OSError: Envoy does not answer, or answers with an error.
         """
         return self._ask("GET", target)
 
@@ -56,7 +56,7 @@ class Admin:
             target: The path and the query.
 
         Raises:
-            OSError: There is no answer, or it is an error.
+            OSError: Envoy does not answer, or answers with an error.
         """
         return self._ask("POST", target)
 
@@ -67,7 +67,7 @@ class Admin:
             pattern: A regular expression that a part of the name matches; all by default.
 
         Raises:
-            OSError: There is no answer, or it is an error.
+            OSError: Envoy does not answer, or answers with an error.
         """
         return {one["name"]: one["value"] for one in self._stats(pattern) if "name" in one}
 
@@ -79,7 +79,7 @@ class Admin:
             wanted: Percents, of those that Envoy computes: 50 and 99 among them.
 
         Raises:
-            OSError: There is no answer, or it is an error.
+            OSError: Envoy does not answer, or answers with an error.
         """
         for one in self._stats(pattern):
             if "histograms" in one:

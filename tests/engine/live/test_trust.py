@@ -293,7 +293,7 @@ def test_a_bridge_takes_nothing_that_was_not_admitted(start_envoy, server, clust
 
 
 def test_a_bridge_that_no_codec_filter_is_before_refuses_and_counts(start_envoy, server):
-    """The listener of plain HTTP has no filter of ours, and no admission takes headers away."""
+    """The listener of plain HTTP has no codec filter, and no `admission` that removes headers."""
     plain = listener("http", http_connection_manager([route("up")], stat_prefix="plain"))
     envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("up")]), plain], [bridged("up", server.port)]))
     assert " 400 " in http1(envoy.port("http"), FORGED.format("0" * 40))
@@ -448,7 +448,7 @@ def test_of_what_waits_for_a_mirror_256_messages_are_kept(start_envoy, server):
 
 
 def test_what_waits_for_a_mirror_for_ten_seconds_is_forgotten(start_envoy, server):
-    """Is set when the next request ends."""
+    """It is forgotten when the next request ends."""
     with one_at_a_time(start_envoy, server) as (envoy, mirror, free):
         with Client(CODEC, envoy.port("in")) as client:
             client.call(request(0, payload=b"begun"))
