@@ -125,11 +125,11 @@ class Envoy:
 
     def stat(self, name: str) -> int:
         """Return a counter or gauge; 0 if there is none of this name yet."""
-        return self.admin.stats(f"^{name}$".replace(".", r"\.")).get(name, 0)
+        return self.admin.numbers(f"^{name}$".replace(".", r"\.")).get(name, 0)
 
     def stats(self, part: str = "") -> dict[str, int]:
         """Return counters and gauges by name; `part` is a regular expression that they match."""
-        return self.admin.stats(part)
+        return self.admin.numbers(part)
 
     def wait_for_stat(self, name: str, holds: Callable[[int], bool]) -> int:
         """Wait until a counter or gauge has a value, and return it.
