@@ -3,6 +3,8 @@
 import pytest
 from dubbo_bytes import message
 from dubbo_messages import CODEC, hx, read
+from fastjson2_bytes import attachment_map, chunk, text, utf8, utf16
+from fastjson2_bytes import fastjson2_request as call
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,40 +13,6 @@ from metaprotocol_codecs.dubbo import DubboCodec
 from metaprotocol_sdk import Limits, MessageType, Metadata, Mutation, Status, UnsupportedMutation
 
 STRING_TYPE = "Ljava/lang/String;"
-
-
-def text(value: str | None) -> bytes:
-    """Return a string in one of the forms that fastjson2 writes."""
-    if value is None:
-        return b"\xaf"
-    if value.isascii() and len(value) < 48:
-        return bytes((0x49 + len(value),)) + value.encode()
-    raw = value.encode("utf-16-le", "surrogatepass")
-    return b"\x7c\x48" + len(raw).to_bytes(4) + raw
-
-
-def chunk(data: bytes) -> bytes:
-    return len(data).to_bytes(4) + data
-
-
-def attachment_map(entries: dict[str, str | bytes | None]) -> bytes:
-    pairs = (text(key) + (value if isinstance(value, bytes) else text(value)) for key, value in entries.items())
-    return b"\xa6" + b"".join(pairs) + b"\xa5"
-
-
-def call(
-    attachments: dict[str, str | bytes | None] | bytes,
-    *,
-    path: str | None = "org.demo.Greeter",
-    version: str | None = "1.0",
-    method: str = "hello",
-    types: str = "",
-    arguments: tuple[bytes, ...] = (),
-    trailing: bytes = b"",
-) -> bytes:
-    strings = [chunk(text(value)) for value in ("2.0.2", path, version, method, types)]
-    end = attachments if isinstance(attachments, bytes) else attachment_map(attachments)
-    return message(0xD7, b"".join((*strings, *map(chunk, arguments), chunk(end), trailing)))
 
 
 def answer(kind: int, *chunks: bytes, status: int = 20) -> bytes:
@@ -87,8 +55,7 @@ class TestARequest:
         assert "version" not in read(call({"version": None})).properties
 
     def test_shows_the_last_of_a_key_that_comes_twice(self):
-        twice = b"\xa6" + text("version") + text("1") + text("version") + b"\xaf\xa5"
-        assert "version" not in read(call(twice)).properties
+        assert "version" not in read(call(attachment_map("version", "1", "version", None))).properties
 
     @pytest.mark.parametrize(
         "value", [b"\xb1", b"\x05", b"\xa6\x4a\x61\x4a\x62\xa5", b"\x95\x05", b"\x93\x4d\x24\x2e\x61\x62"]
@@ -113,7 +80,7 @@ class TestARequest:
     @pytest.mark.parametrize("written", [b"\x53d\0ubbo.tag", b"\x52\xefubbo.tag"])
     def test_is_incomplete_where_the_reader_may_mistake_one_key_for_another(self, written):
         """fastjson2 remembers names by numbers, which are the same for `d\\0ubbo.tag` and `dubbo.tag`."""
-        found = read(call(b"\xa6" + written + text("a") + text("zone") + text("eu") + b"\xa5"))
+        found = read(call(attachment_map(written, "a", "zone", "eu")))
         assert "another name" in found.incomplete
         assert found.properties["zone"] == "eu"
 
@@ -136,6 +103,7 @@ class TestARequest:
         [
             b"\x4c\x5a\x6f\xeb",  # ASCII, as it is called, of any byte
             b"\x79\x03\x5a\x6f\xeb",
+            b"\x79\x48\0\0\0\x03\x5a\x6f\xeb",
             b"\x7a\x04\x5a\x6f\xc3\xab",
             b"\x7c\x06\x5a\0\x6f\0\xeb\0",
             b"\x7d\x06\0\x5a\0\x6f\0\xeb",
@@ -143,11 +111,59 @@ class TestARequest:
         ],
     )
     def test_is_read_in_every_form_of_a_string(self, written):
-        assert read(call({"name": written})).properties["name"] == "Zoë"
+        found = read(call({"name": written}))
+        assert (found.properties["name"], found.incomplete) == ("Zoë", "")
+
+    @pytest.mark.parametrize("form", [utf8, utf16], ids=["UTF-8", "UTF-16"])
+    def test_may_have_keys_and_values_beyond_latin_1(self, form):
+        found = read(call(attachment_map(form("größe 世"), form("界"))))
+        assert (found.properties["größe 世"], found.incomplete) == ("界", "")
+
+    def test_may_have_half_of_a_surrogate_pair_in_utf_16(self):
+        found = read(call({"name": b"\x7c\x04\x16\x4e\x00\xd8"}))
+        assert (found.properties["name"], found.incomplete) == ("世\ud800", "")
+
+    def test_is_incomplete_where_a_string_comes_after_an_object_of_its_key(self):
+        """Only the class of the object tells where the provider goes on."""
+        found = read(call(attachment_map("version", b"\x92\x4a\x41\x00\xa6\xa5", "version", "2.0")))
+        assert "'version' is not a string" in found.incomplete
+
+
+def latin1_forms(value: str) -> list[bytes]:
+    return [utf8(value), utf16(value), utf16(value, "be")]
+
+
+class TestAStringThatJavaDoesNotFind:
+    """On Java 9 and later, Latin-1 text in UTF-8 or UTF-16 becomes a String that equals no other."""
+
+    @pytest.mark.parametrize("key", latin1_forms("version"))
+    def test_hides_no_version(self, key):
+        found = read(call(attachment_map(key, "2.0")))
+        assert (found.properties, "not written as" in found.incomplete) == ({}, True)
+
+    @pytest.mark.parametrize("value", latin1_forms("2.0") + latin1_forms(""))
+    def test_is_no_value_of_dubbo_s(self, value):
+        assert "not written as" in read(call({"version": value})).incomplete
+
+    @pytest.mark.parametrize("field", ["path", "version", "method"])
+    @pytest.mark.parametrize("written", latin1_forms("1.0") + latin1_forms("größe"))
+    def test_is_no_field_of_the_body(self, field, written):
+        assert "not written as" in read(call({}, **{field: written})).incomplete
+
+    @pytest.mark.parametrize("key", latin1_forms("größe"))
+    def test_as_a_key_makes_the_properties_incomplete(self, key):
+        found = read(call(attachment_map(key, "1")))
+        assert found.properties["größe"] == "1"
+        assert "'größe' is not found by its name" in found.incomplete
+
+    @pytest.mark.parametrize("key", ["ascii", "größe", "größe und gewicht", "9 byte ë\0", "世界"])
+    def test_is_not_written(self, key):
+        found = changed(call({}), **{key: "größer"})
+        assert (found.properties[key], found.incomplete) == ("größer", "")
 
 
 def nested(value: str) -> bytes:
-    return attachment_map({"object": hx(value), "zone": "eu"})
+    return attachment_map("object", hx(value), "zone", "eu")
 
 
 @pytest.mark.parametrize(
@@ -207,8 +223,9 @@ class TestARequestThatIsNotRead:
             b"\xa6\x05\x4a\x61\xa5",
             b"\xa6\xaf\x4a\x61\xa5",
             b"\xa6\x7f\x4a\x61\x00\x4a\x62\xa5",
-            b"\xa6" + text("@type") + text("a.B") + b"\xa5",
+            attachment_map("@type", "a.B"),
             b"\xa6\x4a\x61\x7a\x01\xff\xa5",
+            b"\xa6\x4a\x61\x7d\x02\xd8\x00\xa5",
             b"\xa6\x4a\x61\x79\x48\x7f\xff\xff\xff\xa5",
             b"\xa6\x4a\x61\x79\xff\xa5",
             b"\xa6\x4a\x61\xa4\x48\x7f\xff\xff\xff\x05\xa5",
@@ -276,7 +293,7 @@ class TestAMutationOfARequest:
         assert changed(call(b"\xaf"), a="1").message == call({"a": "1"})
 
     def test_removes_a_key_in_all_its_places_and_replaces_the_last(self):
-        twice = b"\xa6" + (text("a") + text("1")) * 2 + b"\xa5"
+        twice = attachment_map("a", "1", "a", "1")
         assert changed(call(twice), a=None).message == call({})
         assert changed(call(twice), a="2").properties["a"] == "2"
 
@@ -316,7 +333,7 @@ class TestAMutationOfARequest:
 class TestAResponse:
     @pytest.mark.parametrize(("kind", "value"), [(4, (b"\xa6\xa5",)), (5, ())])
     def test_shows_its_attachments_and_takes_others(self, kind, value):
-        before = answer(kind, *value, attachment_map({"dubbo": "2.0.2", "exception": "no"}))
+        before = answer(kind, *value, attachment_map("dubbo", "2.0.2", "exception", "no"))
         found = read(before)
         assert (found.message_type, found.incomplete) == (MessageType.RESPONSE, "")
         assert found.properties == {"dubbo": "2.0.2"}
@@ -324,9 +341,13 @@ class TestAResponse:
 
     def test_names_the_class_of_an_exception(self):
         thrown = b"\x92" + text("a.Oops") + b"\x00\xa6\xa5"
-        found = read(answer(3, thrown, attachment_map({"a": "1"})))
+        found = read(answer(3, thrown, attachment_map("a", "1")))
         assert found.message_type is MessageType.EXCEPTION
         assert found.properties == {"a": "1", "exception": "a.Oops"}
+
+    def test_names_the_package_of_an_exception_of_java_s(self):
+        found = read(answer(0, b"\x92" + text("IllegalStateException") + b"\x00\xa6\xa5"))
+        assert found.properties == {"exception": "java.lang.IllegalStateException"}
 
     @pytest.mark.parametrize(("kind", "value"), [(0, (b"\xaf",)), (1, (b"\x05",)), (2, ())])
     def test_without_attachments_gets_none(self, kind, value):

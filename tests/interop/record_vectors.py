@@ -21,7 +21,16 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from dubbo_frames import wait_for_frames  # noqa: E402
 from peers.dubbo_account import Account, call_of_another, call_of_java, complete  # noqa: E402
 from peers.dubbo_clients import CLIENTS, ClientKind, OtherClient, SofaServer  # noqa: E402
-from peers.dubbo_java import DUBBO_2_6, DUBBO_2_7, VERSIONS, DubboVersion, JavaConsumer, JavaProvider  # noqa: E402
+from peers.dubbo_java import (  # noqa: E402
+    DUBBO_2_6,
+    DUBBO_2_7,
+    DUBBO_3,
+    DUBBO_3_2,
+    VERSIONS,
+    DubboVersion,
+    JavaConsumer,
+    JavaProvider,
+)
 from relay import RunningRelay, running_relay  # noqa: E402
 
 VECTORS = ROOT / "tests" / "vectors"
@@ -152,6 +161,24 @@ def record_java(version: DubboVersion, archive: Archive, logs: Path) -> None:
                 archive.record("heartbeats-of-the-provider", caring.ports["hessian2"], scenario)
 
 
+def record_fastjson2(version: DubboVersion, archive: Archive, logs: Path) -> None:
+    """Record consumer and provider of one version in fastjson2."""
+    with JavaProvider(version, logs, ["fastjson2"]) as provider, JavaConsumer(version, logs) as consumer:
+        port = provider.ports["fastjson2"]
+
+        def record(name: str, calls: list[tuple[str, str, dict[str, str]]], **parameters: str) -> None:
+            scenario = java_scenario(consumer, provider, calls, serialization="fastjson2", **parameters)
+            archive.record(name, port, scenario)
+
+        record("calls", [*CALLS, *EXCEPTIONS, ("meet", "6", {})])
+        record("group", CALLS[:4], group="blue", version="1.2.3")
+        record("generic", [GENERIC[0], GENERIC[2], ("nosuch", "x", {})], generic="true")
+        idle = java_scenario(
+            consumer, provider, CALLS[:1], then=heartbeats("c2s"), heartbeat="500", serialization="fastjson2"
+        )
+        archive.record("heartbeats", port, idle)
+
+
 def record_others(kind: ClientKind, archive: Archive, logs: Path) -> None:
     """Record a client in another language, with Java's provider."""
 
@@ -199,6 +226,10 @@ def main(names: list[str]) -> None:
         f"dubbo-java-{version.number}": lambda archive, logs, version=version: record_java(version, archive, logs)
         for version in VERSIONS
     }
+    for version in (DUBBO_3_2, DUBBO_3):
+        recorders[f"dubbo-java-{version.number}-fastjson2"] = lambda archive, logs, version=version: record_fastjson2(
+            version, archive, logs
+        )
     for kind in CLIENTS:
         recorders[f"{kind.name}-{kind.version}"] = lambda archive, logs, kind=kind: record_others(kind, archive, logs)
     recorders["sofa-rpc-node-server-2.10.0"] = record_sofa_server

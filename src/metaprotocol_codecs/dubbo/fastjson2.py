@@ -21,6 +21,7 @@ from metaprotocol_codecs.dubbo.jsonb import (
     STRINGS,
     TYPED,
     WIDTHS,
+    is_comparable,
     read_int,
     read_text,
     skip_value,
@@ -43,6 +44,16 @@ NOT_PLAIN = "the body in the serialization fastjson2 is not written as Dubbo's c
 
 _LENGTH = 4
 _BODY_STRINGS = ("dubbo", "path", "version", "method", "parameter_types")
+# Classes of java.lang that fastjson2 names without their package (TypeUtils.NAME_MAPPINGS).
+_SHORT_NAMES = (
+    "Exception RuntimeException IllegalAccessError IllegalAccessException IllegalArgumentException "
+    "IllegalMonitorStateException IllegalStateException IllegalThreadStateException IndexOutOfBoundsException "
+    "InstantiationError InstantiationException InternalError InterruptedException LinkageError "
+    "NegativeArraySizeException NoClassDefFoundError NoSuchFieldError NoSuchFieldException NoSuchMethodError "
+    "NoSuchMethodException NullPointerException NumberFormatException OutOfMemoryError SecurityException "
+    "StackOverflowError StringIndexOutOfBoundsException TypeNotPresentException VerifyError"
+)
+_OF_JAVA_LANG = frozenset(_SHORT_NAMES.split())
 # Clients write these as an int, and providers read a number or its text (RpcUtils.getTimeout).
 _NUMBERS = frozenset({"timeout", "_TO", "_to"})
 
@@ -87,7 +98,10 @@ def read_fastjson2_request(
     strings: list[str | None] = []
     try:
         for _ in range(5):
+            start = position + _LENGTH
             text, position = _text_chunk(message, position)
+            if not is_comparable(message, start, text):
+                raise ValueError("not a name that Java finds")
             strings.append(text)
         arguments_start = position
         for _ in range(parameters_of(strings[4], position).size):
@@ -141,7 +155,8 @@ def read_fastjson2_response(
                 name: value for name, value in attachments.items() if value is not None and name not in FIELDS
             }
         if is_exception and message[value_start] == TYPED and message[value_start + 1] in STRINGS:
-            properties["exception"] = read_text(message, value_start + 1)[0] or ""
+            name = read_text(message, value_start + 1)[0] or ""
+            properties["exception"] = f"java.lang.{name}" if name in _OF_JAVA_LANG else name
     except (IndexError, ValueError):
         return {}, None, False, NOT_PLAIN
     return properties, span, is_exception, unclear
@@ -241,21 +256,21 @@ def fastjson2_spans(message: bytes, flags: int, span: Fastjson2Span, limits: Lim
 def _values(message: bytes, entries: list[Entry]) -> tuple[dict[str, str | None], str]:
     """Return the attachments, the last of a key that comes twice, and why Java may see others."""
     attachments: dict[str, str | None] = {}
-    objects: dict[str, bool] = {}
-    for entry in entries:
+    unclear = ""
+    for start, value_start, _, key, value in entries:
+        attachments[key] = value
+        if unclear:
+            continue
         # JSONReaderJSONB remembers names of 9 to 16 bytes by two numbers made of them. Those of "a\0bcdefghi" and of
         # "abcdefghi" are the same, and the name that came first is returned for both.
-        size = message[entry.start] - ASCII_0
-        if 9 <= size <= 16 and not (entry.key.isascii() and "\0" not in entry.key):
-            return {**attachments, **{each.key: each.value for each in entries}}, (
-                f"the attachment {entry.key[:80]!r} may be read as one of another name"
-            )
-        attachments[entry.key] = entry.value
-        objects[entry.key] = entry.value is None and message[entry.value_start] != NULL
-    for key, is_object in objects.items():
-        if is_object:
-            return attachments, f"the attachment {key[:80]!r} is not a string, which some providers turn into one"
-    return attachments, ""
+        if 9 <= message[start] - ASCII_0 <= 16 and not (key.isascii() and "\0" not in key):
+            unclear = f"the attachment {key[:80]!r} may be read as one of another name"
+        elif not is_comparable(message, start, key):
+            unclear = f"the attachment {key[:80]!r} is not found by its name on Java 9 and later"
+        # Also where a string of the same key comes later: only the class of an object tells where its reader stops.
+        elif value is None and message[value_start] != NULL:
+            unclear = f"the attachment {key[:80]!r} is not a string, which some providers turn into one"
+    return attachments, unclear
 
 
 def _chunk(message: bytes, position: int) -> tuple[int, int]:

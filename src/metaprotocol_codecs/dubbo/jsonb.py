@@ -9,6 +9,8 @@ Source: JSONB, JSONReaderJSONB and JSONWriterJSONB of fastjson2 2.0.60.
 
 from __future__ import annotations
 
+import re
+
 ASCII_0, ASCII_47, ASCII, UTF8, _UTF16, _UTF16_LE, _UTF16_BE, _SYMBOL = 0x49, 0x78, *range(0x79, 0x7E), 0x7F
 _BINARY, TYPED, _REFERENCE, _ARRAY_0, _ARRAY, END, OBJECT, NULL = 0x91, 0x92, 0x93, 0x94, 0xA4, 0xA5, 0xA6, 0xAF
 _BIG_INTEGER, INT8 = 0xBB, 0xBD
@@ -61,8 +63,15 @@ _COMPOUND = {
 }
 
 
+_beyond_latin1 = re.compile("[^\0-\xff]").search
+
+
 def read_text(data: bytes, position: int) -> tuple[str | None, int]:
-    """Return a string or null, and the position after it."""
+    """Return a string or null, and the position after it.
+
+    ASCII text in UTF-8 or UTF-16 is refused. No writer of fastjson2 writes it so, and on Java 9 and later its reader
+    makes a String of it that equals no other: `version` in this form is not the key `version`.
+    """
     tag = data[position]
     position += 1
     if tag == NULL:
@@ -79,9 +88,21 @@ def read_text(data: bytes, position: int) -> tuple[str | None, int]:
         raise IndexError
     if tag <= ASCII:
         return raw.decode("latin-1"), end  # what it calls ASCII may be any byte
-    if tag == UTF8:
-        return raw.decode("utf-8"), end
-    return raw.decode("utf-16-le" if tag == _UTF16_LE else "utf-16-be", "surrogatepass"), end
+    if tag == _UTF16_LE:
+        text = raw.decode("utf-16-le", "surrogatepass")  # Java keeps half of a surrogate pair in this form alone
+    else:
+        text = raw.decode("utf-8" if tag == UTF8 else "utf-16-be")
+    if text.isascii():
+        raise ValueError("ASCII text in a form that Java does not compare")
+    return text, end
+
+
+def is_comparable(data: bytes, position: int, text: str | None) -> bool:
+    """Return True if Java finds a string that was read at a position equal to the same text.
+
+    It does not where Latin-1 text is in UTF-8 or UTF-16; see `read_text`.
+    """
+    return text is None or data[position] <= ASCII or _beyond_latin1(text) is not None
 
 
 def read_int(data: bytes, position: int) -> tuple[int, int]:
@@ -146,12 +167,16 @@ def skip_value(data: bytes, position: int) -> int:
 
 
 def write_text(text: str) -> bytes:
-    """Return a string as JSONB.
+    """Return a string as JSONB: Latin-1 if it can be, see `read_text`, otherwise UTF-8.
 
     Raises:
         UnicodeEncodeError: It holds half of a surrogate pair.
     """
-    raw = text.encode("utf-8")
-    if text.isascii() and len(raw) <= ASCII_47 - ASCII_0:
-        return bytes((ASCII_0 + len(raw),)) + raw
-    return bytes((ASCII if text.isascii() else UTF8, 0x48)) + len(raw).to_bytes(4) + raw
+    if _beyond_latin1(text):
+        tag, raw = UTF8, text.encode("utf-8")
+    else:
+        tag, raw = ASCII, text.encode("latin-1")
+        # The reader may take a short name of other bytes for another name; one with its length it does not remember.
+        if len(raw) <= ASCII_47 - ASCII_0 and text.isascii() and "\0" not in text:
+            return bytes((ASCII_0 + len(raw),)) + raw
+    return bytes((tag, 0x48)) + len(raw).to_bytes(4) + raw

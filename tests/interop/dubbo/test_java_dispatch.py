@@ -5,21 +5,15 @@ The provider offers one interface in no group and in group blue, each without a 
 
 import itertools
 import random
-import socket
-from collections.abc import Container
 
 import pytest
 from dubbo_bytes import message, string
-from dubbo_frames import frames
 from dubbo_messages import CODEC, hx, read
+from dubbo_provider import BLUE, BLUE_NEW, NEW, NOBODY, PLAIN, Line, dispatched
 from peers.dubbo_java import DUBBO_3, SERVICE
 
-from metaprotocol_sdk import Metadata, Mutation
+from metaprotocol_sdk import Mutation
 
-PLAIN, BLUE, NEW, BLUE_NEW = (None, None), ("blue", None), (None, "1.2.3"), ("blue", "1.2.3")
-NOBODY = None
-
-PATIENCE = 60.0  # a deadline, not a measure
 STRING = "Ljava/lang/String;"
 NUMBER = hx("95")
 FILE = b"C" + string("java.io.File") + hx("91") + string("value") + hx("60") + string("blue")
@@ -48,61 +42,9 @@ def call(
     return message(0xC2, body + (argument or string(str(number))) + attachments, request_id=number)
 
 
-class Line:
-    """A connection to a provider, on which it is asked in raw bytes."""
-
-    def __init__(self, provider):
-        self._provider = provider
-
-    def ask(self, requests: list[bytes], silent: Container[bytes] = ()) -> list[tuple[str | None, str | None] | None]:
-        """Return the group and the version of the service that each request called, or None.
-
-        Args:
-            requests: Calls of `note`, see `call`.
-            silent: Those that may remain without an answer.
-        """
-        reports = self._reports(requests, [request for request in requests if request not in silent])
-        called = {report["called"]: (report["group"], report["version"]) for report in reports}
-        return [called.get(f"note {int.from_bytes(request[4:12])}") for request in requests]
-
-    def ask_one(self, request: bytes) -> tuple[str | None, str | None] | None:
-        """Return the group and the version of the service that a request called, or None."""
-        for report in self._reports([request], [request]):
-            return report["group"], report["version"]
-        return None
-
-    def _reports(self, requests: list[bytes], answered: list[bytes]) -> list[dict]:
-        """Return the reports of the calls that come of requests, once those have an answer that must have one."""
-        self._provider.forget()
-        last = call(argument=string("last"))
-        missing = {int.from_bytes(request[4:12]) for request in (*answered, last)}
-        received = b""
-        with socket.create_connection(("127.0.0.1", self._provider.ports["hessian2"]), PATIENCE) as connection:
-            connection.sendall(b"".join((*requests, last)))
-            while missing:
-                chunk = connection.recv(1 << 16)
-                assert chunk, "the provider has closed the connection"
-                received += chunk
-                missing -= {frame.request_id for frame in frames(received)}
-        self._provider.send("done")
-        reports = []
-        while "mark" not in (report := self._provider.next_call()):
-            reports += [report] if report["called"] != "note last" else []
-        return reports
-
-
 @pytest.fixture
 def line(provider) -> Line:
-    return Line(provider)
-
-
-def dispatched(metadata: Metadata) -> tuple[str | None, str | None] | None:
-    """Return the group and the version that a mesh would route on, as the provider knows them."""
-    found = metadata.properties
-    if found.get("interface") != SERVICE:
-        return None
-    version = found.get("version")
-    return found.get("group") or None, None if version in ("", "0.0.0", "*") else version
+    return Line(provider, "hessian2", lambda: call(argument=string("last")))
 
 
 CASES = {
