@@ -4,7 +4,6 @@ Source: the Hessian 2.0 specification, and where writers differ from it, what Ap
 Hessian 4, hessian.js and dubbo-go really send.
 """
 
-from metaprotocol_codecs.dubbo.hessian2.describe import describe
 from metaprotocol_codecs.dubbo.hessian2.reader import Reader, read_value
 from metaprotocol_codecs.dubbo.hessian2.skip import (
     ReferenceTables,
@@ -14,7 +13,7 @@ from metaprotocol_codecs.dubbo.hessian2.skip import (
     skip_values,
 )
 from metaprotocol_codecs.dubbo.hessian2.strings import read_error_text, read_string, read_strings, read_text
-from metaprotocol_codecs.dubbo.hessian2.values import Date, Instance, Long, Map, TypedList
+from metaprotocol_codecs.dubbo.hessian2.values import Date, Instance, Long, Map, TypedList, describe
 from metaprotocol_codecs.dubbo.hessian2.writer import Writer, write_string, write_value
 
 __all__ = [
