@@ -17,6 +17,7 @@ from metaprotocol_envoy.headers import PREFIX, escape_value, is_reserved, operat
 from metaprotocol_mesh.names import codec_hint, selects
 from metaprotocol_mesh.places import NOWHERE, ConfigurationError, Place, Problem
 from metaprotocol_mesh.render import render
+from metaprotocol_mesh.resolved import LOCALITY_LABELS
 from metaprotocol_sdk import Capability, available_codecs, load_codec_class
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def warnings(mesh: Mesh) -> list[Problem]:
                 if rule.match is None or _takes_all(rule.match):
                     ended = rule
     found += _subsets(mesh)
+    found += _localities(mesh)
     found += _policies(mesh)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if mesh.listeners and hard != resource.RLIM_INFINITY and hard < _DESCRIPTORS:
@@ -231,3 +233,20 @@ def _subsets(mesh: Mesh) -> Iterator[Problem]:
             labels = ", ".join(f"{name}={value}" for name, value in cluster.labels.items())
             text = f"no endpoint of {service.host} has the labels of its subset {cluster.subset}: {labels}"
             yield Problem(service.entry.at.of("endpoints"), text)
+
+
+def _localities(mesh: Mesh) -> Iterator[Problem]:
+    """Yield settings of localities that change nothing."""
+    for cluster in mesh.clusters.values():
+        balancer = cluster.policy.load_balancer
+        setting = balancer.locality_lb_setting if balancer is not None else None
+        if setting is None or not setting.enabled:
+            continue
+        if (setting.distribute or setting.failover) and not mesh.proxy.locality:
+            hint = f"say where it is: --labels {LOCALITY_LABELS[0]}=region.zone.subzone"
+            yield Problem(setting.at, "nothing comes of it: the proxy has no locality", hint)
+        if setting.failover_priority and not mesh.proxy.labels:
+            yield Problem(setting.at, "nothing comes of it: the proxy has no labels", "give it some: --labels app=here")
+        if (setting.failover or setting.failover_priority) and cluster.policy.outlier_detection is None:
+            text = "nothing fails over without `outlierDetection`, which finds servers that fail"
+            yield Problem(setting.at, text, "add it to the same `trafficPolicy`")

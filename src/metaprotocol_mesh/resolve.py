@@ -268,6 +268,7 @@ def _policy(rule: TrafficPolicy | None, subset: TrafficPolicy | None, port: int)
             levels.append(policy)
             levels += [one for one in policy.port_level_settings if one.port.number == port]
     found = {}
-    for part in ("load_balancer", "connection_pool", "outlier_detection", "tls"):
-        found[part] = next((value for level in reversed(levels) if (value := getattr(level, part)) is not None), None)
+    for part in ("load_balancer", "connection_pool", "outlier_detection", "tls", "retry_budget"):
+        some = (getattr(level, part, None) for level in reversed(levels))  # a port has no retry budget of its own
+        found[part] = next((value for value in some if value is not None), None)
     return Policy(**found)

@@ -31,9 +31,13 @@ if TYPE_CHECKING:
         ConsistentHash,
         LoadBalancerSettings,
         OutlierDetection,
+        RetryBudget,
     )
     from metaprotocol_mesh.model.networking import ServerTLSSettings
     from metaprotocol_mesh.model.virtual_service import Headers, HTTPMatchRequest, HTTPRoute
+
+LOCALITY_LABELS = ("topology.istio.io/locality", "istio-locality")
+"""The labels of a proxy that tell where it is, the one that goes first before the other."""
 
 Direction = Literal["outbound", "inbound", "gateway"]
 
@@ -45,12 +49,16 @@ class Proxy:
     Args:
         namespace: Its namespace.
         labels: Its labels, which objects select it by.
-        locality: region/zone/subzone, or "".
     """
 
     namespace: str = "default"
     labels: Mapping[str, str] = field(factory=dict)
-    locality: str = ""
+
+    @property
+    def locality(self) -> str:
+        """region/zone/subzone, or "". Istio reads it from the same labels, where a dot stands for the slash."""
+        found = next((self.labels[name] for name in LOCALITY_LABELS if name in self.labels), "")
+        return found if "/" in found else found.replace(".", "/")
 
 
 @frozen
@@ -92,6 +100,7 @@ class Policy:
     connection_pool: ConnectionPoolSettings | None = None
     outlier_detection: OutlierDetection | None = None
     tls: ClientTLSSettings | None = None
+    retry_budget: RetryBudget | None = None
 
 
 @frozen

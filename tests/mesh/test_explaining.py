@@ -92,3 +92,26 @@ def test_a_subset_without_servers_is_told() -> None:
 
 def test_the_smallest_set_of_files_has_no_warning() -> None:
     assert warned(SERVICE, ROUTES, LISTENER) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "outliers", "labels", "warning"),
+    [
+        ("failover: [{from: eu, to: us}]", "{}", {"app": "here"}, "the proxy has no locality"),
+        ("distribute: [{from: eu, to: {us: 100}}]", "", {"app": "here"}, "the proxy has no locality"),
+        ("failoverPriority: [version=v2]", "{}", {}, "the proxy has no labels"),
+        ("failoverPriority: [version=v2]", "", {"app": "here"}, "nothing fails over without `outlierDetection`"),
+        ("failover: [{from: eu, to: us}]", "", {"istio-locality": "eu"}, "nothing fails over without"),
+        ("failover: [{from: eu, to: us}]", "{}", {"istio-locality": "eu"}, ""),
+        ("failoverPriority: [version=v2], enabled: false", "", {}, ""),
+    ],
+)
+def test_a_setting_of_localities_without_an_effect_is_told(
+    setting: str, outliers: str, labels: dict[str, str], warning: str
+) -> None:
+    detection = f", outlierDetection: {outliers}" if outliers else ""
+    policy = f"{{loadBalancer: {{localityLbSetting: {{{setting}}}}}{detection}}}"
+    service = SERVICE.replace("  subsets:", f"  trafficPolicy: {policy}\n  subsets:")
+    found = [str(one) for one in warnings(mesh_of(service, LISTENER, labels=labels))]
+    assert len(found) == bool(warning)
+    assert warning in "".join(found)

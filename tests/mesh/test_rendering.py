@@ -23,6 +23,7 @@ from mesh_files import (
 from metaprotocol_mesh.files import write_files
 from metaprotocol_mesh.load import load
 from metaprotocol_mesh.render import render
+from metaprotocol_mesh.render.engine import codec_filter_of
 from metaprotocol_mesh.resolve import resolve
 
 NAME = "outbound|9080||reviews.default.svc.cluster.local"
@@ -337,3 +338,98 @@ spec:
         {"name": "method", "string_match": {"prefix": "say"}},
     ]
     assert route["request_headers_to_add"][0]["header"] == {"key": "x-property-date", "value": "a b%%25"}
+
+
+HERE = {"app": "here", "topology.istio.io/locality": "eu.a.1"}
+PLACES = {"eu/a/1": "v1", "eu/a/2": "v2", "eu/b/1": "v3", "us/a/1": "v4", "asia/a/1": "v5", "": "v6"}
+
+
+def places(policy: str, labels: dict[str, str] = HERE) -> dict[str, object]:
+    """Return the priority or the weight of the servers of a service with some localities, by version."""
+    servers = "".join(
+        f"  - {{address: 127.0.0.{number}, labels: {{version: {version}}}, locality: {place or chr(39) * 2}}}\n"
+        for number, (place, version) in enumerate(PLACES.items(), 1)
+    )
+    service = SERVICE.partition("  endpoints:\n")[0] + "  endpoints:\n" + servers
+    rule = with_policy(policy).partition("---\n")[2]
+    found = next(one for one in rendered(service, rule, LISTENER, labels=labels).clusters if one["name"] == NAME)
+    versions = {f"127.0.0.{number}": version for number, version in enumerate(PLACES.values(), 1)}
+    return {
+        versions[one["endpoint"]["address"]["socket_address"]["address"]]: group.get(
+            "load_balancing_weight", group.get("priority", 0)
+        )
+        for group in found["load_assignment"]["endpoints"]
+        for one in group["lb_endpoints"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("setting", "labels", "expected"),
+    [
+        ("{}", HERE, {"v1": 0, "v2": 1, "v3": 2, "v4": 3, "v5": 3, "v6": 3}),
+        ("{}", {"istio-locality": "eu.a.2"}, {"v1": 1, "v2": 0, "v3": 2, "v4": 3, "v5": 3, "v6": 3}),
+        ("{}", {"istio-locality": "us/z"}, {"v1": 1, "v2": 1, "v3": 1, "v4": 0, "v5": 1, "v6": 1}),
+        ("{}", {"app": "here"}, dict.fromkeys(PLACES.values(), 0)),
+        ("{enabled: false}", HERE, dict.fromkeys(PLACES.values(), 0)),
+        ("{failover: [{from: eu, to: us}]}", HERE, {"v1": 0, "v2": 1, "v3": 2, "v4": 3, "v5": 4, "v6": 4}),
+        (
+            "{failover: [{from: eu, to: us}, {from: eu, to: asia}]}",
+            HERE,
+            {"v1": 0, "v2": 1, "v3": 2, "v4": 3, "v5": 4, "v6": 4},
+        ),
+        ("{failoverPriority: [version=v4]}", HERE, {"v4": 0, "v1": 1, "v2": 1, "v3": 1, "v5": 1, "v6": 1}),
+        (
+            "{failoverPriority: [version, app]}",
+            {"version": "v4"},
+            {"v4": 0} | dict.fromkeys(["v1", "v2", "v3", "v5", "v6"], 1),
+        ),
+        ("{failoverPriority: [version=v4]}", {}, dict.fromkeys(PLACES.values(), 0)),
+        (
+            "{failoverPriority: [version=v5], failover: [{from: eu, to: us}]}",
+            HERE,
+            {"v5": 0, "v1": 1, "v2": 2, "v3": 3, "v4": 4, "v6": 5},
+        ),
+    ],
+)
+def test_servers_have_priorities_by_place_and_label(
+    setting: str, labels: dict[str, str], expected: dict[str, int]
+) -> None:
+    """As istiod gives them, without gaps."""
+    policy = f"{{outlierDetection: {{}}, loadBalancer: {{localityLbSetting: {setting}}}}}"
+    assert places(policy, labels) == expected
+    assert set(places(policy.replace("outlierDetection: {}, ", ""), labels).values()) == {0}
+
+
+@pytest.mark.parametrize(
+    ("to", "expected"),
+    [
+        ('{"eu/*": 60, us/a/1: 40}', {"v1": 20, "v2": 20, "v3": 20, "v4": 40}),
+        ('{"eu/a/*": 70, "eu/*": 30}', {"v1": 35, "v2": 35, "v3": 30}),
+        ("{us: 100}", {"v4": 100}),
+    ],
+)
+def test_localities_of_one_pattern_share_its_weight(to: str, expected: dict[str, int]) -> None:
+    setting = f"{{distribute: [{{from: asia, to: {{eu: 100}}}}, {{from: eu/a/1, to: {to}}}]}}"
+    assert places(f"{{loadBalancer: {{localityLbSetting: {setting}}}}}") == expected
+
+
+def test_a_budget_of_retries() -> None:
+    found = cluster(NAME, with_policy("{retryBudget: {percent: 12.5}}"), LISTENER)
+    budget = found["circuit_breakers"]["thresholds"][0]["retry_budget"]
+    assert budget == {"budget_percent": {"value": 12.5}, "min_retry_concurrency": 3}
+
+
+@pytest.mark.parametrize("operation", ["INSERT_FIRST", "INSERT_BEFORE"])
+def test_a_network_filter_is_put_before_the_codec(operation: str) -> None:
+    patch = f"""
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {{name: a}}
+spec:
+  configPatches:
+  - {{applyTo: NETWORK_FILTER, patch: {{operation: {operation}, value: {{name: limit, typed_config: {{}}}}}}}}
+"""
+    (listener,) = rendered(SERVICE, LISTENER, patch).listeners
+    names = [one["name"] for one in listener["filter_chains"][0]["filters"]]
+    assert names == ["limit", "metaprotocol", "envoy.filters.network.http_connection_manager"]
+    assert codec_filter_of(listener)["typed_config"]["filter_name"] == "codec"

@@ -17,7 +17,6 @@ _BY_DETAILS: tuple[tuple[str, ErrorType], ...] = (
     ("route_not_found", ErrorType.ROUTE_NOT_FOUND),
     ("cluster_not_found", ErrorType.CLUSTER_NOT_FOUND),
     ("no_healthy_upstream", ErrorType.NO_HEALTHY_UPSTREAM),
-    ("fault_filter_abort", ErrorType.FAULT_ABORT),
     ("local_rate_limited", ErrorType.OVER_LIMIT),
     ("request_rate_limited", ErrorType.OVER_LIMIT),
     ("rbac_access_denied", ErrorType.UNAUTHORIZED),
@@ -45,6 +44,7 @@ _BY_RESET: tuple[tuple[str, ErrorType], ...] = (
     ("{", ErrorType.UPSTREAM_RESET),
 )
 _BY_STATUS = {
+    400: ErrorType.BAD_REQUEST,
     401: ErrorType.UNAUTHORIZED,
     403: ErrorType.UNAUTHORIZED,
     404: ErrorType.ROUTE_NOT_FOUND,
@@ -64,6 +64,9 @@ def error_type(status: int, details: str) -> ErrorType:
     for text, cause in _BY_DETAILS:
         if details.startswith(text):
             return cause
+    if details.startswith("fault_filter_abort"):
+        # A fault looks like what it stands for, to callers who tell a timeout from a refusal.
+        return _BY_STATUS.get(status, ErrorType.FAULT_ABORT)
     if details.startswith(("upstream_reset", "early_upstream_reset")):
         for text, cause in _BY_RESET:
             if text in details:

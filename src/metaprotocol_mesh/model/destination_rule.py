@@ -81,11 +81,16 @@ class Failover(Item):
 class LocalityLbSetting(Item):
     """Localities."""
 
-    ONE_OF: ClassVar[tuple[tuple[str, ...], ...]] = (("distribute", "failover"),)
-    UNSUPPORTED: ClassVar[dict[str, str]] = {"failoverPriority": "use `failover`, by region"}
+    ONE_OF: ClassVar[tuple[tuple[str, ...], ...]] = (("distribute", "failover"), ("distribute", "failover_priority"))
 
     distribute: tuple[Distribute, ...] | None = entry("weights of localities, `locality_weighted_lb_config`")
     failover: tuple[Failover, ...] | None = entry("priorities of localities; needs `outlierDetection`")
+    failover_priority: tuple[str, ...] = entry(
+        "priorities of servers, by the labels that they share with the proxy, or `name=value`; "
+        "needs `outlierDetection`",
+        (),
+        pattern=r"[^=]+(?:=[^=]*)?",
+    )
     enabled: bool = entry("false leaves localities alone", True)
 
 
@@ -199,6 +204,16 @@ class ClientTLSSettings(Item):
 
 
 @frozen(kw_only=True)
+class RetryBudget(Item):
+    """Retries at the same time."""
+
+    percent: float = entry("`budget_percent`, of the requests in flight", 20.0, minimum=0, maximum=100)
+    min_retry_concurrency: int = entry(
+        "`min_retry_concurrency`, allowed whatever is in flight", 3, minimum=0, maximum=_MOST
+    )
+
+
+@frozen(kw_only=True)
 class PortSelector(Item):
     """A port of the service."""
 
@@ -223,13 +238,13 @@ class TrafficPolicy(Item):
     UNSUPPORTED: ClassVar[dict[str, str]] = {
         "tunnel": "it is of TCP alone",
         "proxyProtocol": "it is not built yet",
-        "retryBudget": "use `connectionPool.http.maxRetries`",
     }
 
     load_balancer: LoadBalancerSettings | None = entry("`lb_policy`")
     connection_pool: ConnectionPoolSettings | None = entry("`circuit_breakers`")
     outlier_detection: OutlierDetection | None = entry("`outlier_detection`")
     tls: ClientTLSSettings | None = entry("`transport_socket`")
+    retry_budget: RetryBudget | None = entry("`circuit_breakers.thresholds[].retry_budget`; goes before `maxRetries`")
     port_level_settings: tuple[PortTrafficPolicy, ...] = entry("the clusters of these ports", ())
 
 

@@ -210,9 +210,10 @@ class EnvoyConfigObjectPatch(Item):
     patch: Patch = entry("the change", REQUIRED)
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        allowed = {"HTTP_FILTER": "MERGE ADD REMOVE INSERT_BEFORE INSERT_AFTER INSERT_FIRST REPLACE"}.get(
-            self.apply_to, "MERGE"
-        )
+        allowed = {
+            "HTTP_FILTER": "MERGE ADD REMOVE INSERT_BEFORE INSERT_AFTER INSERT_FIRST REPLACE",
+            "NETWORK_FILTER": "MERGE INSERT_BEFORE INSERT_FIRST",
+        }.get(self.apply_to, "MERGE")
         if self.patch.operation not in allowed.split():
             yield "patch", f"{self.apply_to} takes {allowed.replace(' ', ', ')}, not {self.patch.operation}"
         elif self.patch.operation != "REMOVE" and not self.patch.value:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from metaprotocol_mesh.names import selects
-from metaprotocol_mesh.render.pieces import Json, http_options, socket_address, typed
+from metaprotocol_mesh.render.localities import localities
+from metaprotocol_mesh.render.pieces import Json, http_options, typed
 
 if TYPE_CHECKING:
     from metaprotocol_mesh.model.destination_rule import (
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
         ConnectionPoolSettings,
         LoadBalancerSettings,
         OutlierDetection,
+        RetryBudget,
     )
-    from metaprotocol_mesh.model.networking import WorkloadEntry
     from metaprotocol_mesh.render.engine import Engine
     from metaprotocol_mesh.resolved import Cluster, Proxy
 
@@ -61,7 +61,7 @@ def render_cluster(cluster: Cluster, proxy: Proxy, engine: Engine) -> Rendered:
     else:
         version = "http2" if any(part in cluster.port.name for part in ("grpc", "http2")) else "http"
         found["typed_extension_protocol_options"] = http_options(version)
-    _pool(found, policy.connection_pool, bridged=bool(cluster.port.codec))
+    _pool(found, policy.connection_pool, policy.retry_budget, bridged=bool(cluster.port.codec))
     if policy.outlier_detection is not None:
         _outliers(found, policy.outlier_detection)
     if cluster.service is not None:
@@ -69,19 +69,19 @@ def render_cluster(cluster: Cluster, proxy: Proxy, engine: Engine) -> Rendered:
     if policy.tls is not None and policy.tls.mode != "DISABLE":
         names = cluster.service.entry.subject_alt_names if cluster.service is not None else ()
         found["transport_socket"] = _tls(policy.tls, names, cluster.service.host if cluster.service is not None else "")
-    assignment = {"cluster_name": cluster.name, "endpoints": _localities(cluster, proxy)}
+    assignment = {"cluster_name": cluster.name, "endpoints": localities(cluster, proxy)}
     weighted = any("load_balancing_weight" in one for one in assignment["endpoints"])
     if weighted:
         found["common_lb_config"]["locality_weighted_lb_config"] = {}
     return Rendered(found, assignment, kind == "STATIC" and cluster.service is not None)
 
 
-def _pool(found: Json, settings: ConnectionPoolSettings | None, *, bridged: bool) -> None:
+def _pool(found: Json, settings: ConnectionPoolSettings | None, budget: RetryBudget | None, *, bridged: bool) -> None:
     tcp = settings.tcp if settings is not None else None
     http = settings.http if settings is not None else None
     connections = (tcp.max_connections if tcp else 0) or _NO_LIMIT
     requests = (http.http2_max_requests if http else 0) or _NO_LIMIT
-    threshold = {
+    threshold: Json = {
         # A request in flight has a connection of its own, and Envoy enforces `max_requests` at no bridge.
         "max_connections": min(connections, requests) if bridged else connections,
         "max_pending_requests": (http.http1_max_pending_requests if http else 0) or _NO_LIMIT,
@@ -89,6 +89,11 @@ def _pool(found: Json, settings: ConnectionPoolSettings | None, *, bridged: bool
         "max_retries": (http.max_retries if http else 0) or _NO_LIMIT,
         "track_remaining": True,
     }
+    if budget is not None:
+        threshold["retry_budget"] = {
+            "budget_percent": {"value": budget.percent},
+            "min_retry_concurrency": budget.min_retry_concurrency,
+        }
     found["circuit_breakers"] = {"thresholds": [threshold]}
     idle = (http.idle_timeout if http else None) or (tcp.idle_timeout if tcp else None)
     if bridged:
@@ -177,81 +182,3 @@ def _tls(settings: ClientTLSSettings, names: tuple[str, ...], host: str) -> Json
     if settings.sni or host:
         fields["sni"] = settings.sni or host
     return typed("envoy.transport_sockets.tls", "extensions.transport_sockets.tls.v3.UpstreamTlsContext", **fields)
-
-
-def _localities(cluster: Cluster, proxy: Proxy) -> list[Json]:
-    if cluster.service is None:
-        if cluster.endpoint.startswith("unix://"):
-            address: Json = {"pipe": {"path": cluster.endpoint.removeprefix("unix://")}}
-        else:
-            host, _, port = cluster.endpoint.rpartition(":")
-            host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 - what istiod makes of them
-            address = socket_address(host.strip("[]"), int(port))
-        return [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
-    entries: tuple[WorkloadEntry, ...] = cluster.service.entry.endpoints
-    groups: dict[str, list[Json]] = {}
-    for entry in entries:
-        if selects(cluster.labels, entry.labels):
-            groups.setdefault(entry.locality, []).append(_endpoint(entry, cluster))
-    if not entries:  # DNS without endpoints asks for the host itself
-        groups[""] = [{"endpoint": {"address": socket_address(cluster.service.host, cluster.port.target)}}]
-    found = []
-    for locality, endpoints in groups.items():
-        region, zone, subzone = ([*locality.split("/"), "", "", ""])[:3]
-        one: Json = {"lb_endpoints": endpoints}
-        if locality:
-            one["locality"] = {
-                name: value for name, value in (("region", region), ("zone", zone), ("sub_zone", subzone)) if value
-            }
-        _place_locality(one, cluster, proxy, locality)
-        found.append(one)
-    return _dense(found)
-
-
-def _endpoint(entry: WorkloadEntry, cluster: Cluster) -> Json:
-    if entry.address.startswith("unix://"):
-        address: Json = {"pipe": {"path": entry.address.removeprefix("unix://")}}
-    else:
-        port = entry.ports.get(cluster.port.name, cluster.port.target)
-        address = socket_address(entry.address, port)
-    found: Json = {"endpoint": {"address": address}}
-    if entry.weight is not None:
-        found["load_balancing_weight"] = entry.weight
-    return found
-
-
-def _place_locality(one: Json, cluster: Cluster, proxy: Proxy, locality: str) -> None:
-    """Write the weight or the priority of a locality, as istiod does for a proxy of the same one."""
-    balancer = cluster.policy.load_balancer
-    setting = balancer.locality_lb_setting if balancer is not None else None
-    if not proxy.locality or (setting is not None and not setting.enabled):
-        return
-    if setting is not None and setting.distribute is not None:
-        for rule in setting.distribute:
-            if _inside(proxy.locality, rule.from_):
-                weights = [weight for name, weight in rule.to.items() if _inside(locality, name)]
-                one["load_balancing_weight"] = weights[0] if weights else 0
-                return
-    if cluster.policy.outlier_detection is None:
-        return  # nothing would ever fail over
-    same = [a == b for a, b in zip(proxy.locality.split("/"), locality.split("/"), strict=False)]
-    shared = next((n for n, equal in enumerate(same) if not equal), len(same))
-    one["priority"] = 3 - min(3, shared)
-    region = locality.partition("/")[0]
-    for failover in (setting.failover or ()) if setting is not None else ():
-        if failover.from_ == proxy.locality.partition("/")[0] and not shared and failover.to != region:
-            one["priority"] += 1
-
-
-def _inside(locality: str, pattern: str) -> bool:
-    return pattern in {"*", locality} or locality.startswith(pattern.removesuffix("*").rstrip("/") + "/")
-
-
-def _dense(localities: list[Json]) -> list[Json]:
-    """Return localities whose priorities have no gaps, which Envoy refuses, and no weight 0."""
-    kept = [one for one in localities if one.get("load_balancing_weight") != 0]
-    order = {priority: n for n, priority in enumerate(sorted({one.get("priority", 0) for one in kept}))}
-    for one in kept:
-        if "priority" in one:
-            one["priority"] = order[one["priority"]]
-    return kept

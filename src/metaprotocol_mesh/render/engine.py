@@ -154,5 +154,11 @@ class Engine:
         return {"module": {"local": {"filename": self.module}}, "do_not_close": True}
 
 
+def codec_filter_of(listener: Json) -> Json:
+    """Return the codec filter of a listener, as it was rendered or as Envoy's dump has it."""
+    filters: list[Json] = listener["filter_chains"][0]["filters"]
+    return next(one for one in filters if one["name"] == _NAME)
+
+
 def _text(value: str) -> Json:
     return {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": value}

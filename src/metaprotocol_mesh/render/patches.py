@@ -155,6 +155,10 @@ def _change(patch: EnvoyConfigObjectPatch, listener: Json) -> bool:
         case "LISTENER":
             merge(listener, value)
             return True
+        case "NETWORK_FILTER" if patch.patch.operation != "MERGE":
+            # Before the codec, which turns bytes into HTTP: nothing could stand between the two of them.
+            filters.insert(0, deepcopy(dict(value)))
+            return True
         case "NETWORK_FILTER":
             wanted = _filter_name(patch) or HCM
             chosen = [one for one in filters if one["name"] == wanted]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from metaprotocol_mesh.render.engine import codec_filter_of
 from metaprotocol_mesh.running.admin import Admin
 from metaprotocol_mesh.running.folders import read_facts
 
@@ -149,7 +150,7 @@ def _codecs(listeners: list[dict[str, Any]], facts: dict[str, Any]) -> Iterator[
             listener = one.get(state, {}).get("listener")
             if listener is None:
                 continue
-            text = listener["filter_chains"][0]["filters"][0]["typed_config"]["filter_config"]["value"]
+            text = codec_filter_of(listener)["typed_config"]["filter_config"]["value"]
             settings = dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
             target, version = settings.get("codec", ""), settings.get("code", "").rpartition("/")[2]
             name = next((name for name, about in known.items() if about["target"] == target), target)
