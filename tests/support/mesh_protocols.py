@@ -73,6 +73,15 @@ def _thrift_request(number: int, properties: Mapping[str, str]) -> bytes:
     return thrift_messages.in_header(call, seqid=number, information=thrift_messages.run(keys))
 
 
+def _framed_request(number: int, properties: Mapping[str, str]) -> bytes:
+    keys = dict(properties)
+    call = thrift_messages.strict(
+        thrift_messages.CALL, keys.pop("method", "hello"), number, thrift_messages.STRUCTS["strict"]["hi"]
+    )
+    assert not keys, "a frame has room for the method alone"
+    return thrift_messages.framed(call)
+
+
 def _thrift_answer(message: Metadata, text: str) -> bytes:
     name, number, raw = message.properties["method"], message.request_id, f"<={text}=>".encode()
     result = b"\x0b" + struct.pack(">hi", 0, len(raw)) + raw + b"\x00"
@@ -90,6 +99,8 @@ AWESOMERPC = Protocol(
 DUBBO = Protocol(DubboCodec(), _dubbo_request, _dubbo_answer)
 THRIFT = Protocol(thrift_messages.CODEC, _thrift_request, _thrift_answer)
 PROTOCOLS = (AWESOMERPC, DUBBO, THRIFT)
+FRAMED = Protocol(thrift_messages.CODEC, _framed_request, _thrift_answer)
+"""Thrift without THeader: its messages carry the method, and no other property."""
 
 
 class Caller(Client):
@@ -120,19 +131,29 @@ class Caller(Client):
         """Make the next call, and return what went wrong; None if a server has answered."""
         return self._protocol.codec.error_type(self.ask(properties))
 
+    def errors(self, count: int, properties: Mapping[str, str] = {}) -> list[ErrorType | None]:
+        """Make some calls, and return what went wrong with each; None for those that a server has answered."""
+        return [self.error(properties) for _ in range(count)]
+
     def text_until(self, holds: Callable[[str], bool], properties: Mapping[str, str] = {}) -> str:
         """Call until the text that a server answers is one that is waited for, and return it."""
         end = time.monotonic() + PATIENCE
-        while not holds(text := self.text(properties)):
+        while not holds(text := text_or_error(self.ask(properties))):
             assert time.monotonic() < end, f"every answer is {text!r}"
         return text
 
 
 def text_of(answer: Metadata) -> str:
     """Return the text that a server has answered."""
+    text = text_or_error(answer)
+    assert text, answer.message
+    return text
+
+
+def text_or_error(answer: Metadata) -> str:
+    """Return the text that a server has answered; "" if it is an error."""
     found = re.search(rb"<=(.*?)=>", answer.message)
-    assert found, answer.message
-    return found[1].decode()
+    return found[1].decode() if found else ""
 
 
 class ThriftLibrary:

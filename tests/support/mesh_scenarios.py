@@ -1,6 +1,6 @@
 """Aeraki's scenarios: a mesh of files, a real Envoy that watches them, and what chance may do."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from math import comb
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any
 
 from live_engine.peers import Server
 from live_envoy import Envoy
-from mesh_files import anywhere, rendered
+from mesh_files import anywhere, documents, rendered
 from mesh_protocols import Protocol
 
 from metaprotocol_mesh.files import write_files
@@ -28,12 +28,25 @@ def service(protocol: Protocol | str, servers: Mapping[str, list[int]], policy: 
         servers: The ports of its servers, by version, which is also the name of a subset.
         policy: The DestinationRule's `trafficPolicy`, as YAML in one line.
     """
+    return documents(service_entry(protocol, servers), destination_rule(servers, policy), sidecar(protocol))
+
+
+def service_entry(
+    protocol: Protocol | str, servers: Mapping[str, list[int]], localities: Mapping[str, str] = {}
+) -> str:
+    """Return the service.
+
+    Args:
+        protocol: What it speaks.
+        servers: The ports of its servers, by version.
+        localities: Where those of a version are, if they are somewhere.
+    """
     endpoints = [
-        f"  - {{address: 127.0.0.1, ports: {{http-{protocol}: {port}}}, labels: {{version: {version}}}}}"
+        f"  - {{address: 127.0.0.1, ports: {{http-{protocol}: {port}}}, labels: {{version: {version}}}"
+        f"{f', locality: {localities[version]}' if version in localities else ''}}}"
         for version, ports in servers.items()
         for port in ports
     ]
-    subsets = ", ".join(f"{{name: {version}, labels: {{version: {version}}}}}" for version in servers)
     return f"""
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -45,7 +58,13 @@ spec:
   ports: [{{number: 9080, name: http-{protocol}, protocol: HTTP}}]
   endpoints:
 {chr(10).join(endpoints)}
----
+"""
+
+
+def destination_rule(versions: Iterable[str], policy: str = "") -> str:
+    """Return the subsets of the service, one for each version, and its `trafficPolicy`, as YAML in one line."""
+    subsets = ", ".join(f"{{name: {version}, labels: {{version: {version}}}}}" for version in versions)
+    return f"""
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {{name: reviews, namespace: default}}
@@ -53,7 +72,12 @@ spec:
   host: {SERVICE}
   subsets: [{subsets}]
   trafficPolicy: {policy or "{}"}
----
+"""
+
+
+def sidecar(protocol: Protocol | str) -> str:
+    """Return the listener of the service."""
+    return f"""
 apiVersion: networking.istio.io/v1
 kind: Sidecar
 metadata: {{name: here, namespace: default}}

@@ -1,4 +1,4 @@
-"""Aeraki's scenarios of servers and connections: consistent hashing, ejection, idle timeouts."""
+"""Aeraki's scenarios of servers and connections: ejection and idle timeouts. Hashing is in test_balancing.py."""
 
 import socket
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from live_engine.peers import serving
 from mesh_files import routes
-from mesh_protocols import AWESOMERPC, DUBBO, PROTOCOLS, THRIFT, Caller, Protocol, ThriftLibrary, text_of
+from mesh_protocols import PROTOCOLS, THRIFT, Caller, Protocol, ThriftLibrary, text_of
 from mesh_scenarios import service, to
 from patience import PATIENCE
 from thrift.Thrift import TApplicationException
@@ -18,8 +18,6 @@ from metaprotocol_sdk import Metadata
 
 pytestmark = pytest.mark.live
 
-# A sixth of the others' keys moves with a ring, fewer with Maglev: half of so many does with a probability below 1e-15.
-KEYS = [f"method{number}" for number in range(200)]
 CLUSTER = "cluster.outbound|9080|v1|reviews.default.svc.cluster.local"
 
 
@@ -28,40 +26,6 @@ def three(protocol: Protocol) -> Iterator[dict[str, int]]:
     """The ports of three servers, by the name that each answers with."""
     with ExitStack() as stack:
         yield {name: stack.enter_context(protocol.serving(name)).port for name in "abc"}
-
-
-@pytest.mark.parametrize("protocol", [DUBBO, THRIFT], ids=str)
-@pytest.mark.parametrize("kind", ["ringHash: {}", "maglev: {}"], ids=["ring hash", "maglev"])
-def test_a_key_stays_at_its_server(start_mesh, protocol: Protocol, three: dict[str, int], kind: str) -> None:
-    """A7: 10 of 10 calls with one key reach one server. Without that server its keys move, and most others stay."""
-    balancer = f"{{loadBalancer: {{consistentHash: {{httpHeaderName: method, {kind}}}}}}}"
-    route = routes(f"- route: [{to('v1')}]")
-
-    def files(*names: str) -> list[str]:
-        return [service(protocol, {"v1": [three[name] for name in names]}, balancer), route]
-
-    mesh = start_mesh(*files("a", "b", "c"))
-    with Caller(protocol, mesh.port) as client:
-        before = {key: client.text({"method": key}) for key in KEYS}
-        assert [client.text({"method": KEYS[0]}) for _ in range(10)] == [before[KEYS[0]]] * 10
-        gone = before[KEYS[0]]
-        mesh.write(*files(*(name for name in three if name != gone)))
-        client.text_until(lambda text: text != gone, {"method": KEYS[0]})
-        after = {key: client.text({"method": key}) for key in KEYS}
-    assert gone not in after.values()
-    others = [key for key in KEYS if before[key] != gone]
-    # Some of them move, too: a ring of the same size has more points of each server that is left.
-    assert sum(before[key] != after[key] for key in others) < len(others) / 2
-
-
-@pytest.mark.parametrize("protocol", [AWESOMERPC], ids=str)
-def test_requests_without_the_key_reach_every_server(start_mesh, protocol: Protocol, three: dict[str, int]) -> None:
-    """A7: of 60 calls, all miss one of 3 servers with a probability below 1e-10."""
-    balancer = "{loadBalancer: {consistentHash: {httpHeaderName: user}}}"
-    mesh = start_mesh(service(protocol, {"v1": list(three.values())}, balancer))
-    with Caller(protocol, mesh.port) as client:
-        assert {client.text() for _ in range(60)} == set(three)
-        assert len({client.text({"user": "jason"}) for _ in range(10)}) == 1
 
 
 @pytest.fixture
