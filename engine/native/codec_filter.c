@@ -46,7 +46,9 @@ void *codec_filter_new(void *config, void *envoy) {
     filter->rest = buffer_new(EXCHANGE_OUT_LIMIT);
     filter->reader = http2_reader_new();
     python_enter();
-    filter->connection = python_call_method(filter->config->service, "connect", NULL, NULL);
+    void *connect = python_embedded("connect");
+    filter->connection = connect ? python_call(connect, filter->config->service, NULL, NULL) : NULL;
+    Py_DecRef(connect);
     /* A codec that fails here is counted when the client has connected: Envoy takes no filter for its own bug. */
     filter->late = !filter->connection && python_was_late();
     if (filter->connection && PyObject_IsTrue(filter->connection)) {

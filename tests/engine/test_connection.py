@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -19,12 +19,11 @@ from metaprotocol_envoy.connection import (
     ONEWAY_WITH_SECRET_ID,
     REPLY,
     Connection,
-    Request,
-    Service,
 )
 from metaprotocol_envoy.connection import (
     ONEWAY as ENDS_CONNECTION,
 )
+from metaprotocol_envoy.service import Service
 from metaprotocol_envoy.statistics import NAMES, Counter, reply_counter, request_counter
 from metaprotocol_sdk import (
     Codec,
@@ -39,12 +38,15 @@ from metaprotocol_sdk import (
     unregister_codec,
 )
 
+if TYPE_CHECKING:
+    from metaprotocol_envoy.request import Request
+
 awesome = AwesomeRpcCodec()
 CALL, RESPONSE, ONEWAY, HEARTBEAT, HEARTBEAT_RESPONSE = range(5)
 
 
-def connect(**settings: Any) -> Connection:
-    return Service(Settings(codec="awesomerpc", **settings)).connect()
+def connect(codec: str = "awesomerpc", **settings: Any) -> Connection:
+    return Connection(Service(Settings(codec=codec, **settings)))
 
 
 def request(properties: dict[str, str] | None = None, **settings: Any) -> Request:
@@ -326,7 +328,7 @@ def buggy(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_no_exception_of_a_codec_gets_out(buggy: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    connection = Service(Settings(codec="buggy")).connect()
+    connection = connect("buggy")
     call = awesome.build(CALL, 1, 7)
     (step,) = connection.feed(call)
     sent = step[7]
@@ -351,7 +353,7 @@ class EchoCodec(AwesomeRpcCodec):
 def test_a_property_that_the_answer_repeats_is_put_back_as_the_client_sent_it() -> None:
     register_codec(EchoCodec)
     try:
-        connection = Service(Settings(codec="echoing")).connect()
+        connection = connect("echoing")
         (step,) = connection.feed(awesome.build(CALL, 1, 7, headers={"user": "a"}))
         sent = step[7]
         assert b"b" in sent.outgoing([(b"user", b"b"), (b"cmd", b"7")], False)[0]
@@ -394,8 +396,8 @@ class StatefulCodec(AwesomeRpcCodec):
 def test_a_request_that_keeps_its_id_leaves_no_connection_to_others(codec: type[AwesomeRpcCodec]) -> None:
     register_codec(codec)
     try:
-        (call,) = Service(Settings(codec=codec.name)).connect().feed(awesome.build(CALL, 1, 7))
-        (oneway,) = Service(Settings(codec=codec.name)).connect().feed(awesome.build(ONEWAY, 1, 7))
+        (call,) = connect(codec.name).feed(awesome.build(CALL, 1, 7))
+        (oneway,) = connect(codec.name).feed(awesome.build(ONEWAY, 1, 7))
     finally:
         unregister_codec(codec.name)
     assert call[6] == awesome.build(CALL, 1, 7)
@@ -428,7 +430,7 @@ def test_replies_keep_the_order_of_requests_where_the_protocol_has_no_ids() -> N
 
 
 def test_the_end_of_a_stream_does_not_end_another_of_its_id() -> None:
-    connection = Service(Settings(codec="live_engine.streams:Streams")).connect()
+    connection = connect("live_engine.streams:Streams")
     first, _, second = connection.feed(stream(b"I", 1) + stream(b"X", 1) + stream(b"I", 1))
     first[7].close_stream()  # which Envoy says late
     assert connection.streams == {1: second[7]}

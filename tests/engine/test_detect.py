@@ -50,9 +50,10 @@ def test_the_size_of_what_is_not_a_message_is_not_known() -> None:
 
 def test_the_size_is_not_asked_of_a_decoder_in_the_middle_of_a_message() -> None:
     from metaprotocol_envoy import Settings
-    from metaprotocol_envoy.connection import Service
+    from metaprotocol_envoy.connection import Connection
+    from metaprotocol_envoy.service import Service
 
-    connection = Service(Settings(codec="awesomerpc")).connect()
+    connection = Connection(Service(Settings(codec="awesomerpc")))
     assert connection.size_of(MESSAGE[:64]) == len(MESSAGE)
     connection.feed(MESSAGE[:30])
     assert connection.size_of(MESSAGE[:64]) == 0

@@ -7,8 +7,10 @@ import pytest
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_envoy import Context, Filter, Settings, SettingsError, filters
-from metaprotocol_envoy.connection import Request, Service
+from metaprotocol_envoy.connection import Connection
 from metaprotocol_envoy.filters import FAIL, GO, STOP, FilterRunner
+from metaprotocol_envoy.request import Request
+from metaprotocol_envoy.service import Service
 from metaprotocol_sdk import Error, ErrorType, Metadata, Mutation
 
 awesome = AwesomeRpcCodec()
@@ -29,9 +31,13 @@ class Recording(Filter):
         mutation["User"] = None
         return self.answer
 
+    def on_response(self, context: Context, metadata: Metadata, mutation: Mutation) -> None:
+        self.seen.append((context, metadata))
+
 
 def request(properties: dict[str, str]) -> Request:
-    (step,) = Service(Settings(codec="awesomerpc")).connect().feed(awesome.build(0, 1, 7, headers=properties))
+    connection = Connection(Service(Settings(codec="awesomerpc")))
+    (step,) = connection.feed(awesome.build(0, 1, 7, headers=properties))
     return step[7]
 
 
@@ -52,6 +58,16 @@ def test_a_mutation_is_a_change_of_headers_and_new_names_keep_their_case() -> No
     assert outcome == (GO, "", ("new-name", "\u00fc%25", "user", None))
     message, _ = sent.outgoing([(b"cmd", b"7"), (b"new-name", "\u00fc%25".encode())], False)
     assert awesome.decode(message, "to_server").properties == {"cmd": "7", "New-Name": "\u00fc%"}
+
+
+def test_a_filter_sees_an_answer_under_the_id_that_the_client_gave_its_request() -> None:
+    recording = Recording()
+    sent = request({})
+    *_, reply, _, _ = sent.attempt().feed(awesome.build(1, sent.number, 7))
+    FilterRunner(recording).response(reply, [(b"cmd", b"7")], WHERE)
+    ((_, metadata),) = recording.seen
+    assert metadata.request_id == metadata.request.request_id == 1
+    assert reply.deliver() == (-1, awesome.build(1, 1, 7), False)
 
 
 def test_an_error_is_the_answer_to_the_client() -> None:

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaprotocol_envoy import headers
+from metaprotocol_envoy.changes import HeaderRules, difference
 from metaprotocol_envoy.headers import (
-    HeaderRules,
-    difference,
     escape_value,
     header_name,
     is_reserved,

@@ -1,7 +1,8 @@
 """Lines that peers can cause at any rate are written once a second."""
 
-from metaprotocol_envoy.connection import Connection, Service
+from metaprotocol_envoy.connection import Connection
 from metaprotocol_envoy.log import Rationed
+from metaprotocol_envoy.service import Service
 from metaprotocol_envoy.settings import Settings
 
 

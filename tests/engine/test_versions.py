@@ -8,7 +8,7 @@ import pytest
 
 from metaprotocol_codecs import awesomerpc
 from metaprotocol_envoy import Settings, SettingsError
-from metaprotocol_envoy.connection import Service
+from metaprotocol_envoy.service import Service
 from metaprotocol_sdk import CodecLoadError
 
 CODEC = """

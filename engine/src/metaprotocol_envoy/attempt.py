@@ -5,19 +5,15 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from attrs import frozen
-
 from metaprotocol_envoy.detect import size_of
-from metaprotocol_envoy.headers import change_headers, changed, difference, to_headers
-from metaprotocol_envoy.log import Rationed, report_bug
-from metaprotocol_envoy.statistics import Counter, reply_counter
-from metaprotocol_envoy.upstream_ids import as_bytes, renumbered
+from metaprotocol_envoy.headers import to_headers
+from metaprotocol_envoy.log import report_bug
+from metaprotocol_envoy.reply import Reply
+from metaprotocol_envoy.statistics import Counter
+from metaprotocol_envoy.upstream_ids import renumbered
 from metaprotocol_sdk import (
-    ClosingReply,
     Correlation,
     Direction,
-    EncodeError,
-    Error,
     ErrorType,
     MessageDecoder,
     MessageType,
@@ -25,15 +21,10 @@ from metaprotocol_sdk import (
     Mutation,
     ProtocolError,
     Status,
-    StreamCodec,
-    UnsupportedMutation,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from metaprotocol_envoy.headers import Fields, HeaderRules
-    from metaprotocol_envoy.upstream_ids import UpstreamIds
+    from metaprotocol_envoy.service import Service
     from metaprotocol_sdk import Codec
 
 Result: TypeAlias = "tuple[int, tuple[str, ...], tuple[str, ...], bytes, Reply, bool, bool]"
@@ -49,16 +40,12 @@ MAX_RESPONSE_HEADERS_SIZE = 48 * 1024
 """The properties of an answer that filters see: all, or none and `x-metaprotocol-incomplete`. The answer itself passes
 either way."""
 
-Answer: TypeAlias = "tuple[int, bytes, bool]"
-"""A counter, -1 for none; bytes for the client; True if the connection must end after them."""
-
 RESTORED_LATE = 64 * 1024
 """A longer answer gets the client's id back when it leaves: until then it would be held twice."""
 
 SPARE_AT_MOST = 256
 """Decoders that are kept for later attempts."""
 
-_UNCHANGED, _UNANSWERED = Rationed(), Rationed()
 _ANSWERS = frozenset({MessageType.RESPONSE, MessageType.EXCEPTION, MessageType.HEARTBEAT})
 _OWN: dict[MessageType, tuple[str, ...]] = {kind: ("x-metaprotocol-type", kind.value) for kind in MessageType}
 _STATUS = {
@@ -73,30 +60,6 @@ _STATUS = {
     ErrorType.UPSTREAM_RESET: 503,
     ErrorType.OVERFLOW: 503,
 }
-
-
-@frozen
-class ClientSide:
-    """The client's connection, as an answer sees it.
-
-    Args:
-        codec: The codec object of the connection.
-        stateless: True if that is the one of all connections.
-        rules: Says which headers of answers count.
-        request_ids: Those under which requests leave; None if they keep their own.
-        stream_ids: The same of streams.
-        spare: Decoders of answers that stand between two messages, for the next attempt of any connection; None if a
-            decoder must not be used again.
-        passes: True if an answer that cannot be changed passes as it came.
-    """
-
-    codec: Codec
-    stateless: bool
-    rules: HeaderRules
-    request_ids: UpstreamIds | None
-    stream_ids: UpstreamIds | None
-    spare: list[MessageDecoder] | None
-    passes: bool
 
 
 class StreamState(Protocol):
@@ -115,25 +78,30 @@ class Attempt:
     others use later must reach nobody.
 
     Args:
-        client: The client's connection. An attempt does not touch the state of its codec: many are never delivered.
+        service: The filter that the client came to.
+        codec: Of the client's connection. An attempt does not touch its state: many are never delivered.
         request: The request.
         number: The id under which it has left; None if that is its own.
         echoed: The client's own values of properties that the answer repeats.
     """
 
-    __slots__ = ("_client", "_codec", "_decoder", "_echoed", "_number", "_request", "_restored", "_unclean")
+    __slots__ = (
+        *("_client_codec", "_codec", "_decoder", "_echoed", "_number"),
+        *("_request", "_restored", "_service", "_unclean"),
+    )
 
     def __init__(
-        self, client: ClientSide, request: Metadata, number: int | None, echoed: dict[str, str | None]
+        self, service: Service, codec: Codec, request: Metadata, number: int | None, echoed: dict[str, str | None]
     ) -> None:
-        self._client = client
-        self._codec = client.codec if client.stateless else copy.deepcopy(client.codec)
+        self._service = service
+        self._client_codec = codec
+        self._codec = codec if service.stateless else copy.deepcopy(codec)
         self._request = request
         self._echoed = echoed
-        decoder = None
-        if client.spare:
+        decoder, spare = None, service.spare_decoders
+        if spare:
             try:  # noqa: SIM105 - suppress takes as long as a new decoder
-                decoder = client.spare.pop()
+                decoder = spare.pop()
             except IndexError:  # another worker was quicker
                 pass
         self._decoder = decoder or MessageDecoder(self._codec, Direction.TO_CLIENT)
@@ -180,7 +148,7 @@ class Attempt:
                     decoder = self._decoder
                     surplus = at + 1 < len(messages) or decoder.buffered or decoder.opaque
                     unclean = bool(self._unclean or surplus or decoder.stream_error is not None)
-                    spare = self._client.spare
+                    spare = self._service.spare_decoders
                     if not unclean and spare is not None and len(spare) < SPARE_AT_MOST:
                         spare.append(decoder)
                     return self._result(message, unclean)
@@ -195,9 +163,9 @@ class Attempt:
     def _is_late(self, message: Metadata) -> bool:
         """Return True if it is of an earlier request on this connection: an answer once more, or to a oneway."""
         if message.stream_id is None:
-            ids = self._client.request_ids
+            ids = self._service.request_ids
             return ids is not None and message.request_id in ids
-        ids = self._client.stream_ids
+        ids = self._service.stream_ids
         return ids is not None and message.stream_id in ids
 
     def _result(self, message: Metadata, unclean: bool) -> Result:
@@ -211,7 +179,7 @@ class Attempt:
         cause = codec.error_type(message)
         status = 200 if cause is None else _STATUS.get(cause, 500)
         raw = message.message
-        late = not self._client.stateless
+        late = not self._service.stateless
         if self._restored is not None or (self._echoed and message.error is None):
             if len(raw) > RESTORED_LATE:
                 late = True
@@ -226,7 +194,7 @@ class Attempt:
             own += ("x-metaprotocol-status-code", str(message.status_code))
         if not complete:
             own += ("x-metaprotocol-incomplete", "true")
-        reply = Reply(self._client, message, fields, self._restored, self._echoed)
+        reply = Reply(self._service, self._client_codec, message, fields, self._restored, self._echoed)
         return (status, own, fields.flat, raw, reply, unclean, late)
 
 
@@ -236,7 +204,8 @@ class StreamAttempt(Attempt):
     The first message is an answer as others are: filters see it and may change it. The later ones pass as they are.
 
     Args:
-        client: The client's connection.
+        service: The filter that the client came to.
+        codec: Of the client's connection.
         stream: The request that opened the stream.
         number: The stream's id at the server; None if that is its own.
         echoed: The client's own values of properties that the answer repeats.
@@ -245,9 +214,9 @@ class StreamAttempt(Attempt):
     __slots__ = ("_stream",)
 
     def __init__(
-        self, client: ClientSide, stream: StreamState, number: int | None, echoed: dict[str, str | None]
+        self, service: Service, codec: Codec, stream: StreamState, number: int | None, echoed: dict[str, str | None]
     ) -> None:
-        super().__init__(client, stream.metadata, number, echoed)
+        super().__init__(service, codec, stream.metadata, number, echoed)
         self._stream = stream
 
     def feed(self, data: bytes) -> StreamResult | int:  # type: ignore[override]
@@ -288,131 +257,3 @@ class StreamAttempt(Attempt):
             return int(Counter.UPSTREAM_CLOSED)
         unclean = bool(over and (self._unclean or decoder.buffered or not stream.client_closed))
         return (first, tuple(later), over, unclean)
-
-
-class Reply:
-    """An answer that is on its way back to the client.
-
-    Args:
-        client: The client's connection.
-        metadata: The answer.
-        fields: Its headers.
-        restored: The client's own id; None if the answer has it.
-        echoed: The client's own values of properties that the answer repeats.
-    """
-
-    __slots__ = ("_client", "_echoed", "_fields", "_metadata", "_restored")
-
-    def __init__(
-        self,
-        client: ClientSide,
-        metadata: Metadata,
-        fields: Fields,
-        restored: int | None,
-        echoed: dict[str, str | None],
-    ) -> None:
-        self._client = client
-        self._restored = restored
-        self._echoed = echoed
-        self._fields = fields
-        self._metadata = metadata
-
-    def current(self, after: Iterable[tuple[bytes, bytes]]) -> Metadata:
-        """Return the answer as the filters before have left it.
-
-        Args:
-            after: Its headers as they are now.
-        """
-        return changed(self._metadata, difference(self._client.rules, self._fields.flat, self._fields.names, after))
-
-    def change(self, mutation: Mutation) -> tuple[str | None, ...]:
-        """Return the change of headers that a filter's mutation means.
-
-        Args:
-            mutation: What the filter wants changed.
-        """
-        return change_headers(self._fields, mutation)
-
-    def deliver(self) -> Answer:
-        """Return the bytes for the client, and let the codec of its connection see them."""
-        return self._deliver(Mutation({} if self._metadata.error else self._echoed))
-
-    def deliver_changed(self, after: Iterable[tuple[bytes, bytes]]) -> Answer:
-        """Return the bytes for the client: the answer, changed as its headers were.
-
-        Args:
-            after: The headers that came out of Envoy's filters.
-        """
-        rules = self._client.rules
-        changes = difference(rules, self._fields.flat, self._fields.names, after)
-        return self._deliver(Mutation({**self._echoed, **changes}))
-
-    def _deliver(self, mutation: Mutation) -> Answer:
-        codec, metadata = self._client.codec, self._metadata
-        try:
-            if not self._client.stateless:
-                metadata = _seen_by(codec, metadata)
-            try:
-                return (-1, renumbered(codec, metadata, mutation, self._restored), False)
-            except UnsupportedMutation:
-                if not self._client.passes:
-                    raise
-                unchanged = renumbered(codec, metadata, Mutation(self._echoed), self._restored)
-                return (Counter.MUTATIONS_REFUSED, unchanged, False)
-        except EncodeError as error:
-            _UNCHANGED.report(f"a response cannot be changed as Envoy asks: {error}")
-            counter = Counter.MUTATIONS_REFUSED
-            reason = Error(ErrorType.BAD_RESPONSE, f"the answer cannot be changed as Envoy asks: {error}")
-        except Exception as bug:  # noqa: BLE001 - whatever a codec raises
-            report_bug(codec, bug)
-            counter = Counter.CODEC_EXCEPTIONS
-            reason = Error(ErrorType.UNSPECIFIED, "the codec failed")
-        _, reply, close = answer_with_error(codec, self._request, reason)
-        return (int(counter), reply, close)
-
-    @property
-    def _request(self) -> Metadata:
-        request = self._metadata.request
-        assert request is not None  # noqa: S101 - Attempt has set it
-        return request
-
-
-def stream_error(codec: Codec, stream: Metadata, error: Error, direction: Direction = Direction.TO_CLIENT) -> bytes:
-    """Return the message that ends a stream."""
-    return as_bytes(codec.end_stream(stream, error, direction)) if isinstance(codec, StreamCodec) else b""
-
-
-def answer_with_error(codec: Codec, request: Metadata, error: Error, *, open_stream: bool = False) -> Answer:
-    """Return the protocol's error for a request, as an Answer; a codec that has none closes the connection.
-
-    Args:
-        codec: Of the client's connection.
-        request: The request.
-        error: The reason.
-        open_stream: True if it opened a stream, which the server has answered already.
-    """
-    try:
-        if request.message_type is MessageType.STREAM_INIT and (open_stream or not request.expects_reply):
-            return (reply_counter(error.type), stream_error(codec, request, error), False)
-        reply = as_bytes(codec.on_error(request, error))
-        return (reply_counter(error.type), reply, isinstance(reply, ClosingReply))
-    except EncodeError as failure:
-        _UNANSWERED.report(f"the codec {codec.name} cannot answer a request: {failure}")
-        return (reply_counter(error.type), b"", True)
-    except Exception as bug:  # noqa: BLE001 - whatever a codec raises
-        report_bug(codec, bug)
-        return (int(Counter.CODEC_EXCEPTIONS), b"", True)
-
-
-def _seen_by(codec: Codec, answer: Metadata) -> Metadata:
-    """Decode an answer again, with the codec that keeps the state of its client's connection."""
-    try:
-        seen = codec.decode(answer.message, Direction.TO_CLIENT)
-    except ProtocolError:
-        return answer
-    seen.request = answer.request
-    try:
-        codec.complete(seen)
-    except ProtocolError as error:
-        seen.error = error.with_traceback(None)
-    return seen

@@ -5,11 +5,14 @@ from __future__ import annotations
 import gc
 
 from metaprotocol_envoy import fit
-from metaprotocol_envoy.connection import Service
+from metaprotocol_envoy.connection import connect
 from metaprotocol_envoy.filters import FilterRunner
 from metaprotocol_envoy.log import Rationed
+from metaprotocol_envoy.service import Service
 from metaprotocol_envoy.settings import Settings
 from metaprotocol_envoy.statistics import IN_FLIGHT, NAMES
+
+__all__ = ["DeadlineExceeded", "check_fit", "connect", "late", "load", "load_filter", "start"]
 
 _LATE = Rationed()
 

@@ -15,8 +15,8 @@ from metaprotocol_sdk import Error, Mutation
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from metaprotocol_envoy.attempt import Reply
-    from metaprotocol_envoy.connection import Request
+    from metaprotocol_envoy.reply import Reply
+    from metaprotocol_envoy.request import Request
     from metaprotocol_sdk import Metadata
 
 GROUP = "metaprotocol.filters"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import Attribute, field, fields, frozen
 
-from metaprotocol_envoy.headers import TRACING
+from metaprotocol_envoy.changes import TRACING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

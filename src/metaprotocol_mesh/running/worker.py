@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import asdict, evolve
 
 from metaprotocol_envoy import LibpythonNotFound, ModuleNotBuilt, Settings
-from metaprotocol_envoy.connection import Service
+from metaprotocol_envoy.service import Service
 from metaprotocol_mesh.check import validate, warnings
 from metaprotocol_mesh.load import load
 from metaprotocol_mesh.places import NOWHERE, ConfigurationError, Place, Problem

@@ -1,4 +1,4 @@
-"""Tells the causes of Envoy's own replies apart.
+"""The errors that a client gets instead of its answer: their causes, and the messages of its protocol.
 
 Over HTTP/2 a missing host, a full breaker and a reset all look like 503, and the response flags do not tell them apart
 either. `response.code_details` does, and no server can write it: a reply that came from a server reads `via_upstream`.
@@ -6,11 +6,24 @@ either. `response.code_details` does, and no server can write it: a reply that c
 
 from __future__ import annotations
 
-from metaprotocol_sdk import ErrorType
+from typing import TYPE_CHECKING, TypeAlias
+
+from metaprotocol_envoy.log import Rationed, report_bug
+from metaprotocol_envoy.statistics import Counter, reply_counter
+from metaprotocol_envoy.upstream_ids import as_bytes
+from metaprotocol_sdk import ClosingReply, Direction, EncodeError, Error, ErrorType, MessageType, StreamCodec
+
+if TYPE_CHECKING:
+    from metaprotocol_sdk import Codec, Metadata
+
+Answer: TypeAlias = "tuple[int, bytes, bool]"
+"""A counter, -1 for none; bytes for the client; True if the connection must end after them."""
 
 VIA_UPSTREAM = "via_upstream"
 STOPPED = "metaprotocol_filter"
 """The details of an answer that a filter in Python gave."""
+
+_UNANSWERED = Rationed()
 
 # The first that the details begin with, as Envoy 1.39 and 1.40 write them.
 _BY_DETAILS: tuple[tuple[str, ErrorType], ...] = (
@@ -74,3 +87,30 @@ def error_type(status: int, details: str) -> ErrorType:
     if not status:
         return ErrorType.UPSTREAM_RESET
     return _BY_STATUS.get(status, ErrorType.UNSPECIFIED)
+
+
+def stream_error(codec: Codec, stream: Metadata, error: Error, direction: Direction = Direction.TO_CLIENT) -> bytes:
+    """Return the message that ends a stream."""
+    return as_bytes(codec.end_stream(stream, error, direction)) if isinstance(codec, StreamCodec) else b""
+
+
+def answer_with_error(codec: Codec, request: Metadata, error: Error, *, open_stream: bool = False) -> Answer:
+    """Return the protocol's error for a request, as an Answer; a codec that has none closes the connection.
+
+    Args:
+        codec: Of the client's connection.
+        request: The request.
+        error: The reason.
+        open_stream: True if it opened a stream, which the server has answered already.
+    """
+    try:
+        if request.message_type is MessageType.STREAM_INIT and (open_stream or not request.expects_reply):
+            return (reply_counter(error.type), stream_error(codec, request, error), False)
+        reply = as_bytes(codec.on_error(request, error))
+        return (reply_counter(error.type), reply, isinstance(reply, ClosingReply))
+    except EncodeError as failure:
+        _UNANSWERED.report(f"the codec {codec.name} cannot answer a request: {failure}")
+        return (reply_counter(error.type), b"", True)
+    except Exception as bug:  # noqa: BLE001 - whatever a codec raises
+        report_bug(codec, bug)
+        return (int(Counter.CODEC_EXCEPTIONS), b"", True)
