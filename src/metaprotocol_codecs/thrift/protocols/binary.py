@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 from metaprotocol_codecs.thrift.protocols.binary_skip import (
     I32,
-    STOP,
     STRING,
     TYPE_NAMES,
     BinarySkipper,
@@ -26,6 +25,7 @@ from metaprotocol_codecs.thrift.protocols.protocol import (
     Protocol,
     skip_whole,
 )
+from metaprotocol_codecs.thrift.protocols.skip import STOP
 from metaprotocol_codecs.thrift.protocols.values import describe
 from metaprotocol_sdk import DecodeError
 

@@ -10,18 +10,18 @@ from struct import Struct
 from struct import error as struct_error
 
 from metaprotocol_codecs.thrift.protocols.skip import (
-    BATCH,
+    CUT,
     ONE,
-    STRUCTS,
-    TYPES,
+    STOP,
     MatchAny,
     Skipper,
+    Structs,
     batch_of,
+    run_of,
     short_strings,
 )
 from metaprotocol_sdk import DecodeError
 
-STOP = 0
 BOOL, BYTE, DOUBLE, I16, I32, I64 = 2, 3, 4, 6, 8, 10
 STRING, STRUCT, MAP, SET, LIST, UUID = 11, 12, 13, 14, 15, 16
 TYPE_NAMES = {
@@ -57,116 +57,79 @@ _BATCHES = {
 _read_i32 = Struct(">i").unpack_from
 
 
+def _skip_scalar_fields(skipper: Skipper, data: bytes, position: int) -> tuple[int, int, int]:
+    try:
+        while True:
+            kind = data[position]
+            width = _FIELD_WIDTHS[kind]
+            if width:
+                position += width
+            elif kind == STRING:
+                length = _read_i32(data, position + 3)[0]
+                if length >> 16:
+                    skipper.check_size(length, position + 7)
+                position += 7 + length
+            elif kind == STOP:
+                return kind, position, 0
+            elif kind in TYPE_NAMES:
+                return kind, position, position + 3
+            else:
+                raise DecodeError(f"no field has the type {kind}", offset=position, field="type")
+    except (IndexError, struct_error):
+        return CUT, position, 0
+
+
+def _skip_scalar_items(skipper: Skipper, data: bytes, position: int, top: int) -> tuple[int, int, bool]:
+    try:
+        while top >= ONE:
+            kind = (top >> 8 if top & ONE else top) & 0xFF
+            width = WIDTHS[kind]
+            if width:
+                position += width
+            elif kind == STRING:
+                length = _read_i32(data, position)[0]
+                if length >> 16:
+                    skipper.check_size(length, position + 4)
+                position += 4 + length
+            else:
+                break
+            top -= ONE
+    except struct_error:
+        return position, top, True
+    return position, top, False
+
+
+def _list_head(data: bytes, start: int) -> tuple[int, int, int]:
+    return _read_i32(data, start + 1)[0], data[start], start + 5
+
+
+def _map_head(data: bytes, start: int) -> tuple[int, int, int, int]:
+    return _read_i32(data, start + 2)[0], data[start], data[start + 1], start + 6
+
+
 class BinarySkipper(Skipper):
     """Skips one struct of the binary protocol."""
 
     __slots__ = ()
 
-    def run(self, data: bytes, position: int) -> int:
-        top, stack = self._top, self._stack
-        size = len(data)
-        # Patterns are tried at the beginning of a container; after it, single steps are faster.
-        fields_at_once = items_at_once = True
-        try:
-            while top and position <= size:
-                types = top & TYPES
-                if types == STRUCTS:
-                    if fields_at_once:
-                        fields_at_once = False
-                        if _SIMPLE[data[position]]:
-                            fields = _fields(data, position)
-                            position = fields.end()
-                            if fields.lastindex:
-                                top = top - ONE or stack.pop()
-                                continue
-                    while True:
-                        kind = data[position]
-                        width = _FIELD_WIDTHS[kind]
-                        if width:
-                            position += width
-                        elif kind == STRING:
-                            length = _read_i32(data, position + 3)[0]
-                            if length >> 16:
-                                self._check_size(length, position + 7)
-                            position += 7 + length
-                        else:
-                            break
-                    if kind == STOP:
-                        position += 1
-                        top = top - ONE or stack.pop()
-                        continue
-                    start = position + 3
-                else:
-                    if items_at_once and top >= BATCH * ONE:
-                        items = _BATCHES[types](data, position) if types in _BATCHES else None
-                        if items:
-                            position = items.end()
-                            top -= BATCH * ONE
-                            if top < ONE:
-                                top = stack.pop()
-                            continue
-                        items_at_once = False
-                    kind = types >> 8 if top & ONE else types & 0xFF
-                    start = position
-                begun = 0
-                if kind == STRUCT:
-                    begun, end = ONE, start
-                    fields_at_once = True
-                elif kind in (LIST, SET):
-                    item = data[start]
-                    count = _read_i32(data, start + 1)[0]
-                    end = start + 5
-                    width = WIDTHS[item]
-                    if count >> 16:
-                        self._check_size(count, end, width or 1)
-                    if width:
-                        end += count * width
-                    elif count:
-                        begun = self._items(count, item, item, start)
-                        items_at_once = True
-                elif kind == MAP:
-                    key, item = data[start], data[start + 1]
-                    count = _read_i32(data, start + 2)[0]
-                    end = start + 6
-                    width = WIDTHS[key] + WIDTHS[item] if WIDTHS[key] and WIDTHS[item] else 0
-                    if count >> 16:
-                        self._check_size(count, end, width or 2)
-                    if width:
-                        end += count * width
-                    elif count:
-                        begun = self._items(2 * count, key, item, start)
-                        items_at_once = True
-                elif kind == STRING:
-                    length = _read_i32(data, start)[0]
-                    end = start + 4 + length
-                    if length >> 16:
-                        self._check_size(length, start + 4)
-                elif WIDTHS[kind]:
-                    end = start + WIDTHS[kind]
-                else:
-                    raise DecodeError(f"no field has the type {kind}", offset=position, field="type")
-                if types != STRUCTS:
-                    top -= ONE
-                    if top < ONE:  # a container is forgotten before its last item
-                        top = stack.pop()
-                if begun == ONE and top and not top & TYPES:
-                    top += ONE
-                elif begun:
-                    self._push(top, position)
-                    top = begun
-                position = end
-        except (IndexError, struct_error):
-            pass  # the data ends inside an item, which is read again when there is more
-        self._top = top
-        self.done = not top
-        return position
-
-    def _items(self, items: int, key: int, item: int, start: int) -> int:
-        """Return the number for an open container with so many items of these types."""
-        if key not in TYPE_NAMES or item not in TYPE_NAMES:
-            wrong = key if key not in TYPE_NAMES else item
-            raise DecodeError(f"no item has the type {wrong}", offset=start, field="type")
-        return items * ONE | item << 8 | key
+    run = run_of(  # type: ignore[assignment]  # mypy takes a function in a variable for one without self
+        Structs(
+            type_names=TYPE_NAMES,
+            struct=STRUCT,
+            map=MAP,
+            widths=WIDTHS,
+            scalars=_SIMPLE,
+            simple=_SIMPLE,
+            containers=bytes(kind if STRUCT <= kind <= LIST else 0 for kind in range(256)),
+            head_size=3,
+            plain_fields=_fields,
+            batches=_BATCHES,
+            skip_scalar_fields=_skip_scalar_fields,
+            skip_scalar_items=_skip_scalar_items,
+            list_head=_list_head,
+            map_head=_map_head,
+        )
+    )
 
 
 def flat_struct_end(data: bytes, start: int) -> int:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from metaprotocol_codecs.thrift.protocols import binary_skip as types
 from metaprotocol_codecs.thrift.protocols.protocol import skip_whole
+from metaprotocol_codecs.thrift.protocols.skip import STOP
 from metaprotocol_codecs.thrift.protocols.values import Reader, Scalar
 from metaprotocol_codecs.thrift.protocols.walker import Items
-
-if TYPE_CHECKING:
-    from metaprotocol_sdk import Limits
 
 _read_field_id = Struct(">xh").unpack_from
 _read_i32 = Struct(">i").unpack_from
@@ -31,13 +28,9 @@ _NUMBERS = {name: number for number, name in types.TYPE_NAMES.items()}
 class BinaryReader(Reader):
     """Reads values of the binary protocol."""
 
-    def __init__(self, data: bytes, position: int, limits: Limits) -> None:
-        super().__init__(data, position)
-        self._limits = limits
-
     def field(self, previous: int) -> tuple[str, int]:
         kind = self.data[self.position]
-        if kind == types.STOP:
+        if kind == STOP:
             self.position += 1
             return "", previous
         number: int = _read_field_id(self.data, self.position)[0]
@@ -79,7 +72,3 @@ class BinaryReader(Reader):
             self.position += 4 + _read_i32(self.data, self.position)[0]
         else:
             self.position = skip_whole(types.BinarySkipper(self._limits, number), self.data, self.position)
-
-    def skip_scalars(self, kind: str, items: Items, start: int) -> None:
-        self.position = start
-        self.skip(kind)

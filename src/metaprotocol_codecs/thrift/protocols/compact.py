@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from metaprotocol_codecs.thrift.protocols.compact_skip import (
     FALSE,
     I32,
-    STOP,
     STRING,
     TRUE,
     TYPE_NAMES,
@@ -26,6 +25,7 @@ from metaprotocol_codecs.thrift.protocols.protocol import (
     Protocol,
     skip_whole,
 )
+from metaprotocol_codecs.thrift.protocols.skip import STOP
 from metaprotocol_codecs.thrift.protocols.values import describe
 from metaprotocol_codecs.thrift.protocols.varint import from_zigzag, read_varint, skip_varint, to_zigzag, write_varint
 from metaprotocol_sdk import DecodeError

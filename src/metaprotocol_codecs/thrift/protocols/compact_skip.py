@@ -8,19 +8,19 @@ from __future__ import annotations
 import re
 
 from metaprotocol_codecs.thrift.protocols.skip import (
-    BATCH,
+    CUT,
     ONE,
-    STRUCTS,
-    TYPES,
+    STOP,
     MatchAny,
     Skipper,
+    Structs,
     batch_of,
+    run_of,
     short_strings,
 )
 from metaprotocol_codecs.thrift.protocols.varint import LONGEST, read_varint, skip_varint
 from metaprotocol_sdk import DecodeError
 
-STOP = 0
 TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE = 1, 2, 3, 4, 5, 6, 7
 STRING, LIST, SET, MAP, STRUCT, UUID = 8, 9, 10, 11, 12, 13
 TYPE_NAMES = {
@@ -42,8 +42,6 @@ TYPE_NAMES = {
 # Bytes of a value of each type in a container; 0 where the bytes themselves tell it.
 _WIDTH_OF = {TRUE: 1, FALSE: 1, BYTE: 1, DOUBLE: 8, UUID: 16}
 WIDTHS = bytes(_WIDTH_OF.get(kind, 0) for kind in range(16))
-# The same of a field, where a boolean is in the type.
-_FIELD_WIDTHS = bytes({BYTE: 1, DOUBLE: 8, UUID: 16}.get(kind, 0) for kind in range(16))
 
 
 def _leads(*kinds: int) -> bytes:
@@ -76,119 +74,99 @@ _BATCHES = {
 }
 
 
+def _skip_scalar_fields(skipper: Skipper, data: bytes, position: int) -> tuple[int, int, int]:
+    try:
+        while True:
+            lead = data[position]
+            if lead == STOP:
+                return lead, position, 0
+            start = position + 1
+            if lead < 0x10:  # the field's id is written out
+                start = skip_varint(data, start)
+            kind = lead & 0x0F
+            if I16 <= kind <= I64:
+                position = start + 1 if data[start] < 0x80 else skip_varint(data, start)
+            elif kind == STRING:
+                position = _skip_string(skipper, data, start)
+            elif TRUE <= kind <= FALSE:
+                position = start
+            elif width := WIDTHS[kind]:
+                position = start + width
+            elif kind in TYPE_NAMES:
+                return kind, position, start
+            else:
+                raise DecodeError(f"no field has the type {kind}", offset=position, field="type")
+    except IndexError:
+        return CUT, position, 0
+
+
+def _skip_scalar_items(skipper: Skipper, data: bytes, position: int, top: int) -> tuple[int, int, bool]:
+    try:
+        while top >= ONE:
+            kind = (top >> 8 if top & ONE else top) & 0xFF
+            if I16 <= kind <= I64:
+                position = position + 1 if data[position] < 0x80 else skip_varint(data, position)
+            elif kind == STRING:
+                length = data[position]
+                position = position + 1 + length if length < 0x80 else _skip_string(skipper, data, position)
+            elif width := WIDTHS[kind]:
+                position += width
+            else:
+                break
+            top -= ONE
+    except IndexError:
+        return position, top, True
+    return position, top, False
+
+
+def _skip_string(skipper: Skipper, data: bytes, start: int) -> int:
+    length = data[start]
+    if length < 0x80:
+        return start + 1 + length
+    length, end = read_varint(data, start)
+    if length >> 16:
+        skipper.check_size(length, end)
+    return end + length
+
+
+def _list_head(data: bytes, start: int) -> tuple[int, int, int]:
+    lead = data[start]
+    if lead < 0xF0:
+        return lead >> 4, lead & 0x0F, start + 1
+    count, end = read_varint(data, start + 1)
+    return count, lead & 0x0F, end
+
+
+def _map_head(data: bytes, start: int) -> tuple[int, int, int, int]:
+    count, end = read_varint(data, start)
+    return (count, data[end] >> 4, data[end] & 0x0F, end + 1) if count else (0, STOP, STOP, end)
+
+
 class CompactSkipper(Skipper):
     """Skips one struct of the compact protocol."""
 
     __slots__ = ()
 
-    def run(self, data: bytes, position: int) -> int:
-        top, stack = self._top, self._stack
-        size = len(data)
-        # Patterns are tried at the beginning of a container; after it, single steps are faster.
-        fields_at_once = items_at_once = True
-        try:
-            while top and position <= size:
-                types = top & TYPES
-                if types == STRUCTS:
-                    if fields_at_once:
-                        fields_at_once = False
-                        if _SIMPLE[data[position]]:
-                            fields = _fields(data, position)
-                            position = fields.end()
-                            if fields.lastindex:
-                                top = top - ONE or stack.pop()
-                                continue
-                    lead = data[position]
-                    if lead == STOP:
-                        position += 1
-                        top = top - ONE or stack.pop()
-                        continue
-                    start = position + 1
-                    if lead < 0x10:  # the field's id is written out
-                        start = skip_varint(data, start)
-                    kind = lead & 0x0F
-                    if kind <= FALSE and kind:
-                        position = start
-                        continue
-                else:
-                    if items_at_once and top >= BATCH * ONE:
-                        items = _BATCHES[types](data, position) if types in _BATCHES else None
-                        if items:
-                            position = items.end()
-                            top -= BATCH * ONE
-                            if top < ONE:
-                                top = stack.pop()
-                            continue
-                        items_at_once = False
-                    kind = types >> 8 if top & ONE else types & 0xFF
-                    start = position
-                begun = 0
-                if I16 <= kind <= I64:
-                    end = start + 1 if data[start] < 0x80 else skip_varint(data, start)
-                elif kind == STRING:
-                    length = data[start]
-                    end = start + 1
-                    if length >= 0x80:
-                        length, end = read_varint(data, start)
-                        if length >> 16:
-                            self._check_size(length, end)
-                    end += length
-                elif kind == STRUCT:
-                    begun, end = ONE, start
-                    fields_at_once = True
-                elif kind in (LIST, SET):
-                    lead = data[start]
-                    count, item = lead >> 4, lead & 0x0F
-                    end = start + 1
-                    if count == 15:
-                        count, end = read_varint(data, end)
-                    width = WIDTHS[item]
-                    if count >> 16:
-                        self._check_size(count, end, width or 1)
-                    if width:
-                        end += count * width
-                    elif count:
-                        begun = self._items(count, item, item, start)
-                        items_at_once = True
-                elif kind == MAP:
-                    count, end = read_varint(data, start)
-                    if count:
-                        key, item = data[end] >> 4, data[end] & 0x0F
-                        end += 1
-                        width = WIDTHS[key] + WIDTHS[item] if WIDTHS[key] and WIDTHS[item] else 0
-                        if count >> 16:
-                            self._check_size(count, end, width or 2)
-                        if width:
-                            end += count * width
-                        else:
-                            begun = self._items(2 * count, key, item, start)
-                            items_at_once = True
-                elif WIDTHS[kind]:
-                    end = start + WIDTHS[kind]
-                else:
-                    raise DecodeError(f"no field has the type {kind}", offset=position, field="type")
-                if types != STRUCTS:
-                    top -= ONE
-                    if top < ONE:  # a container is forgotten before its last item
-                        top = stack.pop()
-                if begun == ONE and top and not top & TYPES:
-                    top += ONE
-                elif begun:
-                    self._push(top, position)
-                    top = begun
-                position = end
-        except IndexError:
-            pass  # the data ends inside an item, which is read again when there is more
-        self._top = top
-        self.done = not top
-        return position
-
-    def _items(self, items: int, key: int, item: int, start: int) -> int:
-        """Return the number for an open container with so many items of these types."""
-        if key not in TYPE_NAMES or item not in TYPE_NAMES:
-            wrong = key if key not in TYPE_NAMES else item
-            raise DecodeError(f"no item has the type {wrong}", offset=start, field="type")
-        return items * ONE | item << 8 | key
+    run = run_of(  # type: ignore[assignment]  # mypy takes a function in a variable for one without self
+        Structs(
+            type_names=TYPE_NAMES,
+            struct=STRUCT,
+            map=MAP,
+            widths=WIDTHS,
+            scalars=bytes(kind in (*range(TRUE, LIST), UUID) for kind in range(16)),
+            simple=_SIMPLE,
+            containers=bytes(
+                lead & 0x0F if lead >= 0x10 and LIST <= lead & 0x0F <= STRUCT else 0 for lead in range(256)
+            ),
+            head_size=1,
+            plain_fields=_fields,
+            batches=_BATCHES,
+            skip_scalar_fields=_skip_scalar_fields,
+            skip_scalar_items=_skip_scalar_items,
+            list_head=_list_head,
+            map_head=_map_head,
+        )
+    )
 
 
 def flat_struct_end(data: bytes, start: int) -> int:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from metaprotocol_codecs.thrift.protocols import compact_skip as types
 from metaprotocol_codecs.thrift.protocols.protocol import skip_whole
+from metaprotocol_codecs.thrift.protocols.skip import STOP
 from metaprotocol_codecs.thrift.protocols.values import Reader, Scalar
 from metaprotocol_codecs.thrift.protocols.varint import from_zigzag, read_varint, skip_varint
 from metaprotocol_codecs.thrift.protocols.walker import Items
@@ -26,13 +27,12 @@ class CompactReader(Reader):
     """Reads values of the compact protocol."""
 
     def __init__(self, data: bytes, position: int, limits: Limits) -> None:
-        super().__init__(data, position)
-        self._limits = limits
+        super().__init__(data, position, limits)
         self._bool: bool | None = None  # the value of a field that its type tells
 
     def field(self, previous: int) -> tuple[str, int]:
         lead = self.data[self.position]
-        if lead == types.STOP:
+        if lead == STOP:
             self.position += 1
             return "", previous
         name = types.TYPE_NAMES[lead & 0x0F]
@@ -101,7 +101,3 @@ class CompactReader(Reader):
             self.position = start + size
         else:
             self.position = skip_whole(types.CompactSkipper(self._limits, number), self.data, self.position)
-
-    def skip_scalars(self, kind: str, items: Items, start: int) -> None:
-        self.position = start
-        self.skip(kind)

@@ -50,8 +50,7 @@ class JsonWalker(Walker):
     """Goes through values of the JSON protocol."""
 
     def __init__(self, data: bytes, position: int, limits: Limits) -> None:
-        super().__init__(data, position)
-        self._limits = limits
+        super().__init__(data, position, limits)
         self._first = False  # True right after a bracket was opened
 
     def begin_struct(self) -> None:

@@ -29,6 +29,10 @@ class Reader(Walker):
     def scalar(self, kind: str) -> Scalar:
         """Read a value of a type that holds no others."""
 
+    def skip_scalars(self, kind: str, items: Items, start: int) -> None:
+        self.position = start
+        self.skip(kind)
+
 
 @define
 class _Open:

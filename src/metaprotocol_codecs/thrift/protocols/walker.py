@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 from attrs import frozen
+
+if TYPE_CHECKING:
+    from metaprotocol_sdk import Limits
 
 CONTAINERS = frozenset({"struct", "list", "set", "map"})
 """The types whose values hold others."""
@@ -25,11 +29,13 @@ class Walker(ABC):
     Args:
         data: The bytes that hold the values, which a skipper has found to be sound.
         position: The index at which the first one begins.
+        limits: The bounds of what is stepped over.
     """
 
-    def __init__(self, data: bytes, position: int) -> None:
+    def __init__(self, data: bytes, position: int, limits: Limits) -> None:
         self.data = data
         self.position = position
+        self._limits = limits
 
     @abstractmethod
     def field(self, previous: int) -> tuple[str, int]:
