@@ -6,6 +6,8 @@
 #include "intake.h"
 
 struct codec_filter;
+struct reply;
+struct request;
 
 struct bridge {
     void *envoy;
@@ -24,14 +26,38 @@ struct bridge {
     struct bridge *held_before, *held_after;
 };
 
+/* ---- bridge.c: the request */
+
 void *bridge_new(void *envoy);
 void bridge_free(void *bridge);
 void bridge_request_headers(void *bridge, bool end_stream);
 void bridge_request_data(void *bridge, bool end_stream);
 void bridge_request_trailers(void *bridge);
+/* Forget what has come of an answer. */
+void bridge_forget_received(struct bridge *bridge);
+/* Add to a counter of the client's connection, if that is there. */
+void bridge_count(struct bridge *bridge, long counter);
+
+/* ---- server_bytes.c: the server's bytes */
+
 void bridge_response_data(void *bridge, bool end_stream);
 
-/* Send the reply that was held. The bridge may be gone after it. */
+/* ---- delivery.c: the result. The bridge may be gone after each of these, unless it is `busy`. */
+
+/* Send the reply that was held. */
 void bridge_continue(struct bridge *bridge);
+/* Hand response headers to Envoy, which may destroy the bridge meanwhile (the router retries). There is never a body: the
+ * message goes from the registry to the client. */
+void delivery_respond(struct bridge *bridge, unsigned status, struct header *headers, size_t headers_count, bool end);
+/* Answer with a registered reply, at once or when the client reads again. */
+void delivery_reply(struct bridge *bridge, struct reply *reply);
+/* Answer with an Error of the Python half; takes it over. Unclean: bytes were exchanged with the server. */
+void delivery_error(struct bridge *bridge, unsigned status, void *error, bool unclean);
+/* Refuse the request by a method of the Request that returns the Error. */
+void delivery_refuse(struct bridge *bridge, const char *method, long counter);
+/* There is no memory for an answer: the codec filter ends the request. A mirror's waits for its own timeout. */
+void delivery_give_up(struct bridge *bridge);
+/* A stream is over: the response ends, when the client reads. */
+void delivery_end_stream(struct bridge *bridge);
 
 #endif

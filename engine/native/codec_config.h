@@ -1,4 +1,5 @@
-/* What all connections of one codec filter share. It lives as long as a filter or a request needs it. */
+/* What all connections of one codec filter share. It lives as long as a filter or a request needs it. Reads what the Python
+ * half made of the configuration, and nothing of the network. */
 #ifndef MP_CODEC_CONFIG_H
 #define MP_CODEC_CONFIG_H
 

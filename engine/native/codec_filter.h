@@ -30,7 +30,8 @@ void codec_filter_wake(struct codec_filter *filter);
 /* Of a stream: hand on the messages that the bridge has queued; forget a stream that the client has ended; and count
  * bytes that it has sent. */
 void codec_filter_stream_messages(struct codec_filter *filter, struct request *request);
-/* The server's side of a stream, or of any request, ends without an answer, and with it the server's connection; `lost`: what the client must be told, if it must. */
+/* The server's side of a stream, or of any request, ends without an answer, and with it the server's connection; `lost`:
+ * what the client must be told, if it must. */
 void codec_filter_broken(struct codec_filter *filter, struct request *request, const char *lost);
 void codec_filter_stream_abandoned(struct codec_filter *filter, struct request *request);
 void codec_filter_stream_sent(struct codec_filter *filter, size_t size);

@@ -1,4 +1,5 @@
-/* The exchanges of a client's connection, on their way to Envoy and back. */
+/* The exchanges of a client's connection, on their way to Envoy and back. Writes HTTP/2 for Envoy, and messages for the
+ * client as they are. */
 #include "exchange.h"
 
 #include <stdio.h>

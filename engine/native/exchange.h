@@ -1,5 +1,5 @@
 /* The inside of the codec filter: a client's connection, and its exchanges. An exchange is a message of the client, until
- * its answer has left; most are a request on a stream of HTTP/2. */
+ * its answer has left; most are a request on a stream of HTTP/2. Messages pass as they are: no byte of one is read. */
 #ifndef MP_EXCHANGE_H
 #define MP_EXCHANGE_H
 
@@ -51,6 +51,18 @@ struct codec_filter {
     struct request *heartbeat; /* the last one that was told to the HTTP connection manager */
     time_t kept_alive;
 };
+
+/* ---- codec_filter.c */
+
+/* The connection has sent a whole message, or has gone. */
+void codec_filter_heard(struct codec_filter *filter);
+
+/* ---- client_bytes.c: what comes from the client becomes exchanges */
+
+/* Hand what was written to the HTTP connection manager, past the bytes that are still in Envoy's read buffer. */
+void client_flush_out(struct codec_filter *filter);
+/* Go on with bytes that were kept. */
+void client_read_rest(struct codec_filter *filter);
 
 /* ---- exchange.c: which there are, on their way to Envoy and back */
 

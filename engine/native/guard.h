@@ -1,5 +1,6 @@
 /* The deadline of calls into Python. A thread of its own watches the calls of all workers, and raises an exception in one
- * that takes too long. What runs inside one call of C (a regular expression, zlib) sees it only when it returns. */
+ * that takes too long. What runs inside one call of C (a regular expression, zlib) sees it only when it returns.
+ * Knows threads and times, and of Python the exception alone. */
 #ifndef MP_GUARD_H
 #define MP_GUARD_H
 

@@ -1,5 +1,5 @@
 /* The listener filter: names the protocol of a connection by its first bytes, so that a port which other protocols share
- * picks the filter chain with the codec filter. */
+ * picks the filter chain with the codec filter. Copies the bytes for the Python half, and reads none. */
 #ifndef MP_LISTENER_FILTER_H
 #define MP_LISTENER_FILTER_H
 

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "abi.h"
 #include "guard.h"
 
 #define X(type, name, arguments) type(*name) arguments;

@@ -1,5 +1,6 @@
 /* CPython, reached through dlsym: one build serves every CPython from 3.11, and no layout of its structs is known here.
- * Objects are `void *`. Nothing in this file may be called without the interpreter's lock unless it says so. */
+ * Objects are `void *`. Nothing in this file may be called without the interpreter's lock unless it says so.
+ * Knows nothing of Envoy. */
 #ifndef MP_PYTHON_H
 #define MP_PYTHON_H
 

@@ -3,7 +3,8 @@
  *
  * A request's way: registered by the codec filter, under a token that only Envoy's HTTP filter chain sees; admitted once by
  * the HTTP filter, on the connection that registered it, which replaces the token by a reference in filter state; sent by the
- * bridge, once for each attempt. Everything of a request happens on one worker, so there are no locks. */
+ * bridge, once for each attempt. Everything of a request happens on one worker, so there are no locks.
+ * Touches memory and the system's random numbers only. */
 #ifndef MP_REQUEST_H
 #define MP_REQUEST_H
 

@@ -1,4 +1,5 @@
-/* Streams of the protocol: many messages in one exchange, on one connection to a server. */
+/* Streams of the protocol: many messages in one exchange, on one connection to a server. Envoy learns the sizes of messages,
+ * and nothing of their bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -272,7 +272,7 @@ def test_a_request_with_two_tokens_is_not_admitted(start_envoy, server):
     before_admission(listener, "function envoy_on_request(h) h:headers():add('x-metaprotocol-token', 'x') end")
     envoy = start_envoy(bootstrap([listener], [bridged("up", server.port)]))
     with Client(CODEC, envoy.port("in")) as client:
-        assert client.call(request(1)).status_code == 255  # of no cause that the module knows
+        assert client.call(request(1)).status_code == 5
     assert server.received == []
     assert envoy.stat(PREFIX + "forged_requests") == 2
 
@@ -284,8 +284,8 @@ def test_a_bridge_takes_nothing_that_was_not_admitted(start_envoy, server, clust
     listener["filter_chains"][0]["filters"][1]["typed_config"]["http_filters"].pop(0)
     envoy = start_envoy(bootstrap([listener], [bridged("up", server.port, **cluster)]))
     with Client(CODEC, envoy.port("in")) as client:
-        assert client.call(request(1)).status_code == 255
-        assert client.call(request(2)).status_code == 255
+        assert client.call(request(1)).status_code == 5
+        assert client.call(request(2)).status_code == 5
     assert server.received == []
     assert envoy.stat(PREFIX + "forged_requests") == 2
     envoy.wait_for_log("a bridge refuses a request")
