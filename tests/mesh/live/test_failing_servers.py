@@ -75,6 +75,17 @@ def test_a_server_is_ejected_by_the_protocols_own_status_and_returns(
         assert len(server.received) >= 6
 
 
+def test_of_two_servers_none_is_ejected_without_a_higher_limit(scenario: Scenario) -> None:
+    rule = shown("failing-servers", "outliers").replace(", maxEjectionPercent: 100", "")
+    with serving(DUBBO.codec, failing(DUBBO, 80)) as server, DUBBO.serving("other") as other:
+        scenario.apply(DUBBO, {"v1": [server.port, other.port]}, rule)
+        with scenario.caller() as client:
+            while len(server.received) < 12:
+                client.ask()
+    assert scenario.envoy.stat(f"{scenario.cluster()}.outlier_detection.ejections_overflow") > 0
+    assert scenario.envoy.stat(f"{scenario.cluster()}.outlier_detection.ejections_enforced_total") == 0
+
+
 @pytest.mark.parametrize(("protocol", "status"), INNOCENT, ids=named(INNOCENT))
 def test_errors_that_are_the_callers_eject_nobody(scenario: Scenario, protocol: Protocol, status: int) -> None:
     with serving(protocol.codec, failing(protocol, status)) as server:

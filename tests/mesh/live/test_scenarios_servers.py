@@ -1,20 +1,14 @@
-"""Aeraki's scenarios of servers and connections: ejection and idle timeouts. Hashing is in test_balancing.py."""
+"""Aeraki's scenarios of servers that fail. Hashing is in test_balancing.py, idle timeouts in test_connections.py."""
 
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import pytest
-from live_engine.peers import serving
 from mesh_files import routes
-from mesh_protocols import PROTOCOLS, THRIFT, Caller, Protocol, ThriftLibrary, text_of
+from mesh_protocols import PROTOCOLS, THRIFT, Caller, Protocol, ThriftLibrary
 from mesh_scenarios import service, to
-from patience import PATIENCE
 from thrift.Thrift import TApplicationException
-
-from metaprotocol_sdk import Metadata
 
 pytestmark = pytest.mark.live
 
@@ -80,39 +74,3 @@ def test_no_client_sees_a_dead_server_with_the_default_retries(
     with Caller(protocol, mesh.port) as client:
         assert {client.text() for _ in range(30)} == {"a", "b"}  # of which 5 at least tried the dead one first
     mesh.envoy.wait_for_stat(f"{CLUSTER}.outlier_detection.ejections_active", lambda count: count == 1)
-
-
-IDLE = """
-apiVersion: networking.istio.io/v1alpha3
-kind: EnvoyFilter
-metadata: {name: idle}
-spec:
-  configPatches:
-  - applyTo: NETWORK_FILTER
-    match: {listener: {filterChain: {filter: {name: envoy.filters.network.http_connection_manager}}}}
-    patch:
-      operation: MERGE
-      value: {typed_config: {common_http_protocol_options: {idle_timeout: 1s}}}
-"""
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS, ids=str)
-def test_an_idle_connection_is_closed_and_one_that_waits_for_an_answer_is_not(start_mesh, protocol: Protocol) -> None:
-    """A8: a connection that came later and is idle ends first, and then the other gets its answer."""
-    free = threading.Event()
-
-    def handle(message: Metadata, connection: Any) -> bytes:
-        assert free.wait(PATIENCE)
-        return protocol.answer(message, "at last")
-
-    with serving(protocol.codec, handle) as server:
-        mesh = start_mesh(service(protocol, {"v1": [server.port]}), IDLE)
-        with Caller(protocol, mesh.port) as busy:
-            busy.send(protocol.request(1, {}))
-            server.wait(1)
-            with Caller(protocol, mesh.port) as idle:
-                assert idle.ended()
-            free.set()
-            assert text_of(busy.receive()) == "at last"
-            assert busy.ended()  # idle now
-    assert mesh.envoy.stat("http.outbound_127.0.0.1_19080.downstream_cx_idle_timeout") == 2
