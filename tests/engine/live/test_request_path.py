@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 from live_engine.awesome import CODEC, HEARTBEAT, ONEWAY, body, replying, request
 from live_engine.config import bridged, codec_listener
-from live_engine.peers import Client, serving, with_id
+from live_engine.peers import Client, released, serving, with_id
 from live_engine.toys import Beating, Upgrading
 from live_engine.toys import build as toy
 from live_envoy.config import bootstrap, lua, route, typed
@@ -171,6 +171,20 @@ def test_a_body_that_a_filter_adds_is_refused(start, v1):
     assert v1.received == []
 
 
+@pytest.mark.live
+def test_trailers_that_a_filter_adds_are_refused(start, v1):
+    """The decompressor reports sizes in trailers, also of an empty body."""
+    code = "function envoy_on_request(h) h:headers():add('content-encoding', 'gzip') h:body(true) end"
+    gzip = typed("gzip", "extensions.compression.gzip.decompressor.v3.Gzip")
+    kind = "extensions.filters.http.decompressor.v3.Decompressor"
+    envoy = start(v1, lua(code), typed("decompressor", kind, decompressor_library=gzip))
+    with Client(CODEC, envoy.port("in")) as client:
+        answer = client.call(request(1))
+    assert (answer.status_code, v1.received) == (5, [])
+    assert b"HTTP body" in body(answer)
+    assert envoy.stat("dynamicmodulescustom.metaprotocol.bodies_changed") == 1
+
+
 def test_a_oneway_reaches_the_server_under_another_id_and_its_answer_nobody(start_envoy):
     def lying(message, connection):
         return CODEC.build(1, message.request_id, 7, payload=b"unasked")
@@ -192,6 +206,26 @@ def test_a_heartbeat_is_answered_here(start, v1):
         answer = client.call(request(3, kind=HEARTBEAT))
         assert (answer.message_type, answer.request_id) == ("heartbeat", 3)
     assert v1.received == []
+
+
+def test_a_heartbeat_beside_a_call_is_answered_and_costs_no_request_of_its_own(start):
+    """The call keeps the connection. A stream for the heartbeat could be one more than Envoy allows."""
+
+    def handle(message, connection):
+        free.wait(60)
+        return replying()(message, connection)
+
+    with serving(CODEC, handle) as server, released() as free:
+        envoy = start(server)
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(request(1))
+            server.wait(1)
+            assert client.call(request(2, kind=HEARTBEAT)).request_id == 2
+            assert envoy.stat("http.http.downstream_rq_total") == 1
+            free.set()
+            assert client.receive().request_id == 1
+            assert client.call(request(3, kind=HEARTBEAT)).request_id == 3
+            assert envoy.stat("http.http.downstream_rq_total") == 2
 
 
 def test_an_unreadable_request_is_answered_and_the_connection_goes_on(start, v1):
