@@ -2,7 +2,8 @@
 
 import pytest
 from dubbo_bytes import message
-from dubbo_messages import CODEC, hx, read
+from dubbo_messages import CODEC, hx, read, request_of_version
+from dubbo_messages import changed as change
 from fastjson2_bytes import attachment_map, chunk, text, utf8, utf16
 from fastjson2_bytes import fastjson2_request as call
 from hypothesis import given
@@ -350,12 +351,17 @@ class TestAResponse:
         assert found.properties == {"exception": "java.lang.IllegalStateException"}
 
     @pytest.mark.parametrize(("kind", "value"), [(0, (b"\xaf",)), (1, (b"\x05",)), (2, ())])
-    def test_without_attachments_gets_none(self, kind, value):
-        found = read(answer(kind, *value))
-        assert (found.properties, found.incomplete) == ({}, "")
-        with pytest.raises(UnsupportedMutation, match="no attachments"):
-            CODEC.encode(found, Mutation({"a": "1"}))
-        assert CODEC.encode(found, Mutation({"a": None})) == found.message
+    def test_without_attachments_gets_them_and_another_kind(self, kind, value):
+        before = answer(kind, *value)
+        assert (read(before).properties, read(before).incomplete) == ({}, "")
+        after = change(before, {"a": "1", "b": None})
+        assert after == answer(kind + 3, *value, attachment_map("a", "1"))
+        assert change(before, {"a": None}) == before
+
+    def test_gets_no_attachments_that_its_client_does_not_read(self):
+        for client in (None, request_of_version("2.0.1")):
+            with pytest.raises(UnsupportedMutation, match="has no attachments"):
+                change(answer(2), {"a": "1"}, client=client)
 
     @pytest.mark.parametrize(
         "body", [b"", b"\x04", chunk(b"\xbd\x07"), chunk(b"\x04") + chunk(b"\x05"), chunk(b"\xbd\x04")]

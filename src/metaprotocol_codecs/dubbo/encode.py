@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, cast
 
 from metaprotocol_codecs.dubbo import header
-from metaprotocol_codecs.dubbo.fastjson2 import FASTJSON2, Fastjson2Span, edit_fastjson2_attachments
+from metaprotocol_codecs.dubbo.fastjson2 import FASTJSON2, KIND_OFFSET, Fastjson2Span, edit_fastjson2_attachments
 from metaprotocol_codecs.dubbo.hessian2 import read_strings
 from metaprotocol_codecs.dubbo.hessian2.strings import read_integer
 from metaprotocol_codecs.dubbo.mutation import check_count, edit_attachments, write_key, write_map, write_value
@@ -55,11 +55,9 @@ def edits_for(metadata: Metadata, mutation: Mutation, limits: Limits) -> list[Ed
         return _nothing_to_remove(mutation, f"a {metadata.message_type} without a result has no attachments")
     if flags & header.REQUEST:
         return _request_edits(metadata, mutation, limits)
-    if not is_fastjson2:
-        return _response_edits(metadata, cast("AttachmentsSpan", metadata.state), mutation, limits)
-    if metadata.state is None:
-        return _nothing_to_remove(mutation, "this response in fastjson2 has no attachments")
-    return edit_fastjson2_attachments(metadata.message, metadata.state, mutation, limits)
+    if is_fastjson2:
+        return _fastjson2_response_edits(metadata, mutation, limits)
+    return _response_edits(metadata, cast("AttachmentsSpan", metadata.state), mutation, limits)
 
 
 def rewrite(message: bytes, edits: list[Edit], request_id: int | None, limits: Limits) -> bytes:
@@ -168,6 +166,16 @@ def _response_edits(metadata: Metadata, span: AttachmentsSpan, mutation: Mutatio
         (kind_at, kind_at + 1, bytes((message[kind_at] + 3,))),
         (span.start, span.start, write_map(added)),
     ]
+
+
+def _fastjson2_response_edits(metadata: Metadata, mutation: Mutation, limits: Limits) -> list[Edit]:
+    message, span = metadata.message, cast("Fastjson2Span", metadata.state)
+    edits = edit_fastjson2_attachments(message, span, mutation, limits)
+    if edits and span.start == span.end:
+        _check_client_reads_attachments(metadata.request)
+        kind_at = header.LAYOUT.size + KIND_OFFSET
+        edits.insert(0, (kind_at, kind_at + 1, bytes((message[kind_at] + EXCEPTION_WITH_ATTACHMENTS,))))
+    return edits
 
 
 def _check_client_reads_attachments(request: Metadata | None) -> None:

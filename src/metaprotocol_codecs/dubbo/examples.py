@@ -5,8 +5,10 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
+from metaprotocol_codecs.dubbo.fastjson2 import FASTJSON2
 from metaprotocol_codecs.dubbo.header import EVENT, HESSIAN2, OK, REQUEST, TWO_WAY
 from metaprotocol_codecs.dubbo.hessian2 import Date, Instance, Long, Map, TypedList, Writer
+from metaprotocol_codecs.dubbo.jsonb import END, INT8, OBJECT, write_text
 from metaprotocol_codecs.dubbo.response import (
     EXCEPTION,
     EXCEPTION_WITH_ATTACHMENTS,
@@ -24,6 +26,7 @@ _write_header = Struct(">HBBQI").pack
 _SERVICE = "org.apache.dubbo.demo.Greeter"
 _ATTACHMENTS = {"path": _SERVICE, "interface": _SERVICE, "version": "1.0.0", "group": "blue", "timeout": "1000"}
 _SERVER_ERROR = 70
+_INT8 = bytes((INT8,))
 
 
 def examples() -> Iterator[tuple[Direction, bytes]]:
@@ -43,6 +46,12 @@ def examples() -> Iterator[tuple[Direction, bytes]]:
     failure = Instance("java.io.IOException", {"detailMessage": "disk full", "stackTrace": TypedList("[t", [])})
     yield to_client, _response(2, EXCEPTION_WITH_ATTACHMENTS, failure, {"trace": "7"})
     yield to_client, _message(0, _SERVER_ERROR, 3, "no such method")
+    text, number, nothing = write_text("world 😀"), b"\x2a", b"\xa6\xa5"
+    yield to_server, _fastjson2_request(8, "hello", "Ljava/lang/String;", [text], _ATTACHMENTS)
+    yield to_server, _fastjson2_request(9, "save", "ILjava/util/Map;", [number, nothing], {"größe": "世", "empty": ""})
+    yield to_client, _fastjson2(0, OK, 8, [_INT8 + bytes((VALUE_WITH_ATTACHMENTS,)), text, _fastjson2_map({"a": "1"})])
+    yield to_client, _fastjson2(0, OK, 9, [_INT8 + bytes((NULL_WITH_ATTACHMENTS,)), _fastjson2_map({})])
+    yield to_client, _fastjson2(0, OK, 9, [_INT8 + bytes((VALUE,)), number])
     yield to_server, _message(REQUEST | TWO_WAY | EVENT, 0, 5, None)
     yield to_client, _message(EVENT, OK, 5, None)
     yield to_client, _message(REQUEST | TWO_WAY | EVENT, 0, 6, None)
@@ -58,6 +67,23 @@ def _request(
 
 def _response(request_id: int, kind: int, *values: object) -> bytes:
     return _message(0, OK, request_id, kind, *values)
+
+
+def _fastjson2_request(
+    request_id: int, method: str, types: str, arguments: list[bytes], attachments: dict[str, str]
+) -> bytes:
+    head = [write_text(text) for text in ("2.0.2", _SERVICE, "1.0.0", method, types)]
+    return _fastjson2(REQUEST | TWO_WAY, 0, request_id, [*head, *arguments, _fastjson2_map(attachments)])
+
+
+def _fastjson2_map(entries: dict[str, str]) -> bytes:
+    texts = (write_text(text) for entry in entries.items() for text in entry)
+    return bytes((OBJECT, *b"".join(texts), END))
+
+
+def _fastjson2(flags: int, status: int, request_id: int, values: list[bytes]) -> bytes:
+    body = b"".join(len(value).to_bytes(4) + value for value in values)
+    return _write_header(0xDABB, flags | FASTJSON2, status, request_id, len(body)) + body
 
 
 def _message(flags: int, status: int, request_id: int, *values: object) -> bytes:

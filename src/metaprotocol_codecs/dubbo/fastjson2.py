@@ -8,7 +8,7 @@ Source: FastJson2ObjectOutput and FastJson2ObjectInput of Apache Dubbo 3.2 and 3
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from metaprotocol_codecs.dubbo.arguments import parameters_of
 from metaprotocol_codecs.dubbo.header import LAYOUT, REQUEST
@@ -38,11 +38,16 @@ from metaprotocol_codecs.dubbo.response import (
 )
 from metaprotocol_sdk import DecodeError, Limits, Mutation, Span, UnsupportedMutation
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 FASTJSON2 = 23
 
 NOT_PLAIN = "the body in the serialization fastjson2 is not written as Dubbo's clients write it"
 
 _LENGTH = 4
+KIND_OFFSET = _LENGTH + 1
+"""Where the kind of a response is in its body: after a length, in a value of one byte."""
 _BODY_STRINGS = ("dubbo", "path", "version", "method", "parameter_types")
 # Classes of java.lang that fastjson2 names without their package (TypeUtils.NAME_MAPPINGS).
 _SHORT_NAMES = (
@@ -78,7 +83,7 @@ class Fastjson2Span(NamedTuple):
     start: int
     """The offset of the length before them."""
     end: int
-    """The offset after them."""
+    """The offset after them, or `start` in a response without any."""
     path: str | None = None
     """The path in the body of a request."""
     version: str | None = None
@@ -134,7 +139,6 @@ def read_fastjson2_response(
         Its properties; where its attachments are; True if it is an exception; and why the client may see others.
     """
     properties: dict[str, str] = {}
-    span = None
     unclear = ""
     try:
         start, position = _chunk(message, position)
@@ -147,6 +151,7 @@ def read_fastjson2_response(
         value_start = position
         if kind not in (NULL_VALUE, NULL_WITH_ATTACHMENTS):
             value_start, position = _chunk(message, position)
+        span = Fastjson2Span(position, position)
         if kind >= EXCEPTION_WITH_ATTACHMENTS:
             entries, end = _read_map(message, position, limits)
             span = Fastjson2Span(position, end)
@@ -178,7 +183,7 @@ def edit_fastjson2_attachments(
     Raises:
         UnsupportedMutation: A key or a value cannot be written, or later values may refer to what would go.
     """
-    entries, _ = _read_map(message, span.start, limits)
+    entries = _read_map(message, span.start, limits)[0] if span.start < span.end else []
     places: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.key in mutation:
@@ -208,6 +213,9 @@ def edit_fastjson2_attachments(
         return []
     if count > limits.max_elements:
         raise UnsupportedMutation(f"there would be {count:,} attachments, over the limit of {limits.max_elements:,}")
+    if span.start == span.end:
+        written = bytes((OBJECT, *b"".join(added), END))
+        return [(span.start, span.start, len(written).to_bytes(_LENGTH) + written)]
     edits.sort()
     start = span.start + _LENGTH
     if message[start] == NULL:
@@ -239,18 +247,23 @@ def fastjson2_spans(message: bytes, flags: int, span: Fastjson2Span, limits: Lim
         value = (read_text(message, start)[0] if is_text else "") or ""
         spans.append(Span(position, end, name, value, "null" if is_text and message[start] == NULL else "JSONB"))
         position = end
-    entries, end = _read_map(message, position, limits)
-    if message[position + _LENGTH] == NULL:
-        spans.append(Span(position, end, "attachments", "", "null"))
-    else:
-        spans.append(Span(position, position + _LENGTH + 1, "attachments", "", f"a map of {len(entries)}"))
-        for entry in entries:
-            meaning = "" if entry.value is not None else "not a string"
-            spans.append(Span(entry.start, entry.end, f"attachments.{entry.key}", entry.value or "", meaning))
-        spans.append(Span(end - 1, end, "end", "", "of the attachments"))
-    if end < len(message):
-        spans.append(Span(end, len(message), "trailing", "", "no reader looks at these bytes"))
+    if span.start < span.end:
+        spans.extend(_map_spans(message, span, limits))
+    if span.end < len(message):
+        spans.append(Span(span.end, len(message), "trailing", "", "no reader looks at these bytes"))
     return spans
+
+
+def _map_spans(message: bytes, span: Fastjson2Span, limits: Limits) -> Iterator[Span]:
+    if message[span.start + _LENGTH] == NULL:
+        yield Span(span.start, span.end, "attachments", "", "null")
+        return
+    entries = _read_map(message, span.start, limits)[0]
+    yield Span(span.start, span.start + _LENGTH + 1, "attachments", "", f"a map of {len(entries)}")
+    for entry in entries:
+        meaning = "" if entry.value is not None else "not a string"
+        yield Span(entry.start, entry.end, f"attachments.{entry.key}", entry.value or "", meaning)
+    yield Span(span.end - 1, span.end, "end", "", "of the attachments")
 
 
 def _values(message: bytes, entries: list[Entry]) -> tuple[dict[str, str | None], str]:
