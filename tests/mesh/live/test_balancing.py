@@ -30,10 +30,12 @@ def as_one(servers: Mapping[str, Server]) -> dict[str, list[int]]:
     return {"v1": [server.port for server in servers.values()]}
 
 
-# Of the others' keys a sixth moves with a ring, fewer with Maglev: half of so many does with a probability below 1e-15.
+# Seen with 1,000 keys and 3 to 10 servers: Maglev moves up to 0.4 % of the others' keys, a ring 9 to 13 %.
 @EVERY_FORM
-@pytest.mark.parametrize("kind", ["maglev: {}", "ringHash: {}"], ids=["maglev", "ring"])
-def test_a_key_stays_at_its_server(scenario: Scenario, protocol: Protocol, three: dict[str, Server], kind: str) -> None:
+@pytest.mark.parametrize(("kind", "most"), [("maglev: {}", 0.05), ("ringHash: {}", 0.5)], ids=["maglev", "ring"])
+def test_a_key_stays_at_its_server(
+    scenario: Scenario, protocol: Protocol, three: dict[str, Server], kind: str, most: float
+) -> None:
     """A7: a key's calls reach one server. Without it its keys move, and most others stay; with it all are back."""
     rule = shown("balancing", "consistent-hash").replace("maglev: {}", kind).replace("user", "method")
     scenario.apply(protocol, as_one(three), rule)
@@ -48,7 +50,7 @@ def test_a_key_stays_at_its_server(scenario: Scenario, protocol: Protocol, three
         assert {key: client.text({"method": key}) for key in KEYS} == before
     assert gone not in after.values()
     others = [key for key in KEYS if before[key] != gone]
-    assert sum(before[key] != after[key] for key in others) < len(others) / 2
+    assert sum(before[key] != after[key] for key in others) < len(others) * most
 
 
 @WITH_PROPERTIES

@@ -1,6 +1,7 @@
 """Connections end, are limited and are drained as docs/governance/connections.md says."""
 
 import threading
+import time
 from contextlib import ExitStack
 from typing import Any
 
@@ -78,6 +79,31 @@ def test_no_call_is_lost_to_a_server_that_closes_connections(scenario: Scenario,
         scenario.apply(protocol, {"v1": [server.port]}, shown("connections", "retry-resets"))
         with scenario.caller() as client:
             assert [client.text() for _ in range(100)] == ["served"] * 100
+
+
+@EVERY_FORM
+def test_no_call_is_lost_or_made_twice_where_idle_timeouts_of_clients_meet(
+    scenario: Scenario, protocol: Protocol
+) -> None:
+    """The client waits for about as long as Envoy does, and calls again where the close was quicker."""
+    idle_timeout = shown("connections", "idle-clients").replace("600s", "0.02s")
+    with protocol.serving("v1") as server:
+        scenario.apply(protocol, {"v1": [server.port]}, idle_timeout)
+        client, closed = scenario.caller(), 0
+        for number in range(40):
+            time.sleep(0.015 + 0.0005 * (number % 20))
+            answered = False
+            while not answered:
+                try:
+                    assert client.text() == "v1"
+                    answered = True
+                except (EOFError, ConnectionError):
+                    closed += 1
+                    client.socket.close()
+                    client = scenario.caller()
+        client.socket.close()
+    assert closed
+    assert len(server.received) == 40
 
 
 @EVERY_FORM

@@ -5,8 +5,9 @@ import time
 import pytest
 from governance import EVERY_FORM, WITH_PROPERTIES, Scenario, shown
 from mesh_files import routes
-from mesh_protocols import FRAMED, Protocol
+from mesh_protocols import FRAMED, THRIFT, Protocol, ThriftLibrary
 from mesh_scenarios import likely, ports, versions
+from thrift.Thrift import TApplicationException
 
 from metaprotocol_codecs.awesomerpc.codec import STATUSES
 
@@ -80,3 +81,20 @@ def test_testers_are_delayed(scenario: Scenario, protocol: Protocol) -> None:
             assert [client.text({"user": "tester-7"}) for _ in range(2)] == ["v1"] * 2
             assert time.monotonic() - begin > 2 * 0.19
     assert scenario.envoy.stat(f"{scenario.listener}.fault.delays_injected") == 2
+
+
+def test_thrifts_own_library_raises_what_a_fault_stands_for(scenario: Scenario) -> None:
+    rule = "route: [{destination: {host: reviews.default.svc.cluster.local}}]"
+    abort = "fault: {abort: {httpStatus: 404, percentage: {value: 100}}}"
+    with versions(THRIFT, "v1") as servers:
+        scenario.apply(
+            THRIFT,
+            ports(servers),
+            routes(f"- {{match: [{{headers: {{method: {{exact: gone}}}}}}], {abort}, {rule}}}\n- {{{rule}}}"),
+        )
+        for in_header in (True, False):
+            with ThriftLibrary(scenario.port, in_header=in_header) as library:
+                with pytest.raises(TApplicationException, match="fault_filter_abort") as caught:
+                    library.call("gone")
+                assert caught.value.type == TApplicationException.UNKNOWN_METHOD
+                assert library.call("hello") == "<=v1=>"

@@ -1,0 +1,88 @@
+"""What the pages about governance promise, seen by Apache Dubbo's Java consumers and providers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from governance import failing, shown, silent
+from live_engine.config import built_module
+from live_engine.peers import serving
+from mesh_protocols import DUBBO
+from mesh_scenarios import LiveMesh, destination_rule, service_entry, sidecar
+from peers.dubbo_java import DUBBO_3, JavaProvider, required
+
+# A constant of org.apache.dubbo.rpc.RpcException.
+TIMEOUT_EXCEPTION = 2
+
+
+@pytest.fixture
+def provider(running: Callable) -> JavaProvider:
+    """A provider of Dubbo 3, which has not been called yet."""
+    found = running(JavaProvider, required(DUBBO_3))
+    found.forget()
+    return found
+
+
+@pytest.fixture
+def start(start_envoy: Callable, tmp_path: Path, provider: JavaProvider) -> Callable[..., int]:
+    """Start Envoy of some rules, and return the port of its listener; servers are the provider, or have these ports."""
+    built_module()
+
+    def start(*rules: str, ports: tuple[int, ...] = ()) -> int:
+        servers = {"v1": list(ports) or [provider.ports["hessian2"]]}
+        files = [service_entry("dubbo", servers), sidecar("dubbo"), *rules]
+        if not any("kind: DestinationRule" in one for one in rules):
+            files.append(destination_rule(servers))
+        return LiveMesh(start_envoy, tmp_path / "mesh", *files).port
+
+    return start
+
+
+def test_an_aborted_call_is_what_its_status_stands_for(consumer, version, provider, start) -> None:
+    """504 is a TimeoutException; the provider is not called, and the next call on the connection is answered."""
+    port = start(shown("faults", "abort").replace("value: 10}", "value: 0}"))
+    with consumer.client(port, retries=0) as client:
+        outcome = client.call("echo", "hello", user="tester-7")
+        assert (outcome["exception"], outcome["code"]) == (version.rpc_exception, TIMEOUT_EXCEPTION)
+        assert client.call("echo", "hello", user="jason")["same"] is True
+    assert provider.next_call()["attachments"]["user"] == "jason"
+
+
+def test_a_call_that_takes_too_long_is_a_timeout(consumer, version, start) -> None:
+    """The server never answers, and the consumer itself would wait for ten minutes."""
+    with serving(DUBBO.codec, silent) as server:
+        port = start(shown("retries", "timeout"), ports=(server.port,))
+        with consumer.client(port, retries=0, timeout=600_000) as client:
+            outcome = client.call("echo", "hello")
+    assert (outcome["exception"], outcome["code"]) == (version.rpc_exception, TIMEOUT_EXCEPTION)
+
+
+def test_attachments_are_changed_on_both_sides(consumer, provider, start) -> None:
+    with consumer.client(start(shown("changes", "changes"))) as client:
+        outcome = client.call("echo", "hello", user="jason", secret="x", groups="a", mine="kept")
+    seen = provider.next_call()["attachments"]
+    wanted = {"region": "eu", "client-address": "127.0.0.1", "caller": "jason", "groups": "a,mesh", "mine": "kept"}
+    assert {name: seen.get(name) for name in wanted} == wanted
+    assert "secret" not in seen
+    assert outcome["same"] is True
+    assert outcome["attachments"]["served-by"] == f"127.0.0.1:{provider.ports['hessian2']}"
+    assert outcome["attachments"]["lane"] == "stable"
+
+
+@pytest.mark.parametrize("status", [31, 100])
+def test_a_status_is_tried_again_on_another_provider(consumer, provider, start, status: int) -> None:
+    """A consumer without retries of its own sees no error, though half of the servers answer nothing else."""
+    with serving(DUBBO.codec, failing(DUBBO, status)) as broken:
+        ports = (broken.port, provider.ports["hessian2"])
+        port = start(shown("retries", "retries"), shown("retries", "round-robin"), ports=ports)
+        with consumer.client(port, retries=0) as client:
+            for _ in range(6):
+                assert client.call("echo", "hello").get("same") is True
+        assert broken.received
+
+
+def test_an_exception_of_the_service_is_not_tried_again(consumer, provider, start) -> None:
+    with consumer.client(start(shown("retries", "retries"))) as client:
+        assert client.call("fail", "runtime")["exception"] == "java.lang.IllegalStateException"
+        assert client.call("echo", "hello")["same"] is True
+    assert [provider.next_call()["called"] for _ in range(2)] == ["fail", "echo"]
