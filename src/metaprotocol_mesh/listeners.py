@@ -24,7 +24,7 @@ from metaprotocol_sdk import RegistryError, UpstreamConnection, available_codecs
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from metaprotocol_mesh.model import Gateway, Object, Sidecar
+    from metaprotocol_mesh.model import Gateway, Object, ObjectMeta, Sidecar
     from metaprotocol_mesh.model.networking import EgressListener, IngressListener, Port, Server, ServerTLSSettings
     from metaprotocol_mesh.resolved import Direction
 
@@ -64,29 +64,16 @@ class Listeners:
 
     def of_sidecar(self, sidecar: Object[Sidecar]) -> list[Listener]:
         """Return the listeners of a Sidecar."""
-        settings = self._settings(sidecar)
+        settings = settings_of(sidecar.metadata, self.problems)
         ingress = [self._ingress(one, settings) for one in sidecar.spec.ingress]
         egress = [self._egress(one, one.port, settings) for one in sidecar.spec.egress if one.port is not None]
         return [one for one in (*ingress, *egress) if one is not None]
 
     def of_gateway(self, gateway: Object[Gateway]) -> list[Listener]:
         """Return the listeners of a Gateway."""
-        settings = self._settings(gateway)
+        settings = settings_of(gateway.metadata, self.problems)
         found = [self._server(one, gateway, settings) for one in gateway.spec.servers]
         return [one for one in found if one is not None]
-
-    def _settings(self, owner: Object[Sidecar] | Object[Gateway]) -> dict[str, str]:
-        settings = {}
-        place = owner.metadata.at.of("annotations")
-        for name, value in owner.metadata.annotations.items():
-            if name.startswith(ANNOTATION):
-                word = name.removeprefix(ANNOTATION)
-                if word not in SETTINGS:
-                    self._wrong(place, f"there is no setting {name!r}", did_you_mean(word, SETTINGS))
-                if "\n" in value or "\r" in value:
-                    self._wrong(place, f"the value of {name!r} has more than one line")
-                settings[word] = value
-        return settings
 
     def _codec(self, port: Port) -> str:
         codec = self.codec_of(port.name)
@@ -241,6 +228,26 @@ class Listeners:
 
     def _wrong(self, place: Place, text: str, hint: str = "") -> None:
         self.problems.append(Problem(place, text, hint))
+
+
+def settings_of(owner: ObjectMeta, problems: list[Problem]) -> dict[str, str]:
+    """Return the settings of the codec filter that an object's annotations are.
+
+    Args:
+        owner: The object's metadata.
+        problems: Gets what is wrong.
+    """
+    settings = {}
+    place = owner.at.of("annotations")
+    for name, value in owner.annotations.items():
+        if name.startswith(ANNOTATION):
+            word = name.removeprefix(ANNOTATION)
+            if word not in SETTINGS:
+                problems.append(Problem(place, f"there is no setting {name!r}", did_you_mean(word, SETTINGS)))
+            if "\n" in value or "\r" in value:
+                problems.append(Problem(place, f"the value of {name!r} has more than one line"))
+            settings[word] = value
+    return settings
 
 
 def _gateway_host(pattern: str, host: str, namespace: str) -> bool:

@@ -10,6 +10,7 @@ from metaprotocol_mesh.render.localities import localities
 from metaprotocol_mesh.render.pieces import Json, http_options, typed
 
 if TYPE_CHECKING:
+    from metaprotocol_mesh.model import Duration
     from metaprotocol_mesh.model.destination_rule import (
         ClientTLSSettings,
         ConnectionPoolSettings,
@@ -95,10 +96,9 @@ def _pool(found: Json, settings: ConnectionPoolSettings | None, budget: RetryBud
             "min_retry_concurrency": budget.min_retry_concurrency,
         }
     found["circuit_breakers"] = {"thresholds": [threshold]}
-    idle = (http.idle_timeout if http else None) or (tcp.idle_timeout if tcp else None)
+    idle = idle_timeout(settings)
     if bridged:
-        options = {"@type": f"type.googleapis.com/{_TCP_OPTIONS}", "idle_timeout": str(idle) if idle else IDLE_TIMEOUT}
-        found["typed_extension_protocol_options"][_TCP_OPTIONS] = options
+        found["typed_extension_protocol_options"].update(idle_options(str(idle) if idle else IDLE_TIMEOUT))
     if tcp is not None and tcp.connect_timeout is not None:
         found["connect_timeout"] = str(tcp.connect_timeout)
     if tcp is not None and tcp.tcp_keepalive is not None:
@@ -109,6 +109,18 @@ def _pool(found: Json, settings: ConnectionPoolSettings | None, budget: RetryBud
             if (value := getattr(alive, name)) is not None:
                 probes[f"keepalive_{name}"] = max(1, round(value.seconds))
         found["upstream_connection_options"] = {"tcp_keepalive": probes}
+
+
+def idle_timeout(settings: ConnectionPoolSettings | None) -> Duration | None:
+    """Return after how long a policy closes idle connections; None if it does not say."""
+    tcp = settings.tcp if settings is not None else None
+    http = settings.http if settings is not None else None
+    return (http.idle_timeout if http else None) or (tcp.idle_timeout if tcp else None)
+
+
+def idle_options(timeout: str) -> Json:
+    """Return the options by which a cluster closes idle connections, as `typed_extension_protocol_options` has them."""
+    return {_TCP_OPTIONS: {"@type": f"type.googleapis.com/{_TCP_OPTIONS}", "idle_timeout": timeout}}
 
 
 def _outliers(found: Json, settings: OutlierDetection) -> None:

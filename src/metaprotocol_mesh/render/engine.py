@@ -90,6 +90,66 @@ class Engine:
         Raises:
             ConfigurationError: A setting of the listener's annotations cannot be used.
         """
+        return typed(
+            _NAME,
+            "extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter",
+            dynamic_module_config=self._module(),
+            filter_name="codec",
+            filter_config=_text(self._settings(listener, incomplete)),
+            terminal_filter=False,
+        )
+
+    def listener_filter(self, listener: Listener) -> Json:
+        """Return the listener filter that tells the protocol by its first bytes, for a port that others use, too.
+
+        Args:
+            listener: Its listener.
+
+        Raises:
+            ConfigurationError: A setting of the listener's annotations cannot be used.
+        """
+        return typed(
+            f"{_NAME}.detect",
+            "extensions.filters.listener.dynamic_modules.v3.DynamicModuleListenerFilter",
+            dynamic_module_config=self._module(),
+            filter_name="codec",
+            filter_config=_text(self._settings(listener, "refuse")),
+        )
+
+    def admission_filter(self) -> Json:
+        """Return the first HTTP filter.
+
+        It admits requests of ours, strips the module's headers from all others, and tells local replies by their cause.
+        """
+        return self._http_filter(ADMISSION, "admission")
+
+    def python_filter(self, name: str, config: str) -> Json:
+        """Return an HTTP filter in Python.
+
+        Args:
+            name: An entry point of the group `metaprotocol.filters`, or "module:Class".
+            config: What it is made with; one line.
+        """
+        lines = filter(None, (self.interpreter, f"filter = {name}", f"config = {config}"))
+        return self._http_filter(f"{_NAME}.{name}", "python", "\n".join(lines))
+
+    def bridge(self) -> Json:
+        """Return the fields of a cluster whose servers speak a codec's protocol."""
+        last = typed("envoy.filters.http.upstream_codec", "extensions.filters.http.upstream_codec.v3.UpstreamCodec")
+        return {
+            "metadata": {"filter_metadata": {_NAME: {"bridge": "codec"}}},
+            "upstream_config": typed(
+                "envoy.upstreams.http.dynamic_modules",
+                "extensions.upstreams.http.dynamic_modules.v3.Config",
+                dynamic_module_config=self._module(),
+                bridge_name="codec",
+            ),
+            "typed_extension_protocol_options": http_options(
+                "http", http_filters=[self._http_filter(f"{_NAME}.attempt", "attempt"), last]
+            ),
+        }
+
+    def _settings(self, listener: Listener, incomplete: str) -> str:
         limits = HeaderLimits.of(listener.codec)
         settings: dict[str, Any] = {
             "codec": listener.codec,
@@ -109,45 +169,15 @@ class Engine:
             Settings.parse(text)
         except SettingsError as error:
             raise ConfigurationError([Problem(listener.place, f"annotation metaprotocol.io/*: {error}")]) from error
-        return typed(
-            _NAME,
-            "extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter",
-            dynamic_module_config=self._module(),
-            filter_name="codec",
-            filter_config=_text("\n".join(filter(None, (self.interpreter, text)))),
-            terminal_filter=False,
-        )
+        return "\n".join(filter(None, (self.interpreter, text)))
 
-    def admission_filter(self) -> Json:
-        """Return the first HTTP filter.
-
-        It admits requests of ours, strips the module's headers from all others, and tells local replies by their cause.
-        """
-        return self._http_filter(ADMISSION, "admission")
-
-    def bridge(self) -> Json:
-        """Return the fields of a cluster whose servers speak a codec's protocol."""
-        last = typed("envoy.filters.http.upstream_codec", "extensions.filters.http.upstream_codec.v3.UpstreamCodec")
-        return {
-            "metadata": {"filter_metadata": {_NAME: {"bridge": "codec"}}},
-            "upstream_config": typed(
-                "envoy.upstreams.http.dynamic_modules",
-                "extensions.upstreams.http.dynamic_modules.v3.Config",
-                dynamic_module_config=self._module(),
-                bridge_name="codec",
-            ),
-            "typed_extension_protocol_options": http_options(
-                "http", http_filters=[self._http_filter(f"{_NAME}.attempt", "attempt"), last]
-            ),
-        }
-
-    def _http_filter(self, name: str, kind: str) -> Json:
+    def _http_filter(self, name: str, kind: str, config: str = "") -> Json:
         return typed(
             name,
             "extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter",
             dynamic_module_config=self._module(),
             filter_name=kind,
-            filter_config=_text(""),
+            filter_config=_text(config),
         )
 
     def _module(self) -> Json:

@@ -51,14 +51,12 @@ def render_listener(listener: Listener, mesh: Mesh, engine: Engine) -> Json:
 
 
 def _hcm(listener: Listener, mesh: Mesh, engine: Engine) -> Json:
-    header_limits = HeaderLimits.of(listener.codec)
     fields: Json = {
         "stat_prefix": f"{listener.direction}_{listener.name}",
         "codec_type": "HTTP2",
         "route_config": routes.route_configuration(listener, mesh),
         "http_filters": _http_filters(listener, mesh, engine),
-        "common_http_protocol_options": {"max_headers_count": header_limits.count + HEADERS_OF_ENVOY},
-        "max_request_headers_kb": -(-(header_limits.size + HEADERS_SIZE_OF_ENVOY) // 1024),
+        **header_limits(listener.codec),
         "normalize_path": True,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "stream_idle_timeout": "0s",
@@ -68,6 +66,19 @@ def _hcm(listener: Listener, mesh: Mesh, engine: Engine) -> Json:
     if logs:
         fields["access_log"] = logs
     return typed(HCM, _HCM_KIND, **fields)
+
+
+def header_limits(codec: str) -> Json:
+    """Return the fields of an HCM that takes every header which the codec filter lets pass.
+
+    Args:
+        codec: The filter's.
+    """
+    limits = HeaderLimits.of(codec)
+    return {
+        "common_http_protocol_options": {"max_headers_count": limits.count + HEADERS_OF_ENVOY},
+        "max_request_headers_kb": -(-(limits.size + HEADERS_SIZE_OF_ENVOY) // 1024),
+    }
 
 
 def _http_filters(listener: Listener, mesh: Mesh, engine: Engine) -> list[Json]:
