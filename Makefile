@@ -18,7 +18,7 @@ BENCH := $(VENV)/.stamp-bench
 PARALLEL := -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo engine test deep coverage live mutants packaging interop lint docs bench bench-engine soak fuzz fuzz-engine clean
+.PHONY: help demo engine test deep coverage live istio mutants packaging interop lint docs bench bench-engine soak fuzz fuzz-engine clean
 # Two installers in one environment at the same time would trip over each other.
 .NOTPARALLEL:
 
@@ -48,6 +48,10 @@ coverage: $(TEST)  ## Run the tests, twice as long, and report the lines that no
 
 live: $(TEST)  ## Run the tests with real Envoys that take long; `make test` runs the others
 	$(BIN)/python -m pytest $(PARALLEL) -m live $(or $(ARGS),tests/engine tests/mesh tests/benchmarks)
+
+istio: $(TEST)  ## Run the tests with Istio's own control plane, which Go builds once, in about ten minutes
+	PYTHONPATH=tests/support $(BIN)/python -m live_istio.programs
+	$(BIN)/python -m pytest $(PARALLEL) -m live $(or $(ARGS),tests/istio)
 
 mutants: $(TEST)  ## Hold the conformance kit's wrong codecs to every property: each fails its own, and no others
 	$(BIN)/python -m pytest $(PARALLEL) -m mutants $(or $(ARGS),tests/testing)

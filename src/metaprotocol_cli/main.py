@@ -22,6 +22,7 @@ class Commands(LazyGroup):
         "dissector": "metaprotocol_cli.dissector",
         "fuzz": "metaprotocol_cli.fuzz",
         "inspect": "metaprotocol_cli.inspect",
+        "istio": "metaprotocol_cli.istio",
         "mesh": "metaprotocol_cli.mesh",
         "new": "metaprotocol_cli.new",
         "record": "metaprotocol_cli.record",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Spec = TypeVar("Spec", bound=Item)
 
+RENDERED = {"app.kubernetes.io/managed-by": "metaprotocol"}
+"""The labels of the EnvoyFilters that `istio render` makes."""
 MAX_PROBLEMS = 100
 """Of one load; more help nobody."""
 _NAMES = (".yaml", ".yml", ".json")
@@ -158,6 +160,8 @@ def _object(reader: Reader, node: Node, path: str) -> Object[Item] | None:
             reader.note(child, _below(path, name), f"there is no key {name[:80]!r} here", hint)
     empty = Mapping(node.line, node.column)
     metadata = reader.read(node.items.get("metadata", empty), ObjectMeta, _below(path, "metadata"))
+    if kind == "EnvoyFilter" and metadata is not None and RENDERED.items() <= metadata.labels.items():
+        return None  # what it changes in Istio's proxies is in ours without it
     read_spec = reader.read(node.items.get("spec", empty), spec, _below(path, "spec"))
     return None if metadata is None or read_spec is None else Object(kind, metadata, read_spec)
 

@@ -23,6 +23,7 @@ from metaprotocol_mesh.model import (
     VirtualService,
     WasmPlugin,
 )
+from metaprotocol_mesh.model import Service as KubernetesService
 from metaprotocol_mesh.names import codec_hint, codec_of_port, full_name, selects, visible
 from metaprotocol_mesh.places import ConfigurationError, Problem, did_you_mean
 from metaprotocol_mesh.resolved import Cluster, Listener, Mesh, Policy, Proxy, Service, ServicePort
@@ -149,6 +150,9 @@ class _Resolver:
 
     def _services(self) -> dict[str, Service]:
         services: dict[str, Service] = {}
+        for pods in self._configuration.of(KubernetesService):
+            text = f"the servers of {pods.title} are the pods of a cluster, and there is none here"
+            self._wrong(pods.metadata.at, text, "write a ServiceEntry with `endpoints`; `istio render` takes a Service")
         for one in self._visible(ServiceEntry):
             entry = one.spec
             ports = {}

@@ -30,7 +30,8 @@ class MeshCommands(LazyGroup):
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] not in {"metaprotocol_envoy", "watchfiles", "yaml"}:
                 raise
-            raise click.UsageError(f"`metaprotocol mesh` needs {error.name}: install metaprotocol-sdk[mesh]") from error
+            text = f"`metaprotocol {self.name}` needs {error.name}: install metaprotocol-sdk[mesh]"
+            raise click.UsageError(text) from error
 
 
 @click.group("mesh", cls=MeshCommands)

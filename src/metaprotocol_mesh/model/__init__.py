@@ -1,4 +1,4 @@
-"""The configuration as classes: kinds of Istio and Aeraki, as far as they are supported."""
+"""The configuration as classes: kinds of Istio, Aeraki and Kubernetes, as far as they are supported."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from metaprotocol_mesh.model.aeraki import ApplicationProtocol, MetaRouter
 from metaprotocol_mesh.model.base import REQUIRED, Duration, Item, Percent, StringMatch, entry, yaml_name
 from metaprotocol_mesh.model.destination_rule import DestinationRule
 from metaprotocol_mesh.model.extensions import EnvoyFilter, Telemetry, WasmPlugin
+from metaprotocol_mesh.model.kubernetes import Service
 from metaprotocol_mesh.model.networking import Gateway, ServiceEntry, Sidecar
 from metaprotocol_mesh.model.security import AuthorizationPolicy, PeerAuthentication, RequestAuthentication
 from metaprotocol_mesh.model.virtual_service import VirtualService
@@ -37,6 +38,7 @@ KINDS: dict[str, tuple[type[Item], tuple[str, ...]]] = {
     "WasmPlugin": (WasmPlugin, _EXTENSIONS),
     "MetaRouter": (MetaRouter, _AERAKI),
     "ApplicationProtocol": (ApplicationProtocol, _AERAKI),
+    "Service": (Service, ("v1",)),
 }
 """The kinds, and the `apiVersion`s under which each is known."""
 
@@ -99,6 +101,7 @@ __all__ = [
     "PeerAuthentication",
     "Percent",
     "RequestAuthentication",
+    "Service",
     "ServiceEntry",
     "Sidecar",
     "StringMatch",

@@ -16,6 +16,7 @@ from metaprotocol_sdk import load_codec_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import PurePosixPath
 
     from metaprotocol_mesh.resolved import Listener
 
@@ -74,6 +75,16 @@ class Engine:
             LibpythonNotFound: This Python has no shared library.
         """
         return cls(str(module_path()), interpreter_config())
+
+    @classmethod
+    def below(cls, home: PurePosixPath) -> Engine:
+        """Return the engine of a folder in a container, which has the module, Python and the codecs under fixed names.
+
+        Args:
+            home: The folder.
+        """
+        interpreter = f"libpython = {home}/libpython.so\nhome = {home}/python\npath = {home}/packages"
+        return cls(f"{home}/libmetaprotocol_envoy.so", interpreter)
 
     @classmethod
     def absent(cls) -> Engine:

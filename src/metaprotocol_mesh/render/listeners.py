@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HCM = "envoy.filters.network.http_connection_manager"
 ROUTER = "envoy.filters.http.router"
-_HCM_KIND = "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+HCM_KIND = "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 _LOG = (
     '[%START_TIME%] "%REQ(:METHOD)% %REQ(:PATH)%" %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% '
@@ -65,7 +65,7 @@ def _hcm(listener: Listener, mesh: Mesh, engine: Engine) -> Json:
     logs = _access_log(listener, mesh)
     if logs:
         fields["access_log"] = logs
-    return typed(HCM, _HCM_KIND, **fields)
+    return typed(HCM, HCM_KIND, **fields)
 
 
 def header_limits(codec: str) -> Json:

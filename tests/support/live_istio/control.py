@@ -1,0 +1,120 @@
+"""Istio's control plane, which reads its configuration from a folder."""
+
+import json
+import os
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mesh_running import free_port
+from patience import PATIENCE
+
+from live_istio.cluster import Cluster
+from live_istio.programs import DISCOVERY, program
+
+_MESH = {
+    "trustDomain": "cluster.local",
+    "rootNamespace": "istio-system",
+    "accessLogFile": "",
+}
+# The Envoy of the package index lacks the filters of Istio's own.
+_WITHOUT_FILTERS_OF_ISTIO = {"PILOT_ENABLE_ALPN_FILTER": "false", "PILOT_ENABLE_METADATA_EXCHANGE": "false"}
+
+
+class ControlPlane:
+    """A running pilot-discovery. Its `with` block begins when it is ready.
+
+    Args:
+        folder: For its files.
+        mesh: More of its MeshConfig.
+    """
+
+    def __init__(self, folder: Path, **mesh: Any) -> None:
+        self._program = program(DISCOVERY)
+        self._folder, self._mesh = folder, {**_MESH, **mesh}
+        self._configuration = folder / "configuration"
+        self._configuration.mkdir(parents=True)
+        self._cluster = Cluster()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lines: list[str] = []
+        self.port = free_port()
+        self._http = free_port()
+
+    @property
+    def cluster(self) -> Cluster:
+        """The API server."""
+        return self._cluster
+
+    @property
+    def log(self) -> str:
+        """What it has written so far."""
+        return "\n".join(self._lines)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of its configuration; "" takes away what the file had.
+
+        Args:
+            name: The file's, without a suffix.
+            text: Documents of YAML.
+        """
+        unfinished = self._folder / "unfinished"
+        unfinished.write_text(text or "# nothing\n")  # it does not always see that a file is gone
+        unfinished.replace(self._configuration / f"{name}.yaml")
+
+    def __enter__(self) -> Self:
+        self._cluster.__enter__()
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()  # it would wait for its proxies
+            process.wait()
+        self._cluster.__exit__(kind, error, traceback)
+
+    def _start(self) -> None:
+        kubeconfig, mesh = self._folder / "kubeconfig", self._folder / "mesh.yaml"
+        kubeconfig.write_text(json.dumps(self._cluster.kubeconfig))
+        mesh.write_text(json.dumps({**self._mesh, "defaultConfig": {"discoveryAddress": f"127.0.0.1:{self.port}"}}))
+        command = [str(self._program), "discovery", "--registries", "Kubernetes", "--domain", "cluster.local"]
+        command += ["--configDir", str(self._configuration), "--kubeconfig", str(kubeconfig), "--meshConfig", str(mesh)]
+        command += ["--grpcAddr", f"127.0.0.1:{self.port}", "--httpAddr", f"127.0.0.1:{self._http}"]
+        command += ["--httpsAddr", "", "--secureGRPCAddr", "", "--monitoringAddr", f"127.0.0.1:{free_port()}"]
+        command += ["--ctrlz_port", "0"]
+        names = {"POD_NAMESPACE": "istio-system", "POD_NAME": "istiod", "REVISION": "default"}
+        environment = {**os.environ, **names, **_WITHOUT_FILTERS_OF_ISTIO}
+        self._process = subprocess.Popen(
+            command, cwd=self._folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        end = time.monotonic() + PATIENCE
+        while not self._ready():
+            assert self._process.poll() is None, f"pilot-discovery has ended:\n{self.log[-4000:]}"
+            assert time.monotonic() < end, f"pilot-discovery is not ready:\n{self.log[-4000:]}"
+            time.sleep(0.05)
+
+    def _ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._http}/ready", timeout=PATIENCE) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
+        if process.stdout is not None:
+            with process.stdout as output:
+                for line in output:
+                    self._lines.append(line.decode("utf-8", "replace").rstrip("\n"))

@@ -1,0 +1,71 @@
+"""Istio's programs, built once from its Go module, which takes minutes, into a folder that is kept."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+VERSION = "v0.0.0-20260827124520-eed52ebb66ad"
+"""Of the Go module: Istio 1.31, the first with dynamic modules in its proxy."""
+DISCOVERY = "pilot-discovery"
+AGENT = "pilot-agent"
+
+
+class NotBuilt(Exception):
+    """A program is not there; the text says what to do."""
+
+
+def folder() -> Path:
+    """Return where the programs of the version are kept."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "metaprotocol"
+    return cache / "istio" / VERSION
+
+
+def program(name: str) -> Path:
+    """Return one of the programs.
+
+    Raises:
+        NotBuilt: It is not there.
+    """
+    path = folder() / name
+    if not path.is_file():
+        raise NotBuilt(f"Istio's {name} is not built: run `make istio`, which needs Go, 10 minutes and 6 GB of disk")
+    return path
+
+
+def build() -> None:
+    """Build those that are not there.
+
+    Raises:
+        NotBuilt: Go is missing, or fails.
+    """
+    kept = folder()
+    kept.mkdir(parents=True, exist_ok=True)
+    with (kept.parent / f"{VERSION}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be building
+        missing = [name for name in (DISCOVERY, AGENT) if not (kept / name).is_file()]
+        if not missing:
+            return
+        if shutil.which("go") is None:
+            raise NotBuilt("Istio's programs are built by Go, and there is none here")
+        print(f"building {' and '.join(missing)} of istio.io/istio, once; it takes about ten minutes", flush=True)  # noqa: T201
+        # What was not finished is never found under the final name.
+        with tempfile.TemporaryDirectory(prefix="building-", dir=kept) as unfinished:
+            packages = [f"istio.io/istio/pilot/cmd/{name}@{VERSION}" for name in missing]
+            environment = {**os.environ, "GOBIN": unfinished, "CGO_ENABLED": "0"}
+            command = ["go", "install", "-trimpath", "-ldflags", "-s -w", *packages]
+            done = subprocess.run(command, check=False, env=environment, cwd=unfinished)
+            if done.returncode:
+                raise NotBuilt(f"`{' '.join(command)}` ended with the status {done.returncode}")
+            for name in missing:
+                (Path(unfinished) / name).rename(kept / name)
+
+
+if __name__ == "__main__":
+    try:
+        build()
+    except NotBuilt as error:
+        sys.exit(str(error))
