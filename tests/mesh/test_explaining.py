@@ -97,12 +97,12 @@ def test_the_smallest_set_of_files_has_no_warning() -> None:
 @pytest.mark.parametrize(
     ("setting", "outliers", "labels", "warning"),
     [
-        ("failover: [{from: eu, to: us}]", "{}", {"app": "here"}, "the proxy has no locality"),
+        ("failover: [{from: eu, to: us}]", "{maxEjectionPercent: 50}", {"app": "here"}, "the proxy has no locality"),
         ("distribute: [{from: eu, to: {us: 100}}]", "", {"app": "here"}, "the proxy has no locality"),
-        ("failoverPriority: [version=v2]", "{}", {}, "the proxy has no labels"),
+        ("failoverPriority: [version=v2]", "{maxEjectionPercent: 50}", {}, "the proxy has no labels"),
         ("failoverPriority: [version=v2]", "", {"app": "here"}, "nothing fails over without `outlierDetection`"),
         ("failover: [{from: eu, to: us}]", "", {"istio-locality": "eu"}, "nothing fails over without"),
-        ("failover: [{from: eu, to: us}]", "{}", {"istio-locality": "eu"}, ""),
+        ("failover: [{from: eu, to: us}]", "{maxEjectionPercent: 50}", {"istio-locality": "eu"}, ""),
         ("failoverPriority: [version=v2], enabled: false", "", {}, ""),
     ],
 )
@@ -115,3 +115,20 @@ def test_a_setting_of_localities_without_an_effect_is_told(
     found = [str(one) for one in warnings(mesh_of(service, LISTENER, labels=labels))]
     assert len(found) == bool(warning)
     assert warning in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("most", "warning"),
+    [
+        ("", "of 2 servers none is ever ejected: at most 10 %"),
+        (", maxEjectionPercent: 49", "at most 49 %"),
+        (", maxEjectionPercent: 50", ""),
+    ],
+)
+def test_an_outlier_detection_that_ejects_nobody_is_told(most: str, warning: str) -> None:
+    policy = f"{{outlierDetection: {{consecutive5xxErrors: 5{most}}}}}"
+    service = SERVICE.replace("  subsets:", f"  trafficPolicy: {policy}\n  subsets:")
+    found = [str(one) for one in warnings(mesh_of(service, LISTENER))]
+    assert len(found) == bool(warning)
+    assert warning in "".join(found)
+    assert not warning or "`maxEjectionPercent: 50` lets one be" in found[0]
