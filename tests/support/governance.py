@@ -106,7 +106,8 @@ class Scenario:
     def __init__(self, mesh: SharedMesh, number: int) -> None:
         self._mesh = mesh
         self._namespace = f"t{number}"
-        self._port = 19080 + number
+        self.number = 19080 + number
+        """The number of the listener's port in the files; Envoy listens on `port`."""
         self._protocol: Protocol | None = None
         self.envoy = mesh.envoy
 
@@ -144,7 +145,7 @@ class Scenario:
     @property
     def port(self) -> int:
         """The port that clients connect to."""
-        return self.envoy.port(f"127.0.0.1_{self._port}")
+        return self.envoy.port(f"127.0.0.1_{self.number}")
 
     def cluster(self, version: str = "") -> str:
         """Return the beginning of the statistics of a subset, or of the service without one."""
@@ -153,10 +154,10 @@ class Scenario:
     @property
     def listener(self) -> str:
         """The beginning of the statistics of the listener."""
-        return f"http.outbound_127.0.0.1_{self._port}"
+        return f"http.outbound_127.0.0.1_{self.number}"
 
     def _own(self, text: str) -> str:
-        text = text.replace(".default.svc", f".{self._namespace}.svc").replace("19080", str(self._port))
+        text = text.replace(".default.svc", f".{self._namespace}.svc").replace("19080", str(self.number))
         text = text.replace("http-awesomerpc", f"http-{self._protocol}")
         return text.replace("namespace: default", f"namespace: {self._namespace}")
 

@@ -148,6 +148,29 @@ def test_requests_over_the_limit_of_a_connection_are_refused(scenario: Scenario,
 
 
 @EVERY_FORM
+def test_a_server_gets_no_more_requests_at_once_than_its_ingress_lets_through(
+    scenario: Scenario, protocol: Protocol
+) -> None:
+    """Two are at the server, one waits, and the fourth is refused."""
+    with released() as free, ExitStack() as stack:
+        server = stack.enter_context(serving(protocol.codec, holding(protocol, free, "served")))
+        stack.callback(free.set)
+        ingress = shown("connections", "ingress").replace("21101", str(server.port))
+        scenario.apply(protocol, {"v1": [server.port]}, ingress)
+        clients = [stack.enter_context(scenario.caller()) for _ in range(3)]
+        for number, client in enumerate(clients, 1):
+            client.send(protocol.request(1, SLOW))
+            server.wait(min(number, 2))
+        pending = f"cluster.inbound|{scenario.number}||.upstream_rq_pending_active"
+        scenario.envoy.wait_for_stat(pending, lambda count: count == 1)
+        with scenario.caller() as fourth:
+            assert fourth.error() is not None
+        assert len(server.received) == 2
+        free.set()
+        assert [text_of(client.receive()) for client in clients] == ["served"] * 3
+
+
+@EVERY_FORM
 def test_a_server_is_drained_and_no_call_is_lost(scenario: Scenario, protocol: Protocol) -> None:
     """While clients call, a server is taken out; what it has been asked is answered, and nothing more comes."""
     with (

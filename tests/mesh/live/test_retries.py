@@ -75,7 +75,10 @@ def test_the_protocols_own_status_is_tried_again_on_another_server(
 
 @EVERY_FORM
 def test_a_retry_avoids_the_server_that_failed(scenario: Scenario, protocol: Protocol) -> None:
-    """Envoy draws six times: of 100 calls one fails, where 25 would if it drew once. Chance allows 13 below 1e-10."""
+    """Envoy draws up to six times, so one call in 128 fails, where one in four would.
+
+    13 of 100 do with a probability below 1e-10.
+    """
     with ExitStack() as stack:
         servers = pair(stack, protocol, failing(protocol, TIMEOUT[protocol.codec.name]))
         scenario.apply(protocol, servers, shown("retries", "retries"))
