@@ -30,6 +30,12 @@ NAME = "outbound|9080||reviews.default.svc.cluster.local"
 TO = "route: [{destination: {host: reviews}}]"
 
 
+def envoy_filter(patch: str) -> str:
+    """Return an EnvoyFilter with a patch, as YAML in one line."""
+    head = "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: a}\n"
+    return f"{head}spec: {{configPatches: [{patch}]}}\n"
+
+
 def filters(listener) -> list[str]:
     return [one["name"] for one in manager(listener)["http_filters"]]
 
@@ -270,14 +276,8 @@ def test_a_changed_endpoint_changes_its_files_alone(tmp_path: Path) -> None:
 
 
 def test_a_patch_that_changes_nothing_is_told() -> None:
-    patch = """
-apiVersion: networking.istio.io/v1alpha3
-kind: EnvoyFilter
-metadata: {name: a}
-spec:
-  configPatches:
-  - {applyTo: CLUSTER, match: {cluster: {service: nobody}}, patch: {operation: MERGE, value: {connect_timeout: 1s}}}
-"""
+    change = "{operation: MERGE, value: {connect_timeout: 1s}}"
+    patch = envoy_filter(f"{{applyTo: CLUSTER, match: {{cluster: {{service: nobody}}}}, patch: {change}}}")
     (problem,) = problems(SERVICE, LISTENER, patch)
     assert "this patch of EnvoyFilter default/a changes nothing: no CLUSTER fits its `match`" in str(problem)
     assert problem.place.line
@@ -306,14 +306,7 @@ spec:
 def test_a_patch_that_breaks_what_is_rendered_is_told(kind: str, operation: str, value: str) -> None:
     subfilter = "filterChain: {filter: {name: x, subFilter: {name: envoy.filters.http.fault}}}"
     match = f"match: {{listener: {{{subfilter}}}}}, " if operation == "REPLACE" else ""
-    patch = f"""
-apiVersion: networking.istio.io/v1alpha3
-kind: EnvoyFilter
-metadata: {{name: a}}
-spec:
-  configPatches:
-  - {{applyTo: {kind}, {match}patch: {{operation: {operation}, value: {value}}}}}
-"""
+    patch = envoy_filter(f"{{applyTo: {kind}, {match}patch: {{operation: {operation}, value: {value}}}}}")
     (problem,) = problems(SERVICE, ROUTES, LISTENER, patch)
     assert f"this patch of EnvoyFilter default/a leaves no {kind} that Envoy could read" in str(problem)
     assert problem.place.path == "spec.configPatches[0].patch.value"
@@ -421,14 +414,9 @@ def test_a_budget_of_retries() -> None:
 
 @pytest.mark.parametrize("operation", ["INSERT_FIRST", "INSERT_BEFORE"])
 def test_a_network_filter_is_put_before_the_codec(operation: str) -> None:
-    patch = f"""
-apiVersion: networking.istio.io/v1alpha3
-kind: EnvoyFilter
-metadata: {{name: a}}
-spec:
-  configPatches:
-  - {{applyTo: NETWORK_FILTER, patch: {{operation: {operation}, value: {{name: limit, typed_config: {{}}}}}}}}
-"""
+    patch = envoy_filter(
+        f"{{applyTo: NETWORK_FILTER, patch: {{operation: {operation}, value: {{name: limit, typed_config: {{}}}}}}}}"
+    )
     (listener,) = rendered(SERVICE, LISTENER, patch).listeners
     names = [one["name"] for one in listener["filter_chains"][0]["filters"]]
     assert names == ["limit", "metaprotocol", "envoy.filters.network.http_connection_manager"]
