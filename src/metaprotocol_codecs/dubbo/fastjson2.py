@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from metaprotocol_codecs.dubbo.arguments import parameters_of
 from metaprotocol_codecs.dubbo.header import LAYOUT, REQUEST
 from metaprotocol_codecs.dubbo.jsonb import (
+    ASCII,
     ASCII_0,
     END,
     INT8,
@@ -274,15 +275,17 @@ def _values(message: bytes, entries: list[Entry]) -> tuple[dict[str, str | None]
         attachments[key] = value
         if unclear:
             continue
+        tag = message[start]
+        # Also where a string of the same key comes later: only the class of an object tells where its reader stops.
+        if value is None and message[value_start] != NULL:
+            unclear = f"the attachment {key[:80]!r} is not a string, which some providers turn into one"
+        elif tag > ASCII:
+            if not is_comparable(message, start, key):
+                unclear = f"the attachment {key[:80]!r} is not found by its name on Java 9 and later"
         # JSONReaderJSONB remembers names of 9 to 16 bytes by two numbers made of them. Those of "a\0bcdefghi" and of
         # "abcdefghi" are the same, and the name that came first is returned for both.
-        if 9 <= message[start] - ASCII_0 <= 16 and not (key.isascii() and "\0" not in key):
+        elif ASCII_0 + 9 <= tag <= ASCII_0 + 16 and ("\0" in key or not key.isascii()):
             unclear = f"the attachment {key[:80]!r} may be read as one of another name"
-        elif not is_comparable(message, start, key):
-            unclear = f"the attachment {key[:80]!r} is not found by its name on Java 9 and later"
-        # Also where a string of the same key comes later: only the class of an object tells where its reader stops.
-        elif value is None and message[value_start] != NULL:
-            unclear = f"the attachment {key[:80]!r} is not a string, which some providers turn into one"
     return attachments, unclear
 
 

@@ -172,11 +172,8 @@ def write_text(text: str) -> bytes:
     Raises:
         UnicodeEncodeError: It holds half of a surrogate pair.
     """
-    if _beyond_latin1(text):
-        tag, raw = UTF8, text.encode("utf-8")
-    else:
-        tag, raw = ASCII, text.encode("latin-1")
-        # The reader may take a short name of other bytes for another name; one with its length it does not remember.
-        if len(raw) <= ASCII_47 - ASCII_0 and text.isascii() and "\0" not in text:
-            return bytes((ASCII_0 + len(raw),)) + raw
+    # The reader may take a short name of other bytes for another name; one with its length it does not remember.
+    if text.isascii() and len(text) <= ASCII_47 - ASCII_0 and "\0" not in text:
+        return bytes((ASCII_0 + len(text),)) + text.encode("ascii")
+    tag, raw = (UTF8, text.encode("utf-8")) if _beyond_latin1(text) else (ASCII, text.encode("latin-1"))
     return bytes((tag, 0x48)) + len(raw).to_bytes(4) + raw
