@@ -386,3 +386,85 @@ def test_the_bytes_of_a_request_are_explained():
     assert names["path"] == "org.demo.Greeter"
     assert names["attachments.zone"] == "eu"
     assert "arguments.0" in names
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("af", "None"),
+        ("b1", "True"),
+        ("05", "5"),
+        ("ff", "-1"),
+        ("3be8", "1000"),
+        ("487fffffff", "2147483647"),
+        ("d8", "-8"),
+        ("cf ff", "-1"),
+        ("c3 ffff", "-1"),
+        ("be 8000000000000000", "-9223372036854775808"),
+        ("bf ffffffff", "-1"),
+        ("bc ffff", "-1"),
+        ("bd 07", "7"),
+        ("b3", "1.0"),
+        ("b5 3fe0000000000000", "0.5"),
+        ("b7 3f000000", "0.5"),
+        ("b6 02", "2"),
+        ("bb 02 ff00", "-256"),
+        ("b9 02 07", "java.math.BigDecimal(scale=2, digits=7)"),
+        ("90 38e9", "'é'"),
+        ("91 02 0001", "b'\\x00\\x01'"),
+        ("4b 6869", "'hi'"),
+        ("7a 03 e4b896", "'世'"),
+        ("a8 07e8 01 02 03 04 05 00", "'2024-01-02T03:04:05'"),
+        ("a9 07e8 01 02", "'2024-01-02'"),
+        ("ab 0000000000000001", "1970-01-01T00:00:00.001Z"),
+        ("ac 00000001", "1970-01-01T00:00:01.000Z"),
+        ("ad 00000001", "1970-01-01T00:01:00.000Z"),
+        ("ae 01 02", "b'\\xae\\x01\\x02'"),
+        ("96 05 4a61", "[5, 'a']"),
+        ("94", "[]"),
+        ("a4 01 94", "[[]]"),
+        ("a6 a5", "{}"),
+        ("a6 4a61 95 05 05 a6 a5 a5", "{'a': [5], 5: {}}"),
+        ("92 4c612e42 00 a6 7f 4a61 01 05 7f 02 06 a5", "a.B(a=5, 'symbol 2'=6)"),
+        ("96 92 4c612e42 00 a6 a5 92 00 95 05", "[a.B(), a.B [5]]"),
+        ("92 4c612e42 00 4a61", "a.B(value='a')"),
+        ("93 4c242e61", "{'$ref': '$.a'}"),
+        ("a6 4a61", ""),
+        ("96 05", ""),
+        ("b5 00", ""),
+        ("7e 00", ""),
+        (f"{'b4' * 100_000} 05", "5"),
+        (f"{'b902' * 100_000} 05", "java.math.BigDecimal(scale=2, digits=None)"),
+    ],
+)
+def test_values_are_shown(value, shown):
+    """As arguments, which pass unread; those of hessian2 are shown alike."""
+    found = read(call({}, types="I", arguments=(hx(value),)))
+    spans = {span.name: span for span in CODEC.spans(found)}
+    assert spans["arguments.0"].value == shown
+
+
+@given(st.binary(min_size=1, max_size=40))
+@examples(10)
+def test_any_bytes_are_shown_or_not(value):
+    found = read(call({}, types="I", arguments=(value,)))
+    assert "arguments.0" in {span.name for span in CODEC.spans(found)}
+
+
+def test_objects_of_any_depth_and_size_are_shown_in_part():
+    for value in (
+        b"\x95" * 100_000 + b"\x94",
+        b"\xa6\x4a\x61" * 100_000 + b"\xa6" + b"\xa5" * 100_001,
+        b"\xa4\x48\x00\x01\x00\x00" + b"\x05" * 65_536,
+    ):
+        found = read(call({}, types="I", arguments=(value,)))
+        (span,) = [span for span in CODEC.spans(found) if span.name == "arguments.0"]
+        assert len(span.value) == 1000
+        assert span.value.endswith("…")
+
+
+def test_an_attachment_that_is_not_a_string_is_shown():
+    found = read(call({"n": b"\x95\x05"}))
+    assert [(span.value, span.meaning) for span in CODEC.spans(found) if span.name == "attachments.n"] == [
+        ("[5]", "not a string")
+    ]

@@ -8,10 +8,9 @@ Source: FastJson2ObjectOutput and FastJson2ObjectInput of Apache Dubbo 3.2 and 3
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from metaprotocol_codecs.dubbo.arguments import parameters_of
-from metaprotocol_codecs.dubbo.header import LAYOUT, REQUEST
 from metaprotocol_codecs.dubbo.jsonb import (
     ASCII,
     ASCII_0,
@@ -37,19 +36,16 @@ from metaprotocol_codecs.dubbo.response import (
     NULL_VALUE,
     NULL_WITH_ATTACHMENTS,
 )
-from metaprotocol_sdk import DecodeError, Limits, Mutation, Span, UnsupportedMutation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from metaprotocol_sdk import DecodeError, Limits, Mutation, UnsupportedMutation
 
 FASTJSON2 = 23
 
 NOT_PLAIN = "the body in the serialization fastjson2 is not written as Dubbo's clients write it"
 
-_LENGTH = 4
-KIND_OFFSET = _LENGTH + 1
+LENGTH = 4
+"""Bytes of the length before each value."""
+KIND_OFFSET = LENGTH + 1
 """Where the kind of a response is in its body: after a length, in a value of one byte."""
-_BODY_STRINGS = ("dubbo", "path", "version", "method", "parameter_types")
 # Classes of java.lang that fastjson2 names without their package (TypeUtils.NAME_MAPPINGS).
 _SHORT_NAMES = (
     "Exception RuntimeException IllegalAccessError IllegalAccessException IllegalArgumentException "
@@ -104,15 +100,15 @@ def read_fastjson2_request(
     strings: list[str | None] = []
     try:
         for _ in range(5):
-            start = position + _LENGTH
+            start = position + LENGTH
             text, position = _text_chunk(message, position)
             if not is_comparable(message, start, text):
                 raise ValueError("not a name that Java finds")
             strings.append(text)
         arguments_start = position
         for _ in range(parameters_of(strings[4], position).size):
-            position = _chunk(message, position)[1]
-        entries, end = _read_map(message, position, limits)
+            position = chunk_of(message, position)[1]
+        entries, end = read_map(message, position, limits)
     except (DecodeError, IndexError, ValueError):
         return {}, None, NOT_PLAIN
     attachments, unclear = _values(message, entries)
@@ -142,7 +138,7 @@ def read_fastjson2_response(
     properties: dict[str, str] = {}
     unclear = ""
     try:
-        start, position = _chunk(message, position)
+        start, position = chunk_of(message, position)
         if position - start != 2 or message[start] != INT8:
             raise ValueError("not a kind of response")
         kind = message[start + 1]
@@ -151,10 +147,10 @@ def read_fastjson2_response(
         is_exception = kind in (EXCEPTION, EXCEPTION_WITH_ATTACHMENTS)
         value_start = position
         if kind not in (NULL_VALUE, NULL_WITH_ATTACHMENTS):
-            value_start, position = _chunk(message, position)
+            value_start, position = chunk_of(message, position)
         span = Fastjson2Span(position, position)
         if kind >= EXCEPTION_WITH_ATTACHMENTS:
-            entries, end = _read_map(message, position, limits)
+            entries, end = read_map(message, position, limits)
             span = Fastjson2Span(position, end)
             attachments, unclear = _values(message, entries)
             properties = {
@@ -184,7 +180,7 @@ def edit_fastjson2_attachments(
     Raises:
         UnsupportedMutation: A key or a value cannot be written, or later values may refer to what would go.
     """
-    entries = _read_map(message, span.start, limits)[0] if span.start < span.end else []
+    entries = read_map(message, span.start, limits)[0] if span.start < span.end else []
     places: dict[str, list[Entry]] = {}
     for entry in entries:
         if entry.key in mutation:
@@ -216,55 +212,15 @@ def edit_fastjson2_attachments(
         raise UnsupportedMutation(f"there would be {count:,} attachments, over the limit of {limits.max_elements:,}")
     if span.start == span.end:
         written = bytes((OBJECT, *b"".join(added), END))
-        return [(span.start, span.start, len(written).to_bytes(_LENGTH) + written)]
+        return [(span.start, span.start, len(written).to_bytes(LENGTH) + written)]
     edits.sort()
-    start = span.start + _LENGTH
+    start = span.start + LENGTH
     if message[start] == NULL:
         edits = [(start, span.end, bytes((OBJECT, *b"".join(added), END)))]
     elif added:
         edits.append((span.end - 1, span.end - 1, b"".join(added)))
     size = span.end - start + sum(len(written) - (end - begin) for begin, end, written in edits)
-    return [(span.start, start, size.to_bytes(_LENGTH)), *edits]
-
-
-def fastjson2_spans(message: bytes, flags: int, span: Fastjson2Span, limits: Limits) -> list[Span]:
-    """Return the spans of a body that was read: each value with the length before it.
-
-    Args:
-        message: A Dubbo message.
-        flags: Its flag byte.
-        span: Its attachments.
-        limits: Bounds of what is built.
-    """
-    is_request = bool(flags & REQUEST)
-    names = list(_BODY_STRINGS if is_request else ("kind", "value"))
-    spans: list[Span] = []
-    position = LAYOUT.size
-    while position < span.start:
-        start, end = _chunk(message, position)
-        number = len(spans)
-        name = names[number] if number < len(names) else f"arguments.{number - len(names)}"
-        is_text = is_request and number < len(names)
-        value = (read_text(message, start)[0] if is_text else "") or ""
-        spans.append(Span(position, end, name, value, "null" if is_text and message[start] == NULL else "JSONB"))
-        position = end
-    if span.start < span.end:
-        spans.extend(_map_spans(message, span, limits))
-    if span.end < len(message):
-        spans.append(Span(span.end, len(message), "trailing", "", "no reader looks at these bytes"))
-    return spans
-
-
-def _map_spans(message: bytes, span: Fastjson2Span, limits: Limits) -> Iterator[Span]:
-    if message[span.start + _LENGTH] == NULL:
-        yield Span(span.start, span.end, "attachments", "", "null")
-        return
-    entries = _read_map(message, span.start, limits)[0]
-    yield Span(span.start, span.start + _LENGTH + 1, "attachments", "", f"a map of {len(entries)}")
-    for entry in entries:
-        meaning = "" if entry.value is not None else "not a string"
-        yield Span(entry.start, entry.end, f"attachments.{entry.key}", entry.value or "", meaning)
-    yield Span(span.end - 1, span.end, "end", "", "of the attachments")
+    return [(span.start, start, size.to_bytes(LENGTH)), *edits]
 
 
 def _values(message: bytes, entries: list[Entry]) -> tuple[dict[str, str | None], str]:
@@ -289,9 +245,9 @@ def _values(message: bytes, entries: list[Entry]) -> tuple[dict[str, str | None]
     return attachments, unclear
 
 
-def _chunk(message: bytes, position: int) -> tuple[int, int]:
-    """Return the offsets of the value after a length, and after it."""
-    start = position + _LENGTH
+def chunk_of(message: bytes, position: int) -> tuple[int, int]:
+    """Return the offsets of the value after the length at a position, and after it; raises IndexError."""
+    start = position + LENGTH
     end = start + int.from_bytes(message[position:start])
     if end > len(message) or end == start:
         raise IndexError
@@ -299,15 +255,21 @@ def _chunk(message: bytes, position: int) -> tuple[int, int]:
 
 
 def _text_chunk(message: bytes, position: int) -> tuple[str | None, int]:
-    start, end = _chunk(message, position)
+    start, end = chunk_of(message, position)
     text, text_end = read_text(message, start)
     if text_end != end:
         raise ValueError("bytes follow the string")
     return text, end
 
 
-def _read_map(message: bytes, position: int, limits: Limits) -> tuple[list[Entry], int]:
-    start, end = _chunk(message, position)
+def read_map(message: bytes, position: int, limits: Limits) -> tuple[list[Entry], int]:
+    """Return the attachments after the length at a position, and the offset after them.
+
+    Raises:
+        IndexError: The message ends inside them.
+        ValueError: They are not written as Dubbo's clients write them, or pass the limits.
+    """
+    start, end = chunk_of(message, position)
     if message[start] == NULL and end == start + 1:
         return [], end
     if message[start] != OBJECT:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from struct import error as struct_error
 from typing import TYPE_CHECKING
 
-from metaprotocol_codecs.dubbo import header
+from metaprotocol_codecs.dubbo import header, jsonb
 from metaprotocol_codecs.dubbo.arguments import descriptors
 from metaprotocol_codecs.dubbo.attachments import AttachmentsSpan, read_map
-from metaprotocol_codecs.dubbo.fastjson2 import FASTJSON2, Fastjson2Span, fastjson2_spans
+from metaprotocol_codecs.dubbo.fastjson2 import FASTJSON2, LENGTH, Fastjson2Span, chunk_of
+from metaprotocol_codecs.dubbo.fastjson2 import read_map as read_jsonb_map
 from metaprotocol_codecs.dubbo.hessian2 import (
     Map,
     Reader,
@@ -39,7 +41,7 @@ def message_spans(metadata: Metadata, limits: Limits) -> list[Span]:
     flags, status = message[2], message[3]
     serialization = flags & header.SERIALIZATION
     if serialization == FASTJSON2 and isinstance(metadata.state, Fastjson2Span):
-        return [*spans, *fastjson2_spans(message, flags, metadata.state, limits)]
+        return [*spans, *_fastjson2_spans(message, flags, metadata.state, limits)]
     if serialization != header.HESSIAN2:
         name = header.SERIALIZATIONS.get(serialization, f"serialization {serialization}")
         return [*spans, Span(header.LAYOUT.size, len(message), "body", "", name)]
@@ -166,3 +168,49 @@ class _Values:
 
 def _string(position: int, name: str, value: str | None, end: int) -> Span:
     return Span(position, end, name, value or "", "null" if value is None else "")
+
+
+def _fastjson2_spans(message: bytes, flags: int, span: Fastjson2Span, limits: Limits) -> list[Span]:
+    """Return the spans of a body that was read: each value with the length before it."""
+    is_request = bool(flags & header.REQUEST)
+    names = list(_BODY_STRINGS if is_request else ("kind", "value"))
+    spans: list[Span] = []
+    position = header.LAYOUT.size
+    while position < span.start:
+        start, end = chunk_of(message, position)
+        number = len(spans)
+        name = names[number] if number < len(names) else f"arguments.{number - len(names)}"
+        is_text = is_request and number < len(names)
+        value = (jsonb.read_text(message, start)[0] or "") if is_text else _describe_jsonb(message[start:end])
+        spans.append(Span(position, end, name, value, "null" if is_text and message[start] == jsonb.NULL else "JSONB"))
+        position = end
+    if span.start < span.end:
+        spans.extend(_map_spans(message, span, limits))
+    if span.end < len(message):
+        spans.append(Span(span.end, len(message), "trailing", "", "no reader looks at these bytes"))
+    return spans
+
+
+def _map_spans(message: bytes, span: Fastjson2Span, limits: Limits) -> Iterator[Span]:
+    if message[span.start + LENGTH] == jsonb.NULL:
+        yield Span(span.start, span.end, "attachments", "", "null")
+        return
+    entries = read_jsonb_map(message, span.start, limits)[0]
+    yield Span(span.start, span.start + LENGTH + 1, "attachments", "", f"a map of {len(entries)}")
+    for entry in entries:
+        name = f"attachments.{entry.key}"
+        if entry.value is not None:
+            yield Span(entry.start, entry.end, name, entry.value)
+        else:
+            yield Span(
+                entry.start, entry.end, name, _describe_jsonb(message[entry.value_start : entry.end]), "not a string"
+            )
+    yield Span(span.end - 1, span.end, "end", "", "of the attachments")
+
+
+def _describe_jsonb(value: bytes) -> str:
+    """Return a value for a person, or "" if it is not JSONB."""
+    try:
+        return describe(jsonb.read_value(value, 0), _LONGEST_DESCRIPTION)
+    except (IndexError, ValueError, struct_error):
+        return ""
