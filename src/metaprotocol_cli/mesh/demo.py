@@ -58,7 +58,7 @@ _NO_ENVOY = (
     metavar="SECONDS",
     help="Give up after this time; what was not shown counts as wrong.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with the page's URL if there is one.")
 @color_option
 @click.pass_context
 def command(ctx: click.Context, files: Path | None, web: bool, timeout: float, as_json: bool) -> None:
@@ -83,7 +83,7 @@ def command(ctx: click.Context, files: Path | None, web: bool, timeout: float, a
             asyncio.run(_demo(files or example_files(), show, timeout, web=web))
     except MetaProtocolError as error:
         raise click.ClickException(str(error)) from error
-    ctx.exit(show.end())
+    ctx.exit(0 if show.holds else 1)
 
 
 async def _demo(files: Path, show: Show, limit: float, *, web: bool) -> None:
@@ -126,7 +126,7 @@ class Show:
     """Shows the demo: a table that lives, lines, or JSON.
 
     Args:
-        as_json: True for one object at the end.
+        as_json: True for one object when all was shown.
         color: False for no colour, True for colour, None to ask the terminal.
     """
 
@@ -136,7 +136,6 @@ class Show:
     play: Play | None = None
     url: str = ""
     stopped: bool = False
-    seconds: float = 0.0
     _live: bool = False
     _marks: bool = True  # it can be written
 
@@ -184,7 +183,8 @@ class Show:
 
     def finish(self, seconds: float) -> None:
         """Show all that was seen."""
-        self.seconds = seconds
+        if self.as_json:
+            self._object(seconds)
         if self.as_json or self.stopped:
             return
         if self._live:
@@ -202,20 +202,23 @@ class Show:
         if self.url:
             click.echo(f"The page stays until Ctrl-C: {self.url}")
 
-    def end(self) -> int:
-        """Print the object if that is asked for, and return the exit status."""
-        holds = not self._missing() and all(one.holds for one in self.claims)
-        if self.as_json:
-            users = self.play.users if self.play is not None else []
-            found: dict[str, Any] = {
-                "ok": holds,
-                "seconds": round(self.seconds, 3),
-                "claims": [asdict(one) for one in self.claims],
-                "missing": self._missing(),
-                "users": [{"name": one.name, "pages": len(one.pages), "versions": one.versions} for one in users],
-            }
-            click.echo(json.dumps(found, indent=2))
-        return 0 if holds else 1
+    @property
+    def holds(self) -> bool:
+        """True if all claims were made, and are right."""
+        return not self._missing() and all(one.holds for one in self.claims)
+
+    def _object(self, seconds: float) -> None:
+        users = self.play.users if self.play is not None else []
+        found: dict[str, Any] = {
+            "ok": self.holds,
+            "seconds": round(seconds, 3),
+            "claims": [asdict(one) for one in self.claims],
+            "missing": self._missing(),
+            "users": [{"name": one.name, "pages": len(one.pages), "versions": one.versions} for one in users],
+        }
+        if self.url:
+            found["page"] = self.url
+        click.echo(json.dumps(found, indent=2))
 
     def _mark(self, *, holds: bool) -> str:
         if self._marks:

@@ -14,6 +14,7 @@ from metaprotocol_mesh.running.ports import taken
 from metaprotocol_mesh.running.renderer import Answer, Renderer, Wish
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
@@ -29,10 +30,11 @@ class Following:
         wish: What to render.
         named: Codecs that no distribution announces: classes by name.
         program: The Envoy that reads the result before one that runs gets it.
+        stopping: Is set when the mesh ends.
     """
 
-    def __init__(self, wish: Wish, named: Mapping[str, str], program: Path) -> None:
-        self._wish, self._named, self._program = wish, named, program
+    def __init__(self, wish: Wish, named: Mapping[str, str], program: Path, stopping: threading.Event) -> None:
+        self._wish, self._named, self._program, self._stopping = wish, named, program, stopping
         self._codes, problems = code.find_codes(named)
         self._code_seen = self._code_signature()
         self._signature: object = self._signed()
@@ -82,6 +84,7 @@ class Following:
         Raises:
             ConfigurationError: It is wrong, and nothing has changed.
             EnvoyDied: Envoy has ended.
+            Abandoned: The mesh ends.
         """
         problems: list[Problem] = []
         signature = self._code_signature()
@@ -101,7 +104,7 @@ class Following:
             fresh.close()
             if isinstance(error, ConfigurationError):
                 with suppress(ConfigurationError):
-                    self._renderer.render(self._wish)
+                    self._renderer.render(self._wish, stopping=self._stopping)
                     # The files are right with the code before. It stays, and they are followed at the next look.
                     self._wrong_code = folders - {copy.folder for copy in self._copies.values()}
                     self._signature = None
@@ -130,7 +133,7 @@ class Following:
     def _change(
         self, applier: Applier, renderer: Renderer, copies: Mapping[str, Copy]
     ) -> tuple[list[str], tuple[Problem, ...]]:
-        answer = renderer.render(self._wish)
+        answer = renderer.render(self._wish, stopping=self._stopping)
         old, new = self.answer.files, answer.files
         names = changed_names(old, new)
         if not names:
@@ -143,7 +146,7 @@ class Following:
             raise ConfigurationError(problems)
         if len(names) > 1 or not names[0].startswith(("routes.", "endpoints.")):
             # One file of these is taken or refused as a whole. Of several, Envoy would take some.
-            renderer.render(self._wish, self._program)
+            renderer.render(self._wish, self._program, self._stopping)
         try:
             applier.apply(old, new)
         except Refused as error:

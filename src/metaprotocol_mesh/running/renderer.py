@@ -17,6 +17,7 @@ from attrs import evolve, frozen
 from metaprotocol_mesh.places import NOWHERE, ConfigurationError, Place, Problem
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterable, Mapping
 
     from metaprotocol_mesh.render.pieces import Json
@@ -24,11 +25,17 @@ if TYPE_CHECKING:
 
 PATIENCE = 90.0
 """Seconds that a codec has to be imported, and the configuration to be rendered and validated."""
+_LOOK = 0.1
+"""Seconds between two looks at whether the mesh ends."""
 
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1])['path']; "
     "from metaprotocol_mesh.running.worker import main; main()"
 )
+
+
+class Abandoned(Exception):
+    """The mesh ends, and the rendering was not waited for."""
 
 
 @frozen
@@ -80,15 +87,17 @@ class Renderer:
         self._setup = json.dumps({"path": path, "codecs": codecs, "named": list(named)})
         self._process = self._start()
 
-    def render(self, wish: Wish, validate: Path | None = None) -> Answer:
+    def render(self, wish: Wish, validate: Path | None = None, stopping: threading.Event | None = None) -> Answer:
         """Render.
 
         Args:
             wish: What.
             validate: The Envoy that reads the result first; None leaves that out.
+            stopping: Is set when the mesh ends.
 
         Raises:
             ConfigurationError: The configuration or a codec is wrong; nothing was written.
+            Abandoned: The mesh ends.
         """
         line = {
             "paths": wish.paths,
@@ -98,7 +107,7 @@ class Renderer:
             "folder": str(wish.folder),
             "validate": str(validate) if validate is not None else "",
         }
-        answer = self._ask(json.dumps(line).encode() + b"\n")
+        answer = self._ask(json.dumps(line).encode() + b"\n", stopping)
         problems = tuple(map(self._problem, answer["problems"]))
         if not answer["ok"]:
             raise ConfigurationError(problems)
@@ -121,7 +130,7 @@ class Renderer:
             start_new_session=True,  # Ctrl-C is for us
         )
 
-    def _ask(self, line: bytes) -> dict[str, Any]:
+    def _ask(self, line: bytes, stopping: threading.Event | None) -> dict[str, Any]:
         if self._process.poll() is not None:  # a codec has ended it, or hung
             self.close()
             self._process = self._start()
@@ -134,8 +143,13 @@ class Renderer:
             stdin.write(line)
             stdin.flush()
             while not found.endswith(b"\n"):
-                if not select.select([stdout], [], [], max(0.0, end - time.monotonic()))[0]:
+                if not select.select([stdout], [], [], _LOOK)[0]:
+                    ends = stopping is not None and stopping.is_set()
+                    if not ends and time.monotonic() < end:
+                        continue
                     self._process.kill()
+                    if ends:
+                        raise Abandoned
                     raise ConfigurationError([Problem(NOWHERE, f"a codec was not imported within {PATIENCE:g} s")])
                 data = os.read(stdout.fileno(), 1 << 20)
                 if not data:

@@ -19,7 +19,7 @@ from metaprotocol_mesh.running.apply import Applier, Refused
 from metaprotocol_mesh.running.envoy import EnvoyDied, EnvoyProcess
 from metaprotocol_mesh.running.folders import claim, release, write_facts
 from metaprotocol_mesh.running.following import Following
-from metaprotocol_mesh.running.renderer import Wish
+from metaprotocol_mesh.running.renderer import Abandoned, Wish
 from metaprotocol_proxy import raise_descriptor_limit
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class MeshRun:
         """Read the files and the codecs again, and bring what has changed to Envoy.
 
         Returns:
-            What has become of it; None if nothing has changed.
+            What has become of it; None if nothing has changed, or if `stop` was called meanwhile.
 
         Raises:
             EnvoyDied: Envoy has ended.
@@ -161,6 +161,8 @@ class MeshRun:
             problems: tuple[Problem, ...]
             try:
                 changed, problems = self._followed.follow(Applier(self.folder, self.admin, self._running))
+            except Abandoned:
+                return None
             except ConfigurationError as error:
                 changed, problems, applied = [], error.problems, False
             except OSError as error:  # a file cannot be written, or Envoy does not answer
@@ -255,7 +257,7 @@ class MeshRun:
         stdin, namespace, labels = self._proxy
         wish = Wish(self._paths, stdin, namespace, labels, self.folder)
         try:
-            self._following = followed = Following(wish, self._named, program)
+            self._following = followed = Following(wish, self._named, program, self._stopping)
             self._envoy = EnvoyProcess(
                 program,
                 self.folder,

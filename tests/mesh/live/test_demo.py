@@ -149,10 +149,10 @@ def test_what_is_wrong_in_changed_files_has_its_place_there(tmp_path: Path) -> N
 
 
 @contextmanager
-def page(line: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def page(line: str, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run the demo with its page, and return its process and URL once it prints a line."""
     with subprocess.Popen(
-        [*COMMAND, "--web", "--timeout", str(PATIENCE)],
+        [*COMMAND, "--web", "--timeout", str(PATIENCE), *arguments],
         env=console_environment() | {"PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         text=True,
@@ -172,6 +172,11 @@ def test_the_page_stays_until_ctrl_c() -> None:
             assert b"reviews-v2" in answer.read()
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
+
+
+def test_machines_read_the_url_of_the_page_while_it_is_served() -> None:
+    with page('"page"', "--json") as (_, url), urllib.request.urlopen(url.strip('"'), timeout=PATIENCE) as answer:
+        assert b"Reviews" in answer.read()
 
 
 def test_envoy_ends_with_a_demo_that_is_ended_early() -> None:

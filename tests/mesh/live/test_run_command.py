@@ -122,6 +122,20 @@ def test_changes_are_told_one_a_line(release, tmp_path: Path, v1, acme: Acme) ->
 
 
 @pytest.mark.live
+def test_a_codec_whose_import_hangs_does_not_delay_the_end(release, tmp_path: Path, v1, acme: Acme) -> None:
+    files = Files(tmp_path / "mesh.yaml", (v1.port, v1.port), "acme")
+    imported = tmp_path / "imported"
+    with running(release, tmp_path, "--codec", "acme=acme.codec:AcmeCodec", folder=tmp_path) as program:
+        assert program.event("started")["listeners"][0]["port"] == files.port
+        acme.words.write_text(f"open({str(imported)!r}, 'x').close()\nimport time\ntime.sleep(3600)\n")
+        eventually(imported.exists)
+        program.process.send_signal(signal.SIGTERM)
+        program.event("stopping")
+        program.event("stopped")
+        assert program.ends() == 0
+
+
+@pytest.mark.live
 def test_people_read_a_line_for_each_change(release, tmp_path: Path, v1) -> None:
     files = Files(tmp_path / "mesh.yaml", (v1.port, v1.port))
     with running(release, files.path, json_lines=False) as program:

@@ -1,6 +1,7 @@
 """A mesh that runs while its files and codecs change."""
 
 import copy
+import itertools
 import os
 import resource
 import signal
@@ -13,12 +14,14 @@ import pytest
 from live_engine.awesome import CODEC, body, replying, request
 from live_engine.config import built_module
 from live_engine.peers import Client, serving
-from mesh_files import LISTENER, ROUTES
+from mesh_files import LISTENER, ROUTES, documents
 from mesh_running import Acme, Files, acme, calling, free_port, runtime, weights
+from patience import eventually
 
 from metaprotocol_mesh.places import ConfigurationError
 from metaprotocol_mesh.running import Change, EnvoyDied, MeshRun, read_status
 from metaprotocol_mesh.running.apply import Applier, Refused
+from metaprotocol_sdk import Status
 
 __all__ = ["acme", "runtime"]
 
@@ -126,6 +129,33 @@ def test_a_wrong_codec_changes_nothing_and_says_where(release, tmp_path, acme: A
         acme.write("two")
         applied(mesh)
         assert version(mesh) != before
+
+
+def tells_nothing(*folders: Path, **options: Any) -> None:
+    raise OSError("no space left on device: the kernel has no watches left")
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("told", [True, False], ids=["told by the kernel", "looking"])
+def test_a_changed_policy_reaches_an_open_connection(release, tmp_path, v1, monkeypatch, *, told: bool) -> None:
+    ingress = LISTENER.partition("  egress")[0] + "  ingress:\n"
+    ingress += f"  - {{port: {{number: 19080, name: http-awesomerpc}}, defaultEndpoint: '127.0.0.1:{v1.port}'}}\n"
+    policy = "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: jason}\n"
+    policy += "spec: {action: DENY, rules: [{when: [{key: 'request.headers[user]', values: [jason]}]}]}\n"
+    files = Files(tmp_path / "mesh.yaml", (v1.port, v1.port))
+    files.write(listener=ingress)
+    if not told:
+        monkeypatch.setattr("watchfiles.watch", tells_nothing)
+    numbers = itertools.count(1)
+    with MeshRun([files.path], envoy=release.binary()) as mesh, Client(CODEC, files.port) as client:
+        assert body(client.call(request(next(numbers), {"user": "jason"}))) == b"v1"
+        watching = threading.Thread(target=mesh.watch, args=[lambda change: None])
+        watching.start()
+        files.write(listener=documents(ingress, policy))
+        eventually(lambda: client.call(request(next(numbers), {"user": "jason"})).status is Status.ERROR)
+        assert body(client.call(request(next(numbers), {"user": "mary"}))) == b"v1"
+        mesh.stop()
+        watching.join()
 
 
 @pytest.mark.live
