@@ -11,7 +11,7 @@
 enum { HEAD = 64, MOST = 1 << 20 };
 
 void intake_begin(struct intake *intake, void *owner, const struct chunks *chunks, size_t available) {
-    if (available < INTAKE_SMALL || requests_over_limit()) return;
+    if (available < INTAKE_SMALL || bytes_over_limit()) return;
     char head[HEAD];
     chunks_copy(chunks, head, HEAD);
     void *argument = PyBytes_FromStringAndSize(head, HEAD);
@@ -53,5 +53,5 @@ bool intake_count_kept(void *owner, size_t *counted) {
     size_t size = python_size(owner, "buffered");
     requests_add_bytes((int64_t)size - (int64_t)*counted);
     *counted = size;
-    return size <= INTAKE_SMALL || !requests_over_limit();
+    return size <= INTAKE_SMALL || !bytes_over_limit();
 }

@@ -30,9 +30,12 @@ void requests_set_limits(uint64_t requests, uint64_t bytes) {
     atomic_store(&bytes_limit, bytes);
 }
 
+bool bytes_over_limit(void) {
+    return atomic_load_explicit(&all_bytes, memory_order_relaxed) >= atomic_load(&bytes_limit);
+}
+
 bool requests_over_limit(void) {
-    return atomic_load_explicit(&all_requests, memory_order_relaxed) >= atomic_load(&requests_limit) ||
-           atomic_load_explicit(&all_bytes, memory_order_relaxed) >= atomic_load(&bytes_limit);
+    return atomic_load_explicit(&all_requests, memory_order_relaxed) >= atomic_load(&requests_limit) || bytes_over_limit();
 }
 
 void requests_add_bytes(int64_t bytes) {
@@ -107,6 +110,7 @@ struct request *request_new(size_t headers) {
     request->number = free_slots[--free_count];
     slots[request->number] = request;
     secret_make(request->secret, SECRET_SIZE);
+    request->counted = true;
     atomic_fetch_add_explicit(&all_requests, 1, memory_order_relaxed);
     return request;
 }
@@ -119,6 +123,13 @@ void request_set_message(struct request *request, struct text message) {
 struct request *request_keep(struct request *request) {
     request->references++;
     return request;
+}
+
+static void uncount(struct request *request) {
+    if (!request->counted) return;
+    request->counted = false;
+    atomic_fetch_sub_explicit(&all_requests, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&all_bytes, request->message.size, memory_order_relaxed);
 }
 
 static void free_replies(struct request *request) {
@@ -163,8 +174,7 @@ void request_release(struct request *request) {
     free_slots[free_count++] = request->number;
     python_drop_bytes(request->holder, request->message.size);
     if (request->config) codec_config_release(request->config);
-    atomic_fetch_sub_explicit(&all_bytes, request->message.size, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&all_requests, 1, memory_order_relaxed);
+    uncount(request);
     free(request);
 }
 
@@ -191,7 +201,10 @@ void request_end(struct request *request) {
         return;
     }
     request->connection = NULL;
+    uncount(request);
     free_replies(request);
+    messages_free(&request->to_server); /* a stream has no late attempts */
+    messages_free(&request->to_client);
     request->older = newest;
     if (newest) newest->newer = request;
     else oldest = request;

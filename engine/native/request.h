@@ -50,6 +50,7 @@ struct request {
     void *object;                    /* the Python half's Request */
     void *holder;                    /* keeps the texts below alive */
     struct text path, authority, message;
+    bool counted;           /* towards the process's limits, with its message, until the client's side is done */
     bool is_stream, opened; /* opened: its only attempt has begun */
     bool abandoned;         /* the client has ended the stream in both directions */
     struct messages to_server, to_client;
@@ -69,7 +70,8 @@ struct request *request_new(size_t headers);
 void request_set_message(struct request *request, struct text message);
 struct request *request_keep(struct request *request);
 void request_release(struct request *request);
-/* The client's side is done: attempts that begin later (a mirror that had to connect) still find it, for a while. */
+/* The client's side is done: attempts that begin later (a mirror that had to connect) still find it, for a while. What is
+ * kept for them has bounds of its own. */
 void request_end(struct request *request);
 
 /* Write the token, or after admission the reference, by which `request_find` finds the request. */
@@ -94,6 +96,8 @@ void secret_make(uint8_t *secret, size_t size);
 
 /* Of the whole process. */
 void requests_set_limits(uint64_t requests, uint64_t bytes);
+/* True if there are as many bytes as may be, or for a new request as many requests. An answer makes room for requests. */
+bool bytes_over_limit(void);
 bool requests_over_limit(void);
 /* Count bytes that are held elsewhere on behalf of a request. */
 void requests_add_bytes(int64_t bytes);

@@ -143,7 +143,7 @@ void bridge_response_data(void *object, bool end) {
         return;
     }
     if (bridge->answered || !bridge->request) return;
-    if (requests_over_limit()) return answer_overflow(bridge);
+    if (bytes_over_limit()) return answer_overflow(bridge);
     python_enter();
     void *result = feed(bridge);
     struct reply *reply = NULL;

@@ -1,5 +1,6 @@
 """Envoy's own replies are the protocol's errors, told apart by their cause."""
 
+import socket
 import threading
 
 import pytest
@@ -71,8 +72,6 @@ def test_a_server_that_refuses_connections(start, free_port):
 
 @pytest.fixture
 def free_port():
-    import socket
-
     with socket.socket() as taken:  # bound, and it does not listen
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
@@ -89,6 +88,16 @@ def test_a_server_that_dies_in_the_middle_of_its_answer(start):
         connection.socket.close()
 
     envoy = start(handle)
+    check(envoy, ask(envoy), "other", "upstream_reset", "connection_termination")
+
+
+@pytest.mark.parametrize("size", [0, 50], ids=["nothing", "half an answer"])
+def test_a_server_that_closes_its_half_and_has_not_answered(start, size):
+    def handle(message, connection):
+        connection.socket.sendall(reply(message, bytes(100))[:size])
+        connection.socket.shutdown(socket.SHUT_WR)
+
+    envoy = start(handle, routes=[route("up", timeout="60s")])
     check(envoy, ask(envoy), "other", "upstream_reset", "connection_termination")
 
 

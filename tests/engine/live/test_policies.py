@@ -107,6 +107,8 @@ NAMES = [
 ]
 NAMES += ["x-metaprotocol-token", "x-property-a", "%41", "%", "cookie", "grpc-timeout", "a:b", "a\nb", "x-request-id"]
 NAMES += ["date", "server", "transfer-encoding", "connection", "upgrade", "expect", "x-envoy-max-retries", "if-match"]
+NAMES += ["set-cookie", "location", "x-client-trace-id", "x-istio-attributes", "origin", "range", "via", "forwarded"]
+NAMES += ["access-control-request-method", "content-encoding", "accept-encoding", "proxy-connection", "keep-alive"]
 VALUES = ["", " ", " a ", "a\r\nx: y", "\0", "\x7f", "%41", "%", "a,b", "\u00fc", "a\tb", "x" * 10_000]
 
 
@@ -189,7 +191,7 @@ def test_a_field_that_is_longer_than_envoy_takes_is_refused_and_the_connection_g
             for size, answer in (
                 (longest, "fine"),
                 (longest + 1, "bad_request"),
-                (100_000, "bad_request"),
+                (100 << 10, "bad_request"),
                 (9, "fine"),
             ):
                 assert client.call(build(b"Q", f"{what} {size}")).properties["body"] == answer

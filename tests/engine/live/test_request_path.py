@@ -5,7 +5,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from live_engine.awesome import CODEC, HEARTBEAT, ONEWAY, body, replying, request
+from live_engine.awesome import CODEC, HEARTBEAT, ONEWAY, body, reply, replying, request
 from live_engine.config import bridged, codec_listener
 from live_engine.peers import Client, released, serving, with_id
 from live_engine.toys import Beating, Upgrading
@@ -48,12 +48,19 @@ def test_a_property_chooses_the_cluster(start, v1, v2):
         assert body(client.call(request(2, {"User": "mary"}))) == b"v1"
 
 
-def test_messages_may_come_byte_by_byte(start, v1):
-    envoy = start(v1)
-    with Client(CODEC, envoy.port("in")) as client:
-        for byte in request(1, payload=b"slow"):
-            client.send(bytes((byte,)))
-        assert body(client.receive()) == b"v1"
+def test_messages_may_come_byte_by_byte_from_both_sides(start):
+    def handle(message, connection):
+        for byte in reply(message, body(message)):
+            connection.socket.sendall(bytes((byte,)))
+
+    with serving(CODEC, handle) as server:
+        envoy = start(server)
+        with Client(CODEC, envoy.port("in")) as client:
+            for byte in request(1, payload=b"slow"):
+                client.send(bytes((byte,)))
+            assert body(client.receive()) == b"slow"
+            assert body(client.call(request(2, payload=b"again"))) == b"again"
+    assert len(server.connections) == 1
 
 
 def test_messages_of_three_megabytes_pass_unchanged(start_envoy):
@@ -131,6 +138,16 @@ def test_envoys_own_headers_change_nothing(start, v1):
     with Client(CODEC, envoy.port("in")) as client:
         client.call(sent)
     assert with_id(CODEC, v1.received[0], 1) == sent
+
+
+@pytest.mark.live
+def test_headers_that_envoy_writes_into_an_answer_are_not_changes_of_its_properties(start):
+    own = {"Server": "mine", "date": "yesterday", "via": "nobody", "x-envoy-upstream-service-time": "none"}
+    tag = {"header": {"key": "tag", "value": "t"}}
+    with serving(CODEC, replying(headers=own)) as server:
+        envoy = start(server, routes=[{**route("v1"), "response_headers_to_add": [tag]}], hcm={"via": "envoy"})
+        with Client(CODEC, envoy.port("in")) as client:
+            assert client.call(request(1)).properties == {"cmd": "7", **own, "tag": "t"}
 
 
 def test_a_changed_path_is_refused_since_no_message_can_carry_it(start, v1):

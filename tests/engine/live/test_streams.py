@@ -18,10 +18,10 @@ PREFIX = "dynamicmodulescustom.metaprotocol."
 HCM = {"stream_idle_timeout": "0s"}
 
 
-def start(start_envoy, *servers, routes=None, **settings):
+def start(start_envoy, *servers, routes=None, cluster=None, **settings):
     routes = routes or [route("0", timeout="0s")]
     listener = codec_listener("live_engine.streams:Streams", routes, hcm=HCM, **settings)
-    clusters = [bridged(str(number), server.port) for number, server in enumerate(servers)]
+    clusters = [bridged(str(number), server.port, **(cluster or {})) for number, server in enumerate(servers)]
     return start_envoy(bootstrap([listener], clusters))
 
 
@@ -81,6 +81,18 @@ def test_streams_and_requests_share_a_connection(start_envoy):
                 assert kind(client.call(build(b"Q", turn, b"q"))) == b"R"
         assert [message.message[4:] for message in other.received if kind(message) == b"I"] == [b"other"] * 5
         assert len({message.stream_id for message in other.received}) == 5
+
+
+def test_later_messages_of_a_stream_go_where_its_first_one_went(start_envoy):
+    """Whatever their own properties would choose."""
+    with serving(CODEC, echo) as one, serving(CODEC, echo) as other:
+        routes = [route("1", headers={"body": "other"}, timeout="0s"), route("0", timeout="0s")]
+        envoy = start(start_envoy, one, other, routes=routes)
+        with Client(CODEC, envoy.port("in")) as client:
+            assert kind(client.call(build(b"I", 1, b"one"))) == b"A"
+            assert client.call(build(b"H", 1, b"other")).message == build(b"H", 1, b"other")
+        assert len(one.received) == 2
+        assert other.received == []
 
 
 def test_a_large_stream_passes_in_both_directions(start_envoy):
@@ -250,6 +262,30 @@ def test_parts_of_a_servers_messages_are_bounded_in_memory(start_envoy):
         refusals = [one for one in seen if one[:1] != b"A"]
         assert {one[4:] for one in refusals} == {b"overflow"}
         assert envoy.stat(PREFIX + "in_flight_over_limit") == len(refusals)
+
+
+def test_what_clients_that_leave_have_sent_in_streams_takes_no_room(start_envoy):
+    """Their server has not read it. All of it together is over the limit."""
+
+    def stuck(message, connection):
+        if kind(message) == b"D":
+            free.wait(60)
+        return echo(message, connection)
+
+    small = {"level": socket.SOL_SOCKET, "name": socket.SO_SNDBUF, "int_value": 16_384}
+    bind = {"source_address": {"address": "127.0.0.1", "port_value": 0}, "socket_options": [small]}
+    cluster = {"upstream_bind_config": bind, "per_connection_buffer_limit_bytes": 32_768}
+    with serving(CODEC, stuck) as server, released() as free:
+        envoy = start(start_envoy, server, cluster=cluster, max_process_bytes=3_000_000)
+        for turn in range(1, 11):
+            with Client(CODEC, envoy.port("in")) as client:
+                client.call(build(b"I", 1))
+                client.send(build(b"D", 1, bytes(60_000)) * 40)
+                envoy.wait_for_stat(PREFIX + "requests.stream_data", lambda value, turn=turn: value == 40 * turn)
+                client.reset()
+            envoy.wait_for_stat(PREFIX + "in_flight", lambda value: value == 0)
+        with Client(CODEC, envoy.port("in")) as client:
+            assert client.call(build(b"Q", 1, b"q")).message == build(b"R", 1, b"q")
 
 
 def test_streams_that_their_server_does_not_end_are_bounded(start_envoy):

@@ -223,6 +223,39 @@ def test_a_token_is_worthless_on_another_connection(start_envoy, server):
     assert envoy.stat(PREFIX + "forged_requests") == 2  # by the admission, and by the bridge
 
 
+def test_bytes_of_another_protocol_after_a_message_are_not_passed(start_envoy, server):
+    """Whose a connection is, is decided once, by its first bytes."""
+    envoy = start_envoy(
+        bootstrap([codec_listener("awesomerpc", [route("up")], **SHARED)], [bridged("up", server.port)])
+    )
+    with Client(CODEC, envoy.port("in")) as client:
+        assert client.call(request(1)).status_code == 0
+        client.send(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert client.ended()
+    assert envoy.stat(PREFIX + "foreign_connections") == 0
+    assert envoy.stat("http.http.downstream_rq_total") == 1
+
+
+def test_the_secret_of_an_answer_leads_to_no_other_request(start_envoy, server):
+    """A filter answers a request with the headers of another's answer."""
+    code = """
+        function envoy_on_request(h)
+            if h:headers():get('forge') then h:respond({[':status'] = '200', ['x-metaprotocol-reply'] = secret}, '') end
+        end
+        function envoy_on_response(h)
+            secret = h:headers():get('x-metaprotocol-reply') or secret
+        end
+    """
+    envoy = start_envoy(
+        bootstrap([codec_listener("awesomerpc", [route("up")], lua(code))], [bridged("up", server.port)])
+    )
+    with Client(CODEC, envoy.port("in")) as client, Client(CODEC, envoy.port("in")) as forger:
+        assert body(client.call(request(1, payload=b"secret words"))) == b"secret words"
+        answer = forger.call(request(1, {"forge": "it"}))
+        assert (answer.status_code, body(answer)) == (255, b"lua_response")
+    assert len(server.received) == 1
+
+
 def test_a_token_is_worthless_once_it_was_admitted(start_envoy):
     free = threading.Event()
 
