@@ -1,23 +1,26 @@
-"""Istio's control plane, and proxies of it."""
+"""A mesh of Istio's own control plane and proxies."""
 
 from collections.abc import Iterator
 
 import pytest
-from live_engine.fixtures import v1, v2
-from live_envoy.fixtures import _running, _starting, _watched, release, start_envoy, start_shared_envoy
-from live_istio import DISCOVERY, ControlPlane, NotBuilt, program
+from live_engine.config import built_module
+from live_envoy import Release
+from live_envoy.fixtures import release
+from live_istio import AGENT, BOOTSTRAP, DISCOVERY, NotBuilt, program
+from live_istio.scenario import Scenario, scenario
 from required import require
 
-__all__ = ["_running", "_starting", "_watched", "release", "start_envoy", "start_shared_envoy", "v1", "v2"]
+__all__ = ["release"]
 
 
 @pytest.fixture(scope="module")
-def istiod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A control plane, without automatic mTLS; the test is skipped where it is not built."""
+def mesh(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    """Two proxies under STRICT mTLS, and three servers; the test is skipped where Istio is not built."""
     try:
-        program(DISCOVERY)
+        for name in (DISCOVERY, AGENT, BOOTSTRAP):
+            program(name)
     except NotBuilt as error:
         require("istio", str(error))
-    with ControlPlane(tmp_path_factory.mktemp("istiod"), enableAutoMtls=False) as found:
+    built_module()
+    with scenario(release, tmp_path_factory.mktemp("istio")) as found:
         yield found
-        print(found.log[-20_000:])  # noqa: T201 - pytest shows it if a test has failed

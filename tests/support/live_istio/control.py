@@ -58,6 +58,8 @@ class ControlPlane:
     def write(self, name: str, text: str) -> None:
         """Write a file of its configuration; "" takes away what the file had.
 
+        Those that are there when it starts are read; while it starts, it does not hear of others.
+
         Args:
             name: The file's, without a suffix.
             text: Documents of YAML.

@@ -1,6 +1,7 @@
 """Istio's programs, built once from its Go module, which takes minutes, into a folder that is kept."""
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -8,10 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+_MODULE = "istio.io/istio"
 VERSION = "v0.0.0-20260827124520-eed52ebb66ad"
 """Of the Go module: Istio 1.31, the first with dynamic modules in its proxy."""
 DISCOVERY = "pilot-discovery"
 AGENT = "pilot-agent"
+BOOTSTRAP = "envoy_bootstrap.json"
+"""The template from which pilot-agent makes the configuration of its Envoy; it is in the module, too."""
 
 
 class NotBuilt(Exception):
@@ -25,7 +29,7 @@ def folder() -> Path:
 
 
 def program(name: str) -> Path:
-    """Return one of the programs.
+    """Return one of the programs, or the template.
 
     Raises:
         NotBuilt: It is not there.
@@ -47,21 +51,28 @@ def build() -> None:
     with (kept.parent / f"{VERSION}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be building
         missing = [name for name in (DISCOVERY, AGENT) if not (kept / name).is_file()]
-        if not missing:
+        if not missing and (kept / BOOTSTRAP).is_file():
             return
         if shutil.which("go") is None:
             raise NotBuilt("Istio's programs are built by Go, and there is none here")
-        print(f"building {' and '.join(missing)} of istio.io/istio, once; it takes about ten minutes", flush=True)  # noqa: T201
         # What was not finished is never found under the final name.
         with tempfile.TemporaryDirectory(prefix="building-", dir=kept) as unfinished:
-            packages = [f"istio.io/istio/pilot/cmd/{name}@{VERSION}" for name in missing]
-            environment = {**os.environ, "GOBIN": unfinished, "CGO_ENABLED": "0"}
-            command = ["go", "install", "-trimpath", "-ldflags", "-s -w", *packages]
-            done = subprocess.run(command, check=False, env=environment, cwd=unfinished)
-            if done.returncode:
-                raise NotBuilt(f"`{' '.join(command)}` ended with the status {done.returncode}")
-            for name in missing:
-                (Path(unfinished) / name).rename(kept / name)
+            module = json.loads(_go(unfinished, "mod", "download", "-json", f"{_MODULE}@{VERSION}"))
+            shutil.copy(Path(module["Dir"], "tools", "packaging", "common", BOOTSTRAP), unfinished)
+            if missing:
+                print(f"building {' and '.join(missing)} of {_MODULE}; it takes about ten minutes", flush=True)  # noqa: T201
+                packages = [f"{_MODULE}/pilot/cmd/{name}@{VERSION}" for name in missing]
+                _go(unfinished, "install", "-trimpath", "-ldflags", "-s -w", *packages)
+            for name in (*missing, BOOTSTRAP):
+                (Path(unfinished) / name).replace(kept / name)
+
+
+def _go(folder: str, *arguments: str) -> bytes:
+    environment = {**os.environ, "GOBIN": folder, "CGO_ENABLED": "0"}
+    done = subprocess.run(["go", *arguments], check=False, env=environment, cwd=folder, stdout=subprocess.PIPE)
+    if done.returncode:
+        raise NotBuilt(f"`go {' '.join(arguments)}` ended with the status {done.returncode}")
+    return done.stdout
 
 
 if __name__ == "__main__":

@@ -1,0 +1,144 @@
+"""A sidecar as in a pod: pilot-agent, which gives its Envoy the certificates and the way to istiod."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from live_envoy import Release
+from mesh_running import free_port
+from patience import PATIENCE
+
+from live_istio.certificates import Authority
+from live_istio.programs import AGENT, BOOTSTRAP, program
+from metaprotocol_mesh.istio.filters import METADATA
+
+
+class Sidecar:
+    """A pilot-agent and its Envoy. Its `with` block begins when the Envoy is ready.
+
+    Args:
+        app: The label `app` of the pod, and its service account.
+        ip: The pod's. istiod finds labels by it, so no other pod may have it.
+        discovery: The port of istiod.
+        release: Of Envoy.
+        folder: In which it runs.
+        authority: Gives it its certificate.
+        revision: Of the module that the proxy has; "" if it has none.
+    """
+
+    def __init__(
+        self,
+        app: str,
+        ip: str,
+        discovery: int,
+        release: Release,
+        folder: Path,
+        authority: Authority,
+        *,
+        revision: str = "1",
+    ) -> None:
+        self._program, self._folder = program(AGENT), folder
+        folder.mkdir()
+        authority.issue(app, folder)
+        template = program(BOOTSTRAP).read_text().replace("{{ .wildcard }}", "127.0.0.1")
+        template = template.replace("/var/lib/istio/data/envoy.prof", str(folder / "envoy.prof"))
+        (folder / "bootstrap.json").write_text(template)
+        self._admin = free_port()
+        # pilot-agent's own server would listen on all addresses; it goes on without it if the port is taken.
+        self._taken = socket.create_server(("127.0.0.1", 0))
+        settings = {
+            "discoveryAddress": f"127.0.0.1:{discovery}",
+            "controlPlaneAuthPolicy": "NONE",
+            "binaryPath": str(release.binary()),
+            "configPath": str(folder / "proxy"),
+            "proxyAdminPort": self._admin,
+            "statusPort": self._taken.getsockname()[1],
+            "concurrency": 1,
+        }
+        (folder / "mesh.yaml").write_text(json.dumps({"trustDomain": "cluster.local"}))
+        self._environment = {
+            **os.environ,
+            "INSTANCE_IP": ip,
+            "POD_NAME": f"{app}-1",
+            "POD_NAMESPACE": "default",
+            "SERVICE_ACCOUNT": app,
+            "TRUST_DOMAIN": "cluster.local",
+            "CA_ADDR": f"127.0.0.1:{discovery}",
+            "PILOT_CERT_PROVIDER": "istiod",
+            "ENVOY_STATUS_PORT": str(free_port()),
+            "ENVOY_PROMETHEUS_PORT": str(free_port()),
+            "ISTIO_META_INTERCEPTION_MODE": "NONE",
+            "ISTIO_META_CLUSTER_ID": "Kubernetes",
+            "ISTIO_META_WORKLOAD_NAME": app,
+            "ISTIO_METAJSON_LABELS": json.dumps({"app": app, "version": "v1"}),
+            "PROXY_CONFIG": json.dumps(settings),
+            **({f"ISTIO_META_{METADATA}": revision} if revision else {}),
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lines: list[str] = []
+
+    @property
+    def log(self) -> str:
+        """What both programs have written so far."""
+        return "\n".join(self._lines)
+
+    def admin(self, path: str) -> str:
+        """Return an answer of Envoy's admin interface."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._admin}{path}", timeout=PATIENCE) as answer:
+            return str(answer.read().decode())
+
+    def stats(self, part: str) -> dict[str, int]:
+        """Return counters and gauges by name; `part` is a regular expression that they match."""
+        found: list[dict[str, Any]] = json.loads(self.admin(f"/stats?format=json&filter={part}"))["stats"]
+        return {one["name"]: one["value"] for one in found if "name" in one}
+
+    def __enter__(self) -> Self:
+        command = [str(self._program), "proxy", "sidecar", "--domain", "default.svc.cluster.local"]
+        command += ["--templateFile", str(self._folder / "bootstrap.json"), "--profiling=false"]
+        command += ["--meshConfig", str(self._folder / "mesh.yaml"), "--proxyLogLevel", "info"]
+        self._process = subprocess.Popen(
+            command, cwd=self._folder, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        try:
+            end = time.monotonic() + PATIENCE
+            while not self._ready():
+                assert self._process.poll() is None, f"pilot-agent has ended:\n{self.log[-4000:]}"
+                assert time.monotonic() < end, f"the proxy is not ready:\n{self.log[-4000:]}"
+                time.sleep(0.05)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        process, self._process = self._process, None
+        self._taken.close()
+        if process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # both: it would drain for seconds
+            process.wait()
+
+    def _ready(self) -> bool:
+        try:
+            return self.admin("/ready").strip() == "LIVE"
+        except OSError:
+            return False
+
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
+        if process.stdout is not None:
+            with process.stdout as output:
+                for line in output:
+                    self._lines.append(line.decode("utf-8", "replace").rstrip("\n"))

@@ -1,0 +1,210 @@
+"""A mesh of Istio with two proxies: productpage calls reviews, which has no proxies, and ratings, which has one."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from live_engine.awesome import CODEC, body, replying, request
+from live_engine.peers import Client, Server, serving
+from live_envoy import Release
+from mesh_running import free_port
+from patience import PATIENCE, eventually
+
+from live_istio.agent import Sidecar
+from live_istio.certificates import Authority
+from live_istio.control import ControlPlane
+from metaprotocol_mesh.istio.filters import Options, envoy_filters
+from metaprotocol_mesh.istio.output import as_yaml
+from metaprotocol_mesh.load import load_text
+from metaprotocol_mesh.render.engine import Engine
+from metaprotocol_sdk import Direction, MessageDecoder, Metadata
+
+RATINGS_IP = "127.0.0.3"
+SERVICES = f"""
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: reviews, namespace: default}}
+spec:
+  hosts: [reviews.default.svc.cluster.local]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{{number: PORT, name: http-awesomerpc, protocol: HTTP}}]
+  endpoints:
+  - {{address: 127.0.0.1, ports: {{http-awesomerpc: V1}}, labels: {{version: v1}}}}
+  - {{address: 127.0.0.1, ports: {{http-awesomerpc: V2}}, labels: {{version: v2}}}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: ratings, namespace: default}}
+spec:
+  hosts: [ratings.default.svc.cluster.local]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{{number: PORT, name: http-awesomerpc, protocol: HTTP}}]
+  endpoints:
+  - address: {RATINGS_IP}
+    labels: {{app: ratings, version: v1, security.istio.io/tlsMode: istio}}
+    serviceAccount: ratings
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {{name: ratings, namespace: default}}
+spec:
+  workloadSelector: {{labels: {{app: ratings}}}}
+  ingress:
+  - port: {{number: PORT, name: http-awesomerpc, protocol: HTTP}}
+    bind: {RATINGS_IP}
+    captureMode: NONE
+    defaultEndpoint: 127.0.0.1:SERVER
+  egress: [{{hosts: ["istio-system/*"]}}]
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {{name: productpage, namespace: default}}
+spec:
+  workloadSelector: {{labels: {{app: productpage}}}}
+  egress:
+  - port: {{number: PORT, name: http-awesomerpc, protocol: HTTP}}
+    bind: 127.0.0.1
+    captureMode: NONE
+    hosts: ["./*"]
+"""
+STRICT = """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: default}
+spec: {mtls: {mode: STRICT}}
+"""
+SUBSETS = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews, namespace: default}
+spec:
+  host: reviews.default.svc.cluster.local
+  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
+"""
+
+
+def virtual_service(service: str, http: str) -> str:
+    """Return a VirtualService with rules that are written at the margin."""
+    indented = "".join(f"  {line}\n" for line in http.strip().splitlines())
+    return (
+        "apiVersion: networking.istio.io/v1\nkind: VirtualService\n"
+        f"metadata: {{name: {service}, namespace: default}}\n"
+        f"spec:\n  hosts: [{service}.default.svc.cluster.local]\n  http:\n{indented}"
+    )
+
+
+class Scenario:
+    """The mesh.
+
+    Args:
+        istiod: Its control plane.
+        port: Of the services, and of the listener that productpage calls.
+        v1: A server of reviews.
+        v2: The other.
+        ratings: The server of ratings.
+        productpage: The caller's proxy.
+        server: The proxy of ratings.
+        authority: Of the proxies' certificates.
+    """
+
+    def __init__(
+        self,
+        istiod: ControlPlane,
+        port: int,
+        v1: Server,
+        v2: Server,
+        ratings: Server,
+        productpage: Sidecar,
+        server: Sidecar,
+        authority: Authority,
+    ) -> None:
+        self.istiod, self.port, self.v1, self.v2, self.ratings = istiod, port, v1, v2, ratings
+        self.productpage, self.server, self.authority = productpage, server, authority
+        self._version = 0
+
+    def write(self, *documents: str) -> None:
+        """Write objects, in place of those before; they are not in force at once."""
+        self.istiod.write("30-rules", "\n---\n".join([SUBSETS, *documents]))
+
+    def rules(self, http: str, *documents: str, policy: str = "") -> None:
+        """Write the rules of reviews, in place of those before, and wait until they are in force.
+
+        Args:
+            http: Of a VirtualService, written at the margin.
+            documents: More objects.
+            policy: The DestinationRule's `trafficPolicy`, as YAML in one line.
+        """
+        self._version += 1
+        version = str(self._version)
+        marker = f"- match: [{{headers: {{rules: {{exact: '{version}'}}}}}}]\n  directResponse: {{status: 418}}\n"
+        marked = virtual_service("reviews", marker + http.strip())
+        subsets = SUBSETS + (f"  trafficPolicy: {policy}\n" if policy else "")
+        self.istiod.write("30-rules", "\n---\n".join([subsets, marked, *documents]))
+        eventually(lambda: bool(self.status(rules=version)))
+
+    def call(
+        self, service: str = "reviews", payload: bytes = b"", command: int = 7, **properties: str
+    ) -> Metadata | None:
+        """Return the answer to a request on a new connection; None if it ends before."""
+        try:
+            with Client(CODEC, self.port) as client:
+                return client.call(request(1, {"service": service, **properties}, payload, command=command))
+        except (OSError, EOFError):
+            return None
+
+    def answers(self, service: str = "reviews", **properties: str) -> bytes:
+        """Return the body of a good answer; b"" if there is none."""
+        found = self.call(service, **properties)
+        return body(found) if found is not None and not found.status_code else b""
+
+    def status(self, service: str = "reviews", **properties: str) -> int | None:
+        """Return the status of an answer; None if there is none."""
+        found = self.call(service, **properties)
+        return found.status_code if found is not None else None
+
+    def takes_plain_text(self) -> bool:
+        """Return True if the proxy of ratings answers a client that has no proxy."""
+        with socket.create_connection((RATINGS_IP, self.port), PATIENCE) as connection:
+            connection.sendall(request(1, {"service": "ratings"}))
+            decoder = MessageDecoder(CODEC, Direction.TO_CLIENT)
+            try:
+                while data := connection.recv(1 << 16):
+                    if list(decoder.feed(data)):
+                        return True
+            except ConnectionError:
+                pass
+            return False
+
+
+@contextmanager
+def scenario(release: Release, folder: Path) -> Iterator[Scenario]:
+    """Start the control plane, the servers and the proxies.
+
+    Args:
+        release: Of Envoy.
+        folder: For files.
+    """
+    istiod, port = ControlPlane(folder / "istiod"), free_port()
+    authority = Authority(folder / "authority")
+    with ExitStack() as stack:
+        v1, v2, ratings = (stack.enter_context(serving(CODEC, replying(name))) for name in (b"v1", b"v2", b"ratings"))
+        services = SERVICES.replace("PORT", str(port)).replace("SERVER", str(ratings.port))
+        services = services.replace("V1", str(v1.port)).replace("V2", str(v2.port))
+        istiod.write("10-services", f"{services}\n---\n{STRICT}")
+        istiod.write("20-filters", as_yaml(*envoy_filters(load_text(services), Engine.installed(), Options())))
+        istiod.write("30-rules", SUBSETS)
+        stack.enter_context(istiod)
+        proxies = [
+            stack.enter_context(Sidecar(app, ip, istiod.port, release, folder / app, authority))
+            for app, ip in (("productpage", "127.0.0.2"), ("ratings", RATINGS_IP))
+        ]
+        found = Scenario(istiod, port, v1, v2, ratings, *proxies, authority)
+        try:
+            eventually(lambda: found.answers("ratings") == b"ratings")
+            yield found
+        finally:
+            for one in (istiod, *proxies):
+                print(one.log[-15_000:])  # noqa: T201 - pytest shows it if a test has failed
