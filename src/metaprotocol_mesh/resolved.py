@@ -263,7 +263,8 @@ class Mesh:
         """
         judged = (
             listener.direction != "outbound"
-            or bool(self.plugins or self.patches)
+            or bool(self.plugins)
+            or any(one.apply_to != "CLUSTER" for owner in self.patches for one in owner.spec.config_patches)
             or any(host.limits is not None for host in listener.hosts)
         )
         return listener.settings.get("incomplete") or ("refuse" if judged else "pass")

@@ -251,6 +251,21 @@ def test_incomplete_messages_are_refused_where_rules_must_not_fail_open() -> Non
     assert settings_of(outbound)["incomplete"] == "pass"
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "treatment"),
+    [
+        ("CLUSTER", "{connect_timeout: 1s}", "pass"),
+        ("VIRTUAL_HOST", "{retry_policy: {num_retries: 1}}", "refuse"),
+        ("HTTP_FILTER", "{name: lua}", "refuse"),
+    ],
+)
+def test_a_patch_of_servers_judges_no_message(kind: str, value: str, treatment: str) -> None:
+    operation = "ADD" if kind == "HTTP_FILTER" else "MERGE"
+    patch = envoy_filter(f"{{applyTo: {kind}, patch: {{operation: {operation}, value: {value}}}}}")
+    (outbound,) = rendered(SERVICE, LISTENER, patch).listeners
+    assert settings_of(outbound)["incomplete"] == treatment
+
+
 def test_the_files_that_envoy_watches(tmp_path: Path) -> None:
     folder = tmp_path / "envoy"
     first = rendered(SERVICE, ROUTES, LISTENER).files(folder)
