@@ -9,7 +9,7 @@ from live_engine.config import built_module
 from live_engine.peers import serving
 from mesh_protocols import DUBBO
 from mesh_scenarios import LiveMesh, destination_rule, service_entry, sidecar
-from peers.dubbo_java import DUBBO_3, JavaProvider, required
+from peers.dubbo_java import DUBBO_2_7, DUBBO_3, JavaConsumer, JavaProvider, required
 
 # A constant of org.apache.dubbo.rpc.RpcException.
 TIMEOUT_EXCEPTION = 2
@@ -87,3 +87,20 @@ def test_an_exception_of_the_service_is_not_tried_again(consumer, provider, star
         assert client.call("fail", "runtime")["exception"] == "java.lang.IllegalStateException"
         assert client.call("echo", "hello")["same"] is True
     assert [provider.next_call()["called"] for _ in range(2)] == ["fail", "echo"]
+
+
+@pytest.mark.parametrize("stopped", [DUBBO_2_7, DUBBO_3], ids=["2.7", "3"])
+def test_a_provider_that_is_stopped_loses_no_call(running, provider, start, tmp_path: Path, stopped) -> None:
+    """It is asked to end while calls go on, and resets are tried again elsewhere: the consumer sees nothing."""
+    consumer = running(JavaConsumer, required(DUBBO_3))
+    with JavaProvider(required(stopped), tmp_path, ["hessian2"]) as ending:
+        ports = (ending.ports["hessian2"], provider.ports["hessian2"])
+        port = start(shown("connections", "retry-resets"), ports=ports)
+        with consumer.client(port, retries=0, timeout=600_000) as client:
+            outcomes = [client.call("echo", "hello") for _ in range(20)]
+            assert "called" in ending.next_call()
+            ending.terminate()
+            while ending.runs:
+                outcomes.append(client.call("echo", "hello"))
+            outcomes += [client.call("echo", "hello") for _ in range(20)]
+        assert not [outcome["message"] for outcome in outcomes if outcome.get("same") is not True]

@@ -2,13 +2,14 @@
 
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
+import dubbo_bytes
 import pytest
 from governance import EVERY_FORM, Scenario, calling, shown
 from live_engine.peers import released, serving
-from mesh_protocols import Protocol, text_of
+from mesh_protocols import DUBBO, Protocol, text_of
 from mesh_scenarios import ports, versions
 from patience import PATIENCE, eventually
 
@@ -192,3 +193,20 @@ def test_a_server_is_drained_and_no_call_is_lost(scenario: Scenario, protocol: P
             free.set()
             assert text_of(slow.receive()) == "old"
         assert len(old.received) == count
+
+
+def test_connections_on_which_readonly_came_are_used_no_more(scenario: Scenario) -> None:
+    """A provider sends it, refuses new connections and serves the others, which end one by one; no call is lost."""
+    readonly = dubbo_bytes.message(0xA2, dubbo_bytes.string("R"))
+    with DUBBO.serving("old") as old, DUBBO.serving("new") as new:
+        scenario.apply(DUBBO, {"v1": [old.port, new.port]})
+        with calling(scenario.caller) as answers, calling(scenario.caller) as more:
+            eventually(lambda: all({"old", "new"} <= set(each) for each in (answers, more)))
+            old.refuse()
+            for connection in old.connections:
+                with suppress(OSError):  # Envoy has closed it
+                    connection.socket.sendall(readonly)
+            eventually(lambda: all(connection.socket.fileno() < 0 for connection in old.connections))
+            count = len(answers)
+            eventually(lambda: len(answers) > count + 20)
+        assert set(answers[count + 1 :]) == {"new"}

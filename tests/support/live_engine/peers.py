@@ -151,11 +151,15 @@ class Server:
             assert self.changed.wait_for(lambda: len(self.received) >= count, PATIENCE)
             return list(self.received)
 
-    def close(self) -> None:
+    def refuse(self) -> None:
+        """Take no more connections; serve those that there are."""
         # A thread that waits in accept() keeps the socket alive: wake it.
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
+
+    def close(self) -> None:
+        self.refuse()
         for connection in self.connections:
             with suppress(OSError):
                 connection.socket.shutdown(socket.SHUT_RDWR)
