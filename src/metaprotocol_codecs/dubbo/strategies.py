@@ -11,6 +11,7 @@ import struct
 from attrs import field, frozen
 from hypothesis import strategies as st
 
+from metaprotocol_codecs.dubbo.fastjson2 import FASTJSON2
 from metaprotocol_codecs.dubbo.header import EVENT, HESSIAN2, OK, REQUEST, STATUSES, TWO_WAY
 from metaprotocol_sdk import Direction
 
@@ -45,7 +46,7 @@ _FIXED = [
 
 def messages() -> st.SearchStrategy[tuple[Direction, bytes]]:
     """Generate valid messages of each kind, with the direction that they travel."""
-    return st.one_of(heartbeats(), requests(), responses())
+    return st.one_of(heartbeats(), requests(), responses(), fastjson2_messages())
 
 
 def heartbeats() -> st.SearchStrategy[tuple[Direction, bytes]]:
@@ -79,6 +80,39 @@ def responses(draw: st.DrawFn) -> tuple[Direction, bytes]:
     value = b"" if kind in (2, 5) else writer.value(3)
     attachments = _attachments(draw, writer) if kind > 2 else b""
     return Direction.TO_CLIENT, _message(HESSIAN2, OK, draw(_IDS), bytes((0x90 + kind,)) + value + attachments)
+
+
+@st.composite
+def fastjson2_messages(draw: st.DrawFn) -> tuple[Direction, bytes]:
+    """Generate requests and responses in fastjson2 with attachments that are text or null."""
+    keys = draw(st.lists(_KEYS.filter("@type".__ne__), max_size=4, unique=True))
+    entries = b"".join(_jsonb(key) + _jsonb(draw(st.none() | st.text(max_size=8))) for key in keys)
+    attachments = draw(st.just(b"\xaf") | st.just(b"\xa6" + entries + b"\xa5"))
+    values = draw(
+        st.lists(st.sampled_from([b"\xaf", b"\x05", b"\xb1", b"\xa6\xa5", b"\x94", _jsonb("größe 世")]), max_size=2)
+    )
+    if draw(st.booleans()):
+        head = [_jsonb(text) for text in ("2.0.2", "org.demo.Greeter", "1.0", "hello", _DESCRIPTOR * len(values))]
+        flags = REQUEST | FASTJSON2 | (TWO_WAY if draw(st.booleans()) else 0)
+        return Direction.TO_SERVER, _message(flags, 0, draw(_IDS), _chunks([*head, *values, attachments]))
+    kind = draw(st.integers(0, 5))
+    value = [] if kind in (2, 5) else [b"\xb1"]
+    body = _chunks([b"\xbd" + bytes((kind,)), *value, *([attachments] if kind > 2 else [])])
+    return Direction.TO_CLIENT, _message(FASTJSON2, OK, draw(_IDS), body)
+
+
+def _jsonb(text: str | None) -> bytes:
+    """Return a string as fastjson2 writes it: Latin-1 if that is enough, otherwise UTF-8."""
+    if text is None:
+        return b"\xaf"
+    if max(text, default="") <= "\xff":
+        return bytes((0x79, len(text))) + text.encode("latin-1")
+    raw = text.encode("utf-8")
+    return bytes((0x7A, len(raw))) + raw
+
+
+def _chunks(values: list[bytes]) -> bytes:
+    return b"".join(len(value).to_bytes(4) + value for value in values)
 
 
 def _attachments(draw: st.DrawFn, writer: ValueWriter) -> bytes:

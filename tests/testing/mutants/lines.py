@@ -43,7 +43,7 @@ def changed(package: str, module: str, line: str, replacement: str) -> type[Code
     """
     name = f"mutated_{package}_{abs(hash((module, line, replacement)))}"
     target = _folder() / name
-    shutil.copytree(_SOURCE / package, target, ignore=shutil.ignore_patterns("__pycache__", "strategies"))
+    shutil.copytree(_SOURCE / package, target, ignore=shutil.ignore_patterns("__pycache__", "strategies*"))
     for path in target.rglob("*.py"):
         path.write_text(path.read_text("utf-8").replace(f"metaprotocol_codecs.{package}", name), "utf-8")
     path = target / module
