@@ -7,11 +7,9 @@ import pytest
 from live_engine.awesome import CODEC, body, reply, replying, request
 from live_engine.config import bridged, codec_listener
 from live_engine.peers import Client, serving
-from live_envoy.config import bootstrap, route, typed
+from live_envoy.config import abort, bootstrap, deny, limit, route
 
 from metaprotocol_codecs.awesomerpc.codec import STATUSES
-
-HTTP = "extensions.filters.http."
 
 pytestmark = pytest.mark.live
 
@@ -127,36 +125,19 @@ def test_too_many_connections(start):
 
 
 def test_a_fault_is_not_a_missing_host(start):
-    fault = typed("fault", HTTP + "fault.v3.HTTPFault", abort={"http_status": 503, "percentage": {"numerator": 100}})
-    envoy = start(replying(), fault)
+    envoy = start(replying(), abort())
     check(envoy, ask(envoy), "other", "fault_abort", "fault_filter_abort")
 
 
 def test_a_denial_by_a_property(start):
-    rules = {
-        "action": "DENY",
-        "policies": {
-            "no-jason": {
-                "permissions": [{"header": {"name": "user", "string_match": {"exact": "jason"}}}],
-                "principals": [{"any": True}],
-            }
-        },
-    }
-    envoy = start(replying(), typed("rbac", HTTP + "rbac.v3.RBAC", rules=rules))
+    jason = {"header": {"name": "user", "string_match": {"exact": "jason"}}}
+    envoy = start(replying(), deny(**{"no-jason": {"permissions": [jason], "principals": [{"any": True}]}}))
     check(envoy, ask(envoy, headers={"User": "jason"}), "unauthorized", "unauthorized", "no-jason")
     assert ask(envoy, headers={"User": "mary"}).status_code == 0
 
 
 def test_a_rate_limit(start):
-    limit = typed(
-        "limit",
-        HTTP + "local_ratelimit.v3.LocalRateLimit",
-        stat_prefix="limit",
-        token_bucket={"max_tokens": 1, "tokens_per_fill": 1, "fill_interval": "600s"},
-        filter_enabled={"default_value": {"numerator": 100}},
-        filter_enforced={"default_value": {"numerator": 100}},
-    )
-    envoy = start(replying(), limit)
+    envoy = start(replying(), limit())
     assert ask(envoy).status_code == 0
     check(envoy, ask(envoy), "over_limit", "over_limit", "local_rate_limited")
 

@@ -5,7 +5,7 @@ from live_engine.awesome import CODEC, replying, request
 from live_engine.config import bridged, codec_listener
 from live_engine.peers import Client, serving, with_id
 from live_engine.toys import Fifo, build
-from live_envoy.config import bootstrap, route, typed
+from live_envoy.config import bootstrap, deny, route
 
 from metaprotocol_envoy.headers import escape_value, header_name, path_of
 
@@ -43,11 +43,6 @@ SERVICES = [
 ]
 
 
-def deny(*policies):
-    rules = {"action": "DENY", "policies": dict(policies)}
-    return typed("rbac", "extensions.filters.http.rbac.v3.RBAC", rules=rules)
-
-
 def has(header, value):
     return {"header": {"name": header, "string_match": {"exact": value}}}
 
@@ -73,7 +68,7 @@ def test_a_policy_sees_the_operation_that_the_server_gets(start_envoy, server, n
         policies.append(
             (f"n{number}", policy(has("number", str(number)), {"not_rule": has_path(path_of(f"{service}/7"))}))
         )
-    listener = codec_listener("awesomerpc", [route("up")], deny(*policies), hcm=NORMALIZATIONS[normalization])
+    listener = codec_listener("awesomerpc", [route("up")], deny(**dict(policies)), hcm=NORMALIZATIONS[normalization])
     envoy = start_envoy(bootstrap([listener], [bridged("up", server.port)]))
     with Client(CODEC, envoy.port("in")) as client:
         for number, service in enumerate(SERVICES):
@@ -86,7 +81,7 @@ def test_a_policy_sees_the_operation_that_the_server_gets(start_envoy, server, n
 @pytest.mark.parametrize(("denied", "other"), [("..", "~2E~2E"), ("a b", "a~20b"), ("/a", "~/a")])
 def test_two_operations_never_have_one_path(start_envoy, server, denied, other):
     """Not even if one is written as the other is escaped."""
-    rules = deny(("denied", policy(has_path(path_of(f"{denied}/7")))))
+    rules = deny(denied=policy(has_path(path_of(f"{denied}/7"))))
     envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("up")], rules)], [bridged("up", server.port)]))
     with Client(CODEC, envoy.port("in")) as client:
         assert client.call(request(1, {"service": denied})).status_code == 7
@@ -109,7 +104,9 @@ NAMES += ["x-metaprotocol-token", "x-property-a", "%41", "%", "cookie", "grpc-ti
 NAMES += ["date", "server", "transfer-encoding", "connection", "upgrade", "expect", "x-envoy-max-retries", "if-match"]
 NAMES += ["set-cookie", "location", "x-client-trace-id", "x-istio-attributes", "origin", "range", "via", "forwarded"]
 NAMES += ["access-control-request-method", "content-encoding", "accept-encoding", "proxy-connection", "keep-alive"]
+NAMES += ["\udcff"]
 VALUES = ["", " ", " a ", "a\r\nx: y", "\0", "\x7f", "%41", "%", "a,b", "\u00fc", "a\tb", "x" * 10_000]
+VALUES += ["not UTF-8: \udcff\udc80"]
 
 
 def test_hostile_names_and_values_are_seen_by_policies_and_reach_the_server_unchanged(start_envoy, server):
@@ -119,7 +116,7 @@ def test_hostile_names_and_values_are_seen_by_policies_and_reach_the_server_unch
         seen = has(header_name(name), escape_value(value))
         policies.append((f"n{number}", policy(has("number", str(number)), {"not_rule": seen})))
     envoy = start_envoy(
-        bootstrap([codec_listener("awesomerpc", [route("up")], deny(*policies))], [bridged("up", server.port)])
+        bootstrap([codec_listener("awesomerpc", [route("up")], deny(**dict(policies)))], [bridged("up", server.port)])
     )
     sent = [request(number, {"number": str(number), name: value}) for number, (name, value) in enumerate(cases)]
     with Client(CODEC, envoy.port("in")) as client:
@@ -130,7 +127,7 @@ def test_hostile_names_and_values_are_seen_by_policies_and_reach_the_server_unch
 
 @pytest.mark.parametrize("names", [("User", "user"), ("a%41", "A%41"), ("\u0130", "i\u0307")])
 def test_names_that_differ_only_in_case_do_not_pass_a_policy(start_envoy, server, names):
-    jason = deny(("jason", policy(has("user", "jason"))))
+    jason = deny(jason=policy(has("user", "jason")))
     envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [route("up")], jason)], [bridged("up", server.port)]))
     with Client(CODEC, envoy.port("in")) as client:
         assert client.call(request(1, dict.fromkeys(names, "x"))).status_code == 5
@@ -139,7 +136,7 @@ def test_names_that_differ_only_in_case_do_not_pass_a_policy(start_envoy, server
 
 
 def test_an_incomplete_message_may_pass_by_name_and_policies_see_it(start_envoy, server):
-    incomplete = deny(("incomplete", policy(has("x-metaprotocol-incomplete", "true"))))
+    incomplete = deny(incomplete=policy(has("x-metaprotocol-incomplete", "true")))
     listeners = [
         codec_listener("awesomerpc", [route("up")], name="passing", incomplete="pass"),
         codec_listener("awesomerpc", [route("up")], incomplete, name="denying", incomplete="pass"),
@@ -218,7 +215,7 @@ def test_headers_that_have_no_room_are_refused_and_not_hidden_from_policies(star
     settings = {"max_headers": 4000, "max_headers_size": 1 << 20, "unsupported_mutation": "pass", "hcm": options}
     fifo = Fifo()
     with serving(fifo, lambda message, connection: build(b"R", "")) as server:
-        denied = deny(("role", policy(has("role", "admin"))))
+        denied = deny(role=policy(has("role", "admin")))
         listener = codec_listener("live_engine.toys:Wide", [route("up")], denied, **settings)
         envoy = start_envoy(bootstrap([listener], [bridged("up", server.port)]))
         with Client(fifo, envoy.port("in")) as client:

@@ -10,7 +10,7 @@ from live_engine.config import bridged, codec_listener
 from live_engine.peers import Client, released, serving, with_id
 from live_engine.toys import Beating, Upgrading
 from live_engine.toys import build as toy
-from live_envoy.config import bootstrap, lua, route, typed
+from live_envoy.config import bootstrap, deny, lua, route, typed
 
 from metaprotocol_codecs.dubbo.header import EVENT, SERIALIZATION
 from metaprotocol_sdk import Direction, load_codec
@@ -460,8 +460,7 @@ def test_a_heartbeat_with_a_call_in_it_goes_nowhere_but_through_the_policies(sta
     long = call[16:] * 10
     unknown = call[:2] + bytes((event[0] & ~SERIALIZATION | 8,)) + call[3:12] + len(long).to_bytes(4) + long
     everything = {"any": True}
-    rules = {"action": "DENY", "policies": {"all": {"permissions": [everything], "principals": [everything]}}}
-    denied = typed("rbac", "extensions.filters.http.rbac.v3.RBAC", rules=rules)
+    denied = deny(all={"permissions": [everything], "principals": [everything]})
     with serving(codec, lambda message, connection: None) as server:
         envoy = start_envoy(bootstrap([codec_listener("dubbo", [route("up")], denied)], [bridged("up", server.port)]))
         with Client(codec, envoy.port("in")) as client:

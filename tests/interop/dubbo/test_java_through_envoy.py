@@ -5,7 +5,7 @@ import time
 
 import pytest
 from live_engine.config import bridged, codec_listener
-from live_envoy.config import Config, bootstrap, route, typed
+from live_envoy.config import CLOSED, Config, abort, bootstrap, deny, limit, route
 from patience import PATIENCE
 from peers.dubbo_java import (
     DUBBO_2_7,
@@ -109,47 +109,32 @@ def test_a_removed_property_does_not_reach_the_provider(consumer, provider, star
     assert attachments["mine"] == "kept"
 
 
-def abort() -> Config:
-    percentage = {"numerator": 100}
-    kind = "extensions.filters.http.fault.v3.HTTPFault"
-    return typed("fault", kind, abort={"http_status": 503, "percentage": percentage})
-
-
-def limit() -> Config:
-    bucket = {"max_tokens": 1, "tokens_per_fill": 1, "fill_interval": "3600s"}
-    always = {"default_value": {"numerator": 100}}
-    return typed(
-        "limit",
-        "extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
-        stat_prefix="limit",
-        token_bucket=bucket,
-        filter_enabled=always,
-        filter_enforced=always,
-    )
-
-
-def deny() -> Config:
-    principal = {"header": {"name": "user", "string_match": {"exact": "mallory"}}}
-    policy = {"permissions": [{"any": True}], "principals": [principal]}
-    rules = {"action": "DENY", "policies": {"no-mallory": policy}}
-    return typed("rbac", "extensions.filters.http.rbac.v3.RBAC", rules=rules)
+MALLORY = {"header": {"name": "user", "string_match": {"exact": "mallory"}}}
 
 
 @pytest.mark.parametrize(
-    ("routes", "ports", "filters", "calls", "text"),
+    ("routes", "cluster", "filters", "calls", "text"),
     [
-        ([route("java", prefix="/nothing")], True, [], 1, "route_not_found"),
-        ([route("java")], False, [], 1, "no_healthy_upstream"),
-        ([route("java")], True, [abort()], 1, "fault_filter_abort"),
-        ([route("java")], True, [limit()], 2, "local_rate_limited"),
-        ([route("java")], True, [deny()], 1, "rbac_access_denied_matched_policy"),
+        ([route("java", prefix="/nothing")], {}, [], 1, "route_not_found"),
+        ([route("java")], None, [], 1, "no_healthy_upstream"),
+        ([route("java")], {"circuit_breakers": CLOSED}, [], 1, "overflow"),
+        ([route("java")], {}, [abort()], 1, "fault_filter_abort"),
+        ([route("java")], {}, [limit()], 2, "local_rate_limited"),
+        (
+            [route("java")],
+            {},
+            [deny(mallory={"permissions": [{"any": True}], "principals": [MALLORY]})],
+            1,
+            "rbac_access_denied_matched_policy",
+        ),
     ],
-    ids=["no route", "no provider", "fault", "rate limit", "RBAC"],
+    ids=["no route", "no provider", "circuit breaker", "fault", "rate limit", "RBAC"],
 )
 def test_a_refusal_is_an_exception_that_tells_its_cause(
-    routes, ports, filters, calls, text, version, consumer, provider, start_envoy
+    routes, cluster, filters, calls, text, version, consumer, provider, start_envoy
 ):
-    servers = bridged("java", *([provider.ports["hessian2"]] if ports else []))
+    ports = [] if cluster is None else [provider.ports["hessian2"]]
+    servers = bridged("java", *ports, **(cluster or {}))
     envoy = start_envoy(configuration(*routes, clusters=[servers], filters=tuple(filters)))
     with consumer.client(envoy.port("in")) as client:
         outcomes = [client.call("echo", "hello", user="mallory") for _ in range(calls)]

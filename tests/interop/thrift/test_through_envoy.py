@@ -1,8 +1,10 @@
 """Clients and servers that nobody here wrote, with a real Envoy and the module between them."""
 
+import socket
+
 import pytest
 from live_engine.config import bridged, codec_listener
-from live_envoy.config import bootstrap, route
+from live_envoy.config import CLOSED, abort, bootstrap, deny, limit, route
 from peers.register import count_calls
 from peers.thrift.clients import run_client
 from peers.thrift.stacks import Combination, Stack
@@ -24,10 +26,13 @@ COMBINATIONS = [
 def call(combination, server, start_envoy):
     """Make calls through an Envoy, and return what came of them."""
 
-    def call(calls, *routes):
-        config = bootstrap([codec_listener("thrift", list(routes) or [route("up")])], [bridged("up", server.port)])
+    def call(calls, *routes, filters=(), ports=None, **cluster):
+        listener = codec_listener("thrift", list(routes) or [route("up")], *filters)
+        up = bridged("up", *([server.port] if ports is None else ports), **cluster)
+        config = bootstrap([listener], [up])
         said = run_client(combination.client, start_envoy(config).port("in"), combination.stack, calls)
-        count_calls(server.library.name, server.library.version, "server", len(calls))
+        if not (filters or cluster) and ports is None:  # otherwise not all reach the server
+            count_calls(server.library.name, server.library.version, "server", len(calls))
         return said.outcomes
 
     return call
@@ -49,6 +54,34 @@ def test_the_method_chooses_the_route_and_another_is_the_clients_own_exception(c
     assert outcomes["mirror"]["type"] == UNKNOWN_METHOD
     assert "route_not_found" in outcomes["mirror"]["text"]
     assert outcomes["ping"]["outcome"] == "ok"
+
+
+EVERYTHING = {"permissions": [{"any": True}], "principals": [{"any": True}]}
+CAUSES = {
+    "no server": ({"ports": []}, "no_healthy_upstream"),
+    "circuit breaker": ({"circuit_breakers": CLOSED}, "overflow"),
+    "fault": ({"filters": [abort()]}, "fault_filter_abort"),
+    "rate limit": ({"filters": [limit()]}, "local_rate_limited"),
+    "RBAC": ({"filters": [deny(everything=EVERYTHING)]}, "rbac_access_denied"),
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=str)
+def test_a_refusal_is_the_clients_own_exception_and_tells_its_cause(combination, call, cause):
+    options, text = CAUSES[cause]
+    outcomes = call(["ping", "greet"], **options)
+    assert outcomes["ping"]["outcome"] == ("ok" if cause == "rate limit" else "TApplicationException")
+    assert (outcomes["greet"]["outcome"], outcomes["greet"]["type"]) == ("TApplicationException", INTERNAL_ERROR)
+    assert text in outcomes["greet"]["text"]
+
+
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=str)
+def test_a_server_that_does_not_answer_in_time_is_the_clients_own_exception(combination, call):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        outcomes = call(["greet"], route("up", timeout="0.2s"), ports=[silent.getsockname()[1]])
+    assert outcomes["greet"]["outcome"] == "TApplicationException"
+    assert "response_timeout" in outcomes["greet"]["text"]
 
 
 @pytest.mark.parametrize("combination", COMBINATIONS[:1], ids=str)

@@ -54,6 +54,10 @@ def cluster(name: str, *ports: int, **fields: Any) -> Config:
     }
 
 
+CLOSED: Config = {"thresholds": [{"max_connections": 0, "max_pending_requests": 0}]}
+"""The circuit breakers of a cluster that has no room for any request."""
+
+
 def tcp_proxy(cluster: str, **fields: Any) -> Config:
     """Return the network filter that hands bytes to a cluster."""
     kind = "extensions.filters.network.tcp_proxy.v3.TcpProxy"
@@ -88,6 +92,30 @@ def lua(code: str) -> Config:
     """Return an HTTP filter in Lua."""
     kind = "extensions.filters.http.lua.v3.Lua"
     return typed("envoy.filters.http.lua", kind, default_source_code={"inline_string": code})
+
+
+def abort(status: int = 503) -> Config:
+    """Return the HTTP filter that answers every request with a fault."""
+    kind = "extensions.filters.http.fault.v3.HTTPFault"
+    return typed("fault", kind, abort={"http_status": status, "percentage": {"numerator": 100}})
+
+
+def limit() -> Config:
+    """Return the HTTP filter that lets one request pass, and no other for as long as a test runs."""
+    always = {"default_value": {"numerator": 100}}
+    return typed(
+        "limit",
+        "extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+        stat_prefix="limit",
+        token_bucket={"max_tokens": 1, "tokens_per_fill": 1, "fill_interval": "3600s"},
+        filter_enabled=always,
+        filter_enforced=always,
+    )
+
+
+def deny(**policies: Config) -> Config:
+    """Return the HTTP filter RBAC that refuses what a policy is for, by the policies' names."""
+    return typed("rbac", "extensions.filters.http.rbac.v3.RBAC", rules={"action": "DENY", "policies": policies})
 
 
 def route(cluster: str, *, prefix: str = "/", headers: dict[str, str] | None = None, **fields: Any) -> Config:
