@@ -37,7 +37,7 @@ def test_an_idle_connection_is_closed_and_one_that_waits_for_an_answer_is_not(
     scenario: Scenario, protocol: Protocol
 ) -> None:
     """A8: a connection that came later and is idle ends first, and then the other gets its answer."""
-    idle_timeout = shown("connections", "idle-clients").replace("600s", "0.2s")
+    idle_timeout = shown("connections", "idle-clients").replace("600s", "0.5s")
     with released() as free, serving(protocol.codec, holding(protocol, free, "at last")) as server:
         scenario.apply(protocol, {"v1": [server.port]}, idle_timeout)
         with scenario.caller() as busy:
