@@ -193,6 +193,7 @@ def test_a_server_is_drained_and_no_call_is_lost(scenario: Scenario, protocol: P
             free.set()
             assert text_of(slow.receive()) == "old"
         assert len(old.received) == count
+        eventually(lambda: all(connection.socket.fileno() < 0 for connection in old.connections))
 
 
 def test_connections_on_which_readonly_came_are_used_no_more(scenario: Scenario) -> None:
