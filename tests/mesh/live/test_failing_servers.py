@@ -110,7 +110,10 @@ def heartbeats(protocol: Protocol, text: str) -> Any:
 
 @EVERY_FORM
 def test_a_server_is_called_only_while_it_answers(scenario: Scenario, protocol: Protocol) -> None:
-    """Its port is open all the time; it is silent at first, then well, and then it resets connections."""
+    """Its port is open all the time; it is silent at first, then well, then it resets connections.
+
+    Well again, it is taken out of the service.
+    """
     page = shown("failing-servers", f"health-{protocol}").replace("interval: 1s", "interval: 0.1s")
     sick = Switched(silent)
     with serving(protocol.codec, sick) as server, serving(protocol.codec, heartbeats(protocol, "other")) as other:
@@ -123,4 +126,8 @@ def test_a_server_is_called_only_while_it_answers(scenario: Scenario, protocol: 
             client.text_until(lambda text: text == "well")
             sick.handler = lambda message, connection: connection.reset()
             scenario.envoy.wait_for_stat(healthy, lambda count: count == 1)
+            assert [client.text() for _ in range(20)] == ["other"] * 20
+            sick.handler = heartbeats(protocol, "well")
+            client.text_until(lambda text: text == "well")
+            scenario.apply(protocol, {"v1": [other.port]}, page, AT_ONCE)
             assert [client.text() for _ in range(20)] == ["other"] * 20
