@@ -233,7 +233,7 @@ def test_services_can_be_called_by_more_names() -> None:
     (found,) = filters(named)
     (host,) = patches(found, "VIRTUAL_HOST")
     assert host["match"]["routeConfiguration"] == {"vhost": {"name": "reviews.default.svc.cluster.local:9080"}}
-    assert host["patch"]["value"] == {"domains": ["org.acme.Reviews:9080", "org.acme.Reviews"]}
+    assert host["patch"]["value"] == {"domains": ["org.acme.Reviews"]}
     assert (codec(found)["authority"], codec(found)["authority_property"]) == ("$dst", "service")
 
 

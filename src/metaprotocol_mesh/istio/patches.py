@@ -9,7 +9,6 @@ from attrs import field, frozen
 from metaprotocol_mesh.render.clusters import idle_options, idle_timeout
 from metaprotocol_mesh.render.listeners import HCM, HCM_KIND, ROUTER, header_limits
 from metaprotocol_mesh.render.pieces import Json, typed
-from metaprotocol_mesh.routes import domains_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,7 +119,7 @@ class Patches:
             },
             "patch": {
                 "operation": "MERGE",
-                "value": {"domains": list(dict.fromkeys(domains_of(service.names, cluster.port.number)))},
+                "value": {"domains": list(service.names)},  # istiod ignores the port of an authority
             },
         }
 

@@ -56,7 +56,13 @@ def render_cluster(cluster: Cluster, proxy: Proxy, engine: Engine) -> Rendered:
     policy = cluster.policy
     resolution = cluster.service.entry.resolution if cluster.service is not None else "INBOUND"
     kind = {"DNS": "STRICT_DNS", "DNS_ROUND_ROBIN": "LOGICAL_DNS"}.get(resolution, "STATIC")
-    found: Json = {"name": cluster.name, "type": kind, "connect_timeout": _CONNECT_TIMEOUT, "common_lb_config": {}}
+    # As istiod does: unhealthy servers get no request even if they are most, where Envoy has 50 %.
+    balancing: Json = {"healthy_panic_threshold": {"value": 0}}
+    found: Json = {
+        "name": cluster.name, "type": kind, "connect_timeout": _CONNECT_TIMEOUT, "common_lb_config": balancing,
+    }  # fmt: skip
+    if kind.endswith("DNS"):
+        found.update(respect_dns_ttl=True, dns_refresh_rate="60s")
     if cluster.port.codec:
         found.update(engine.bridge())
     else:
