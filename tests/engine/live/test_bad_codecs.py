@@ -9,6 +9,7 @@ import pytest
 from live_engine.config import bridged, codec_listener
 from live_engine.peers import Client, serving
 from live_engine.toys import Fifo, Misbehaving, build
+from live_envoy import Envoy, EnvoyFault
 from live_envoy.config import bootstrap, route
 
 pytestmark = pytest.mark.live
@@ -86,6 +87,20 @@ def test_what_cannot_be_interrupted_is_counted_when_it_ends(envoy):
         client.send(build(b"Q", "c@decode"))
         assert client.ended()
     assert envoy.stat(PREFIX + "deadlines") == 1
+
+
+def test_what_never_ends_is_ended_by_envoys_watchdog(release):
+    """And the whole process with it: its worker is in the codec, and the codec in C."""
+    listener = codec_listener("live_engine.toys:Misbehaving", [route("up")], codec_deadline=200)
+    watchdog = {"miss_timeout": "1s", "megamiss_timeout": "2s", "kill_timeout": "5s"}
+    with Envoy(release, bootstrap([listener], [bridged("up")], watchdogs={"worker_watchdog": watchdog})) as envoy:
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(build(b"Q", "c without end@decode"))
+            assert client.ended()
+        with pytest.raises(EnvoyFault, match="has died: signal SIGABRT"):
+            envoy.wait_for_log("a line that is never written")
+        with pytest.raises(EnvoyFault, match="has died"):
+            envoy.stop()
 
 
 def test_a_process_that_stands_still_makes_no_call_late(envoy):
