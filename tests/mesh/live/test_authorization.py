@@ -1,0 +1,126 @@
+"""Authorization, as docs/governance/authorization.md has it."""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from governance import EVERY_FORM, WITH_PROPERTIES, Scenario, shown
+from live_engine.peers import Server
+from mesh_protocols import THRIFT, Protocol, ThriftLibrary
+from thrift.Thrift import TApplicationException
+
+from metaprotocol_sdk import Direction, Error, ErrorType
+
+pytestmark = pytest.mark.live
+
+LONG_AGO, FAR_AWAY = 1_000_000_000, 10_000_000_000
+ISSUER = "https://login.example"
+
+
+@contextmanager
+def guarded(scenario: Scenario, protocol: Protocol, page: str) -> Iterator[Server]:
+    """Run a server with a proxy next to it."""
+    with protocol.serving("served") as server:
+        scenario.apply(protocol, {"v1": [server.port]}, page.replace("21101", str(server.port)))
+        yield server
+
+
+def token(secret: bytes, **claims: object) -> str:
+    """Return a JSON Web Token (RFC 7519), signed with HS256."""
+
+    def part(raw: bytes) -> str:
+        return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+    signed = f"{part(json.dumps({'alg': 'HS256', 'kid': 'demo'}).encode())}.{part(json.dumps(claims).encode())}"
+    return f"{signed}.{part(hmac.digest(secret, signed.encode(), hashlib.sha256))}"
+
+
+def refusal(protocol: Protocol) -> int:
+    """Return the protocol's own number of a refusal."""
+    codec = protocol.codec
+    call = codec.decode(protocol.request(1, {}), Direction.TO_SERVER)
+    return codec.decode(codec.on_error(call, Error(ErrorType.UNAUTHORIZED, "")), Direction.TO_CLIENT).status_code
+
+
+@WITH_PROPERTIES
+def test_a_property_is_refused_and_no_server_gets_it(scenario: Scenario, protocol: Protocol) -> None:
+    with guarded(scenario, protocol, shown("authorization", "by-property")) as server, scenario.caller() as client:
+        assert client.text({"user": "mary"}) == "served"
+        assert client.text() == "served"
+        for name in ("tester-7", "tester-"):
+            assert client.ask({"user": name}).status_code == refusal(protocol)
+        assert client.text({"user": "a tester-7"}) == "served"
+        assert len(server.received) == 3
+
+
+OPERATIONS: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {
+    "awesomerpc": (
+        {"service": "greeter"},
+        [{}, *({"service": one} for one in ("Greeter", "greeter/", "greeter/7", "./greeter", "x/../greeter"))],
+    ),
+    "dubbo": (
+        {"interface": "org.demo.Greeter", "method": "hello"},
+        [
+            {"interface": "org.demo.Greeter", "method": "delete"},
+            {"interface": "org.demo.Other", "method": "hello"},
+            {"interface": "org.demo.Other/../org.demo.Greeter", "method": "hello"},
+            {"interface": "org.demo.Greeter", "method": "x/../hello"},
+        ],
+    ),
+    "thrift": (
+        {"method": "hello"},
+        [
+            {"method": one}
+            for one in ("delete", "Hello", "hello/", "x/hello", "x/../hello", "%68ello", "hello?", "hello#")
+        ],
+    ),
+}
+
+
+@EVERY_FORM
+def test_only_named_operations_are_allowed(scenario: Scenario, protocol: Protocol) -> None:
+    allowed, others = OPERATIONS[protocol.codec.name]
+    with guarded(scenario, protocol, shown("authorization", "by-operation")) as server, scenario.caller() as client:
+        assert client.text(allowed) == "served"
+        for one in others:
+            assert client.error(one) is not None, one
+        assert client.text(allowed) == "served"
+        assert len(server.received) == 2
+
+
+def test_thrifts_own_library_raises_the_refusal(scenario: Scenario) -> None:
+    with guarded(scenario, THRIFT, shown("authorization", "by-operation")):
+        for in_header in (True, False):
+            with ThriftLibrary(scenario.port, in_header=in_header) as library:
+                assert library.call("hello") == "<=served=>"
+                with pytest.raises(TApplicationException, match="rbac_access_denied"):
+                    library.call("delete")
+
+
+@WITH_PROPERTIES
+def test_the_claims_of_a_token_decide(scenario: Scenario, protocol: Protocol) -> None:
+    page = shown("authorization", "by-token")
+    found = re.search(r'"k": "(\S+)"', page)
+    assert found
+    secret = base64.urlsafe_b64decode(found[1] + "=" * (-len(found[1]) % 4))
+    good = {"iss": ISSUER, "sub": "mary", "groups": ["staff", "admin"], "exp": FAR_AWAY}
+    wrong = {
+        "another group": token(secret, **good | {"groups": ["guests"]}),
+        "another issuer": token(secret, **good | {"iss": "https://login.other"}),
+        "expired": token(secret, **good | {"exp": LONG_AGO}),
+        "signed by another": token(b"x" * 32, **good),
+        "not signed": token(secret, **good).rpartition(".")[0] + ".",
+        "not a token": "staff",
+    }
+    with guarded(scenario, protocol, page) as server, scenario.caller() as client:
+        assert client.text({"token": token(secret, **good)}) == "served"
+        assert client.text({"token": token(secret, **good | {"groups": "staff"})}) == "served"
+        for why, one in wrong.items():
+            assert client.ask({"token": one}).status_code == refusal(protocol), why
+        assert client.ask().status_code == refusal(protocol)
+        assert ["token" in message.properties for message in server.received] == [False, False]
