@@ -13,14 +13,19 @@ from required import require
 __all__ = ["release"]
 
 
-@pytest.fixture(scope="module")
-def mesh(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
-    """Two proxies under STRICT mTLS, and three servers; the test is skipped where Istio is not built."""
+@pytest.fixture(scope="session")
+def istio() -> None:
+    """Istio's programs; the test is skipped where they are not built."""
     try:
         for name in (DISCOVERY, AGENT, BOOTSTRAP):
             program(name)
     except NotBuilt as error:
         require("istio", str(error))
+
+
+@pytest.fixture(scope="module")
+def mesh(istio: None, release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    """Two proxies under STRICT mTLS, and three servers."""
     built_module()
     with scenario(release, tmp_path_factory.mktemp("istio")) as found:
         yield found

@@ -3,7 +3,6 @@
 Both configurations are compared as Envoy's JSON, after what is named below was taken away.
 """
 
-import json
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from live_envoy import RELEASES, NotAvailable
-from live_istio import AGENT, BOOTSTRAP, DISCOVERY, ControlPlane, NotBuilt, program
+from live_istio import ControlPlane
 from live_istio.agent import Sidecar
 from live_istio.certificates import Authority
 from mesh_files import RICH, documents, manager, rendered
@@ -54,15 +53,11 @@ def _rich() -> str:
 
 @pytest.fixture(scope="module", params=[_bookinfo, _rich], ids=["bookinfo", "rich"])
 def both(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    istio: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[dict[str, Json], dict[str, Json]]:
     """Clusters, and virtual hosts with "host" before their name, by name: istiod's and ours."""
     try:
-        for name in (DISCOVERY, AGENT, BOOTSTRAP):
-            program(name)
         RELEASES[-1].binary()
-    except NotBuilt as error:
-        require("istio", str(error))
     except NotAvailable as error:
         require("envoy", str(error))
     folder = tmp_path_factory.mktemp("same")
@@ -78,9 +73,9 @@ def both(
         theirs: dict[str, Json] = {}
 
         def dumped() -> bool:
-            for one in _configs(proxy, "dynamic_active_clusters"):
+            for one in proxy.dump("dynamic_active_clusters"):
                 theirs[one["cluster"]["name"]] = one["cluster"]
-            for one in _configs(proxy, "dynamic_route_configs"):
+            for one in proxy.dump("dynamic_route_configs"):
                 if one["route_config"]["name"] == port:
                     theirs.update({f"host {each['name']}": each for each in one["route_config"]["virtual_hosts"]})
             return any(name.startswith("host") for name in theirs)
@@ -91,11 +86,6 @@ def both(
     ours = {one["name"]: one for one in found.clusters}
     ours |= {f"host {one['name']}": one for one in manager(listener)["route_config"]["virtual_hosts"]}
     return theirs, ours
-
-
-def _configs(proxy: Sidecar, resource: str) -> list[Any]:
-    found: list[Any] = json.loads(proxy.admin(f"/config_dump?resource={resource}")).get("configs", [])
-    return found
 
 
 NAMED = {

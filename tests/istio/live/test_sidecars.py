@@ -1,6 +1,5 @@
 """Istio's policies hold for the protocol: two proxies with certificates of their own, which istiod configures."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -97,8 +96,8 @@ def test_a_proxy_without_the_module_in_the_same_mesh_is_ready_and_unchanged(
         "reader", "127.0.0.4", mesh.istiod.port, release, tmp_path / "reader", mesh.authority, revision=""
     ) as one:
         assert one.admin("/ready").strip() == "LIVE"
-        clusters = json.loads(one.admin("/config_dump?resource=dynamic_active_clusters"))["configs"]
+        clusters = one.dump("dynamic_active_clusters")
         names = {found["cluster"]["name"] for found in clusters}
         assert f"outbound|{mesh.port}||ratings.default.svc.cluster.local" in names
         assert not any("upstream_config" in found["cluster"] for found in clusters)
-        assert "libmetaprotocol" not in one.admin("/config_dump?resource=dynamic_listeners")
+        assert "libmetaprotocol" not in str(one.dump("dynamic_listeners"))

@@ -19,10 +19,11 @@ class Client:
     Args:
         codec: Reads what comes.
         port: To connect to.
+        host: An address of this machine.
     """
 
-    def __init__(self, codec: Codec, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    def __init__(self, codec: Codec, port: int, host: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection((host, port), PATIENCE)
         self._decoder = MessageDecoder(codec, Direction.TO_CLIENT)
         self._messages: list[Metadata] = []
 

@@ -33,6 +33,7 @@ class Sidecar:
         folder: In which it runs.
         authority: Gives it its certificate.
         revision: Of the module that the proxy has; "" if it has none.
+        mode: "NONE", or "REDIRECT" if iptables would bring the connections.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Sidecar:
         authority: Authority,
         *,
         revision: str = "1",
+        mode: str = "NONE",
     ) -> None:
         self._program, self._folder = program(AGENT), folder
         folder.mkdir()
@@ -76,7 +78,7 @@ class Sidecar:
             "PILOT_CERT_PROVIDER": "istiod",
             "ENVOY_STATUS_PORT": str(free_port()),
             "ENVOY_PROMETHEUS_PORT": str(free_port()),
-            "ISTIO_META_INTERCEPTION_MODE": "NONE",
+            "ISTIO_META_INTERCEPTION_MODE": mode,
             "ISTIO_META_CLUSTER_ID": "Kubernetes",
             "ISTIO_META_WORKLOAD_NAME": app,
             "ISTIO_METAJSON_LABELS": json.dumps({"app": app, "version": "v1"}),
@@ -96,10 +98,10 @@ class Sidecar:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._admin}{path}", timeout=PATIENCE) as answer:
             return str(answer.read().decode())
 
-    def stats(self, part: str) -> dict[str, int]:
-        """Return counters and gauges by name; `part` is a regular expression that they match."""
-        found: list[dict[str, Any]] = json.loads(self.admin(f"/stats?format=json&filter={part}"))["stats"]
-        return {one["name"]: one["value"] for one in found if "name" in one}
+    def dump(self, resource: str) -> list[Any]:
+        """Return a part of Envoy's configuration: "dynamic_listeners", "dynamic_active_clusters" and the like."""
+        found: list[Any] = json.loads(self.admin(f"/config_dump?resource={resource}")).get("configs", [])
+        return found
 
     def __enter__(self) -> Self:
         command = [str(self._program), "proxy", "sidecar", "--domain", "default.svc.cluster.local"]

@@ -1,6 +1,5 @@
 """A mesh of Istio with two proxies: productpage calls reviews, which has no proxies, and ratings, which has one."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from live_engine.awesome import CODEC, body, replying, request
 from live_engine.peers import Client, Server, serving
 from live_envoy import Release
 from mesh_running import free_port
-from patience import PATIENCE, eventually
+from patience import eventually
 
 from live_istio.agent import Sidecar
 from live_istio.certificates import Authority
@@ -18,7 +17,7 @@ from metaprotocol_mesh.istio.filters import Options, envoy_filters
 from metaprotocol_mesh.istio.output import as_yaml
 from metaprotocol_mesh.load import load_text
 from metaprotocol_mesh.render.engine import Engine
-from metaprotocol_sdk import Direction, MessageDecoder, Metadata
+from metaprotocol_sdk import Metadata
 
 RATINGS_IP = "127.0.0.3"
 SERVICES = f"""
@@ -167,15 +166,10 @@ class Scenario:
 
     def takes_plain_text(self) -> bool:
         """Return True if the proxy of ratings answers a client that has no proxy."""
-        with socket.create_connection((RATINGS_IP, self.port), PATIENCE) as connection:
-            connection.sendall(request(1, {"service": "ratings"}))
-            decoder = MessageDecoder(CODEC, Direction.TO_CLIENT)
-            try:
-                while data := connection.recv(1 << 16):
-                    if list(decoder.feed(data)):
-                        return True
-            except ConnectionError:
-                pass
+        try:
+            with Client(CODEC, self.port, RATINGS_IP) as client:
+                return not client.call(request(1, {"service": "ratings"})).status_code
+        except (OSError, EOFError):
             return False
 
 
