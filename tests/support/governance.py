@@ -1,6 +1,5 @@
 """The rules that the pages about governance show, run by one Envoy as they stand there."""
 
-import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ from mesh_protocols import AWESOMERPC, DUBBO, FRAMED, THRIFT, Caller, Protocol
 from mesh_scenarios import destination_rule, service_entry, sidecar
 from patience import PATIENCE
 
+from metaprotocol_mesh.files import write_files
 from metaprotocol_mesh.render.engine import Engine
 from metaprotocol_mesh.running.apply import Applier
 from metaprotocol_sdk import Error, ErrorType, Metadata
@@ -77,9 +77,7 @@ class SharedMesh:
         self._folder = folder
         self._number = 0
         self._files: Any = rendered(engine=Engine.installed()).files(folder)
-        folder.mkdir()
-        for name in ("clusters.json", "listeners.json"):
-            (folder / name).write_text(json.dumps(self._files[name]), "utf-8")
+        write_files(folder, self._files)
         self.envoy: Envoy = start(self._files["bootstrap.json"])
         self._applier = Applier(folder, self.envoy.admin, _Process(self.envoy))  # type: ignore[arg-type]
 
