@@ -1,7 +1,5 @@
 /* What comes from Envoy becomes messages: replies of servers, which the bridge registered, and Envoy's own. Reads Envoy's
  * HTTP/2, and hands on what the Python half has built. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "codec_config.h"

@@ -3,10 +3,8 @@
 #include "codec_filter.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "abi.h"
 #include "bridge.h"

@@ -1,8 +1,6 @@
 /* Gathers a large message that comes in pieces. */
 #include "intake.h"
 
-#include <string.h>
-
 #include "python.h"
 #include "request.h"
 
