@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 import urllib.request
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,7 @@ class Sidecar:
         authority: Gives it its certificate.
         revision: Of the module that the proxy has; "" if it has none.
         mode: "NONE", or "REDIRECT" if iptables would bring the connections.
+        labels: More labels of the pod.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Sidecar:
         *,
         revision: str = "1",
         mode: str = "NONE",
+        labels: Mapping[str, str] = {},
     ) -> None:
         self._program, self._folder = program(AGENT), folder
         folder.mkdir()
@@ -81,7 +84,7 @@ class Sidecar:
             "ISTIO_META_INTERCEPTION_MODE": mode,
             "ISTIO_META_CLUSTER_ID": "Kubernetes",
             "ISTIO_META_WORKLOAD_NAME": app,
-            "ISTIO_METAJSON_LABELS": json.dumps({"app": app, "version": "v1"}),
+            "ISTIO_METAJSON_LABELS": json.dumps({"app": app, "version": "v1", **labels}),
             "PROXY_CONFIG": json.dumps(settings),
             **({f"ISTIO_META_{METADATA}": revision} if revision else {}),
         }
