@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from attrs import frozen
 
 from metaprotocol_mesh.documents import Document, Mapping, Node, Scalar, Sequence, parse
 from metaprotocol_mesh.model import KINDS, Item, Object, ObjectMeta
 from metaprotocol_mesh.places import ConfigurationError, Place, Problem, did_you_mean
-from metaprotocol_mesh.structure import Reader
+from metaprotocol_mesh.structure import Reader, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 Spec = TypeVar("Spec", bound=Item)
 
@@ -44,12 +44,17 @@ class Configuration:
         return [one for one in self.objects if isinstance(one.spec, spec)]  # type: ignore[misc]
 
 
-def load(paths: Iterable[str | Path], stdin: bytes | None = None) -> Configuration:
+Other: TypeAlias = "Callable[[Place, dict[str, Any]], None]"
+"""Takes an object of a kind that is not ours, and where it is."""
+
+
+def load(paths: Iterable[str | Path], stdin: bytes | None = None, other: Other | None = None) -> Configuration:
     """Read files, folders (their *.yaml, *.yml and *.json, by name, folders in them included) and `-`.
 
     Args:
         paths: Of them.
         stdin: Is read for `-`; None reads standard input.
+        other: Takes the objects of other kinds; without it they are refused.
 
     Raises:
         ConfigurationError: A file cannot be read, or something in it; it tells of all.
@@ -57,7 +62,7 @@ def load(paths: Iterable[str | Path], stdin: bytes | None = None) -> Configurati
     objects: list[Object[Item]] = []
     problems: list[Problem] = []
     for source, data in _files(paths, problems, stdin):
-        found, wrong = read(source, data)
+        found, wrong = read(source, data, other)
         objects += found
         problems += wrong
     problems += _twice(objects)
@@ -103,19 +108,20 @@ def files_of(path: Path) -> list[Path]:
     )
 
 
-def read(source: str, data: bytes) -> tuple[list[Object[Item]], list[Problem]]:
+def read(source: str, data: bytes, other: Other | None = None) -> tuple[list[Object[Item]], list[Problem]]:
     """Return the objects of a file, and what is wrong with it.
 
     Args:
         source: The file's name.
         data: What it holds.
+        other: As of `load`.
     """
     objects: list[Object[Item]] = []
     reader = Reader(source)
     try:
         for document in parse(source, data):
             for node, path in _items(document):
-                found = _object(reader, node, path)
+                found = _object(reader, node, path, other)
                 if found is not None:
                     objects.append(found)
             if len(reader.problems) > MAX_PROBLEMS:
@@ -137,13 +143,16 @@ def _items(document: Document) -> Iterator[tuple[Node, str]]:
     yield root, ""
 
 
-def _object(reader: Reader, node: Node, path: str) -> Object[Item] | None:
+def _object(reader: Reader, node: Node, path: str, other: Other | None) -> Object[Item] | None:
     if not isinstance(node, Mapping):
         reader.note(node, path, "this is no object", "an object has the keys apiVersion, kind, metadata and spec")
         return None
     kind = _text(reader, node, "kind", path)
     version = _text(reader, node, "apiVersion", path)
     if kind is None or version is None:
+        return None
+    if other is not None and not _is_ours(kind, version):
+        other(reader.place(node, path), plain(node))
         return None
     if kind not in KINDS:
         known = did_you_mean(kind, KINDS)
@@ -164,6 +173,12 @@ def _object(reader: Reader, node: Node, path: str) -> Object[Item] | None:
         return None  # what it changes in Istio's proxies is in ours without it
     read_spec = reader.read(node.items.get("spec", empty), spec, _below(path, "spec"))
     return None if metadata is None or read_spec is None else Object(kind, metadata, read_spec)
+
+
+def _is_ours(kind: str, version: str) -> bool:
+    """Return True if we know the kind, in any version: Gateway is a kind of Istio, and one of the Gateway API."""
+    groups = {one.rpartition("/")[0] for one in KINDS[kind][1]} if kind in KINDS else set()
+    return version.rpartition("/")[0] in groups
 
 
 def _text(reader: Reader, node: Mapping, name: str, path: str) -> str | None:

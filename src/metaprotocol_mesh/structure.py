@@ -88,7 +88,7 @@ class Reader:
         if origin is MappingType:
             return self._map(node, arguments[1], path)
         if kind is Any:
-            return self._any(node)
+            return plain(node)
         if kind is Duration:
             return self._duration(node, path)
         if isinstance(kind, type) and issubclass(kind, Item):
@@ -150,13 +150,6 @@ class Reader:
         values = {name: self._value(one, kind, f"{path}.{name}", {}) for name, one in node.items.items()}
         return _BAD if any(value is _BAD for value in values.values()) else values
 
-    def _any(self, node: Node) -> Any:
-        if isinstance(node, Mapping):
-            return {name: self._any(one) for name, one in node.items.items()}
-        if isinstance(node, Sequence):
-            return [self._any(one) for one in node.items]
-        return node.value
-
     def _literal(self, node: Node, words: tuple[str, ...], path: str) -> Any:
         if isinstance(node, Scalar) and node.text in words:
             return node.text
@@ -190,6 +183,15 @@ _BOUNDS: dict[str, Callable[[Any, Any], bool]] = {
     "maximum": lambda value, bound: value > bound,
     "pattern": lambda value, bound: not re.fullmatch(bound, value),
 }
+
+
+def plain(node: Node) -> Any:
+    """Return what a node says as Python's own dictionaries, lists and scalars."""
+    if isinstance(node, Mapping):
+        return {name: plain(one) for name, one in node.items.items()}
+    if isinstance(node, Sequence):
+        return [plain(one) for one in node.items]
+    return node.value
 
 
 def issubclass_item(kind: Any) -> bool:

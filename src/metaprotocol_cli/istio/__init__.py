@@ -13,6 +13,7 @@ class IstioCommands(MeshCommands):
     """The subcommands of `metaprotocol istio`, which need the packages of the mesh."""
 
     modules: ClassVar[dict[str, str]] = {
+        "check": "metaprotocol_cli.istio.check",
         "render": "metaprotocol_cli.istio.render",
     }
 
@@ -26,4 +27,5 @@ def command() -> None:
     \b
     Examples:
       metaprotocol istio render services.yaml | kubectl apply -f -
+      metaprotocol istio check services.yaml
     """
