@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from governance import WITH_PROPERTIES, Scenario, shown
 from live_engine.peers import serving
-from mesh_protocols import FRAMED, Protocol, ThriftLibrary, text_of
+from mesh_files import routes
+from mesh_protocols import FRAMED, THRIFT, Protocol, ThriftLibrary, text_of
 from thrift.Thrift import TApplicationException
 
 from metaprotocol_sdk import Direction, ErrorType, Metadata, Mutation
@@ -76,3 +77,15 @@ def test_what_cannot_be_changed_may_pass(scenario: Scenario) -> None:
         with ThriftLibrary(scenario.port, in_header=True) as library:
             assert library.call("hello") == "<=v1=>"
     assert [message.properties.get("region") for message in server.received] == [None, "eu"]
+
+
+@pytest.mark.parametrize("protocol", [THRIFT, FRAMED], ids=["theader", "framed"])
+def test_the_method_of_a_frame_is_changed(scenario: Scenario, protocol: Protocol) -> None:
+    """The server is asked for another, and the client's library, which checks the name, reads its own."""
+    to = "route: [{destination: {host: reviews.default.svc.cluster.local}}]"
+    rule = routes(f"- {{headers: {{request: {{set: {{method: greet}}}}}}, {to}}}")
+    with protocol.serving("v1") as server:
+        scenario.apply(protocol, {"v1": [server.port]}, rule)
+        with ThriftLibrary(scenario.port, in_header=protocol is THRIFT) as library:
+            assert library.call("hello") == "<=v1=>"
+    assert [message.properties["method"] for message in server.received] == ["greet"]
