@@ -55,7 +55,7 @@ def test_a_reset_is_tried_again_on_another_server(scenario: Scenario, protocol: 
         servers = pair(stack, protocol, lambda message, connection: connection.reset())
         scenario.apply(protocol, servers, shown("retries", "retries"), shown("retries", "round-robin"))
         with scenario.caller() as client:
-            assert [client.text() for _ in range(40)] == ["good"] * 40
+            assert [client.text() for _ in range(20)] == ["good"] * 20
     assert scenario.envoy.stat(f"{scenario.cluster('v1')}.upstream_rq_retry_success") > 0
 
 
@@ -69,7 +69,7 @@ def test_the_protocols_own_status_is_tried_again_on_another_server(
         servers = pair(stack, protocol, failing(protocol, status))
         scenario.apply(protocol, servers, shown("retries", "retries"), shown("retries", "round-robin"))
         with scenario.caller() as client:
-            assert [client.text() for _ in range(40)] == ["good"] * 40
+            assert [client.text() for _ in range(20)] == ["good"] * 20
     assert scenario.envoy.stat(f"{scenario.cluster('v1')}.upstream_rq_retry_success") > 0
 
 
