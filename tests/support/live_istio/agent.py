@@ -1,4 +1,4 @@
-"""A sidecar as in a pod: pilot-agent, which gives its Envoy the certificates and the way to istiod."""
+"""A proxy as in a pod: pilot-agent, which gives its Envoy the certificates and the way to istiod."""
 
 import json
 import os
@@ -49,9 +49,10 @@ class Sidecar:
         *,
         revision: str = "1",
         mode: str = "NONE",
+        role: str = "sidecar",
         labels: Mapping[str, str] = {},
     ) -> None:
-        self._program, self._folder = program(AGENT), folder
+        self._program, self._folder, self._role = program(AGENT), folder, role
         folder.mkdir()
         authority.issue(app, folder)
         template = program(BOOTSTRAP).read_text().replace("{{ .wildcard }}", "127.0.0.1")
@@ -107,7 +108,7 @@ class Sidecar:
         return found
 
     def __enter__(self) -> Self:
-        command = [str(self._program), "proxy", "sidecar", "--domain", "default.svc.cluster.local"]
+        command = [str(self._program), "proxy", self._role, "--domain", "default.svc.cluster.local"]
         command += ["--templateFile", str(self._folder / "bootstrap.json"), "--profiling=false"]
         command += ["--meshConfig", str(self._folder / "mesh.yaml"), "--proxyLogLevel", "info"]
         self._process = subprocess.Popen(

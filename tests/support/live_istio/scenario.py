@@ -107,6 +107,7 @@ class Scenario:
         productpage: The caller's proxy.
         server: The proxy of ratings.
         authority: Of the proxies' certificates.
+        services: What the files of services and Sidecars say.
     """
 
     def __init__(
@@ -119,10 +120,11 @@ class Scenario:
         productpage: Sidecar,
         server: Sidecar,
         authority: Authority,
+        services: str,
     ) -> None:
         self.istiod, self.port, self.v1, self.v2, self.ratings = istiod, port, v1, v2, ratings
         self.productpage, self.server, self.authority = productpage, server, authority
-        self._version = 0
+        self.services, self._version = services, 0
 
     def write(self, *documents: str) -> None:
         """Write objects, in place of those before; they are not in force at once."""
@@ -195,7 +197,7 @@ def scenario(release: Release, folder: Path) -> Iterator[Scenario]:
             stack.enter_context(Sidecar(app, ip, istiod.port, release, folder / app, authority))
             for app, ip in (("productpage", "127.0.0.2"), ("ratings", RATINGS_IP))
         ]
-        found = Scenario(istiod, port, v1, v2, ratings, *proxies, authority)
+        found = Scenario(istiod, port, v1, v2, ratings, *proxies, authority, services)
         try:
             eventually(lambda: found.answers("ratings") == b"ratings")
             yield found
