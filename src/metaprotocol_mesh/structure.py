@@ -194,6 +194,34 @@ def plain(node: Node) -> Any:
     return node.value
 
 
+def written(item: Item) -> dict[str, Any]:
+    """Return an object of the model as a file would have it: the keys that do not say what is so without them.
+
+    Args:
+        item: Of a class of the model.
+    """
+    found = {}
+    for key, field in fields_of(type(item)).items():
+        value = getattr(item, field.name)
+        factory = getattr(field.default, "factory", None)
+        default = factory() if factory is not None else field.default
+        if value != default:
+            found[key] = _written(value)
+    return found
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, Item):
+        return written(value)
+    if isinstance(value, Duration):
+        return str(value)
+    if isinstance(value, tuple):
+        return [_written(one) for one in value]
+    if isinstance(value, MappingType):
+        return {name: _written(one) for name, one in value.items()}
+    return value
+
+
 def issubclass_item(kind: Any) -> bool:
     """Return True if a type, or one of its alternatives, is a class of the model: nothing at all is an empty one."""
     if typing.get_origin(kind) in (typing.Union, types.UnionType):

@@ -14,6 +14,7 @@ class IstioCommands(MeshCommands):
 
     modules: ClassVar[dict[str, str]] = {
         "check": "metaprotocol_cli.istio.check",
+        "convert": "metaprotocol_cli.istio.convert",
         "render": "metaprotocol_cli.istio.render",
     }
 

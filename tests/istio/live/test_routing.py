@@ -14,6 +14,9 @@ from mesh_scenarios import likely
 from patience import eventually
 
 from metaprotocol_codecs.awesomerpc.codec import STATUSES
+from metaprotocol_mesh.istio.convert import convert
+from metaprotocol_mesh.istio.output import as_yaml
+from metaprotocol_mesh.load import load_text
 from metaprotocol_sdk import ErrorType, Metadata
 
 pytestmark = pytest.mark.live
@@ -167,3 +170,22 @@ def test_a_limit_of_envoy_is_an_error_of_the_protocol(mesh: Scenario) -> None:
     assert found[-1] is ErrorType.OVER_LIMIT
     mesh.write()
     eventually(lambda: bool(mesh.answers()))
+
+
+def test_a_metarouter_of_aeraki_that_was_converted_holds(mesh: Scenario) -> None:
+    router = """
+apiVersion: metaprotocol.aeraki.io/v1alpha1
+kind: MetaRouter
+metadata: {name: reviews, namespace: default}
+spec:
+  hosts: [reviews.default.svc.cluster.local]
+  routes:
+  - match: {attributes: {user: {exact: converted}}}
+    route: [{destination: {host: reviews.default.svc.cluster.local, subset: v2}}]
+    requestMutation: [{key: lane, value: "100%"}]
+  - route: [{destination: {host: reviews.default.svc.cluster.local, subset: v1}}]
+"""
+    mesh.write(as_yaml(*convert(load_text(router), "1").objects))
+    eventually(lambda: {mesh.answers(user="converted") for _ in range(10)} == {b"v2"})
+    assert {mesh.answers(user="other") for _ in range(10)} == {b"v1"}
+    assert mesh.v2.received[-1].properties["lane"] == "100%"

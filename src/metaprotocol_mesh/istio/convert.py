@@ -1,0 +1,152 @@
+"""Converts the objects of Aeraki Mesh to those of Istio."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from metaprotocol_mesh.aeraki import codec_name, virtual_service
+from metaprotocol_mesh.istio.filters import METADATA, PRIORITY
+from metaprotocol_mesh.istio.services import with_entries
+from metaprotocol_mesh.load import RENDERED
+from metaprotocol_mesh.model import (
+    ApplicationProtocol,
+    MetaRouter,
+    Object,
+    Service,
+    ServiceEntry,
+    VirtualService,
+)
+from metaprotocol_mesh.names import codec_of_port, full_name
+from metaprotocol_mesh.places import Problem
+from metaprotocol_mesh.render.limits import limits_of, local_filter, shared_filter
+from metaprotocol_mesh.render.listeners import HCM, ROUTER
+from metaprotocol_mesh.resolved import Limits, Listener, VirtualHost
+from metaprotocol_mesh.structure import written
+from metaprotocol_sdk import available_codecs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from metaprotocol_mesh.load import Configuration
+    from metaprotocol_mesh.model.kubernetes import KubernetesPort
+    from metaprotocol_mesh.render.pieces import Json
+
+_HIDDEN = "kubectl.kubernetes.io/"
+
+
+@frozen
+class Converted:
+    """What became of Aeraki's objects.
+
+    Args:
+        objects: Istio's.
+        notes: What has no equivalent, or has to be done by hand.
+    """
+
+    objects: list[Json]
+    notes: list[Problem]
+
+
+def convert(configuration: Configuration, revision: str) -> Converted:
+    """Return the objects of Istio that stand for those of Aeraki Mesh.
+
+    Args:
+        configuration: MetaRouters, ApplicationProtocols and the Services that they speak of.
+        revision: Of the module: limits reach proxies that have it.
+    """
+    notes = list(_renamed(configuration))
+    objects: list[Json] = []
+    for router in configuration.of(MetaRouter):
+        found = virtual_service(router)
+        if found is not None:
+            objects.append(_virtual_service(router, found.spec))
+        if router.spec.local_rate_limit is None and router.spec.global_rate_limit is None:
+            continue
+        service = _service(configuration, router)
+        if service is None:
+            text = f"the limits of {router.title} are counted by the proxies of its servers, and no Service says which"
+            notes.append(Problem(router.spec.at, text, f"give the Service of {router.spec.hosts[0]}, too"))
+        else:
+            objects += _limits(router, service, revision)
+    return Converted(objects, [one.as_warning() for one in notes])
+
+
+def _virtual_service(router: Object[MetaRouter], spec: VirtualService) -> Json:
+    metadata: Json = {"name": router.metadata.name, "namespace": router.metadata.namespace}
+    for name in ("labels", "annotations"):
+        kept = {key: one for key, one in getattr(router.metadata, name).items() if not key.startswith(_HIDDEN)}
+        if kept:
+            metadata[name] = kept
+    version = "networking.istio.io/v1"
+    return {"apiVersion": version, "kind": "VirtualService", "metadata": metadata, "spec": written(spec)}
+
+
+def _service(configuration: Configuration, router: Object[MetaRouter]) -> Object[Service] | None:
+    host = full_name(router.spec.hosts[0], router.metadata.namespace)
+    for one in configuration.of(Service):
+        if full_name(one.metadata.name, one.metadata.namespace) == host and one.spec.selector:
+            return one
+    return None
+
+
+def _limits(router: Object[MetaRouter], service: Object[Service], revision: str) -> Iterator[Json]:
+    """Yield the EnvoyFilter that lets the proxies of a service's pods count."""
+    limits = Limits(router.title, router.spec.at, router.spec.local_rate_limit, router.spec.global_rate_limit)
+    host = VirtualHost("", ("*",), (), limits)
+    filters = [local_filter()] if limits.local is not None else []
+    shared = shared_filter(Listener("", "", 0, "", "inbound", (host,), ""))
+    filters += [shared] if shared is not None else []
+    patches: list[Json] = []
+    base: Json = {"context": "SIDECAR_INBOUND", "proxy": {"metadata": {METADATA: revision}}}
+    for port in service.spec.ports:
+        place = {"portNumber": _target(port), "filterChain": {"filter": {"name": HCM, "subFilter": {"name": ROUTER}}}}
+        patches += (
+            {
+                "applyTo": "HTTP_FILTER",
+                "match": {**base, "listener": place},
+                "patch": {"operation": "INSERT_BEFORE", "value": one},
+            }
+            for one in filters
+        )
+        patches.append(
+            {
+                "applyTo": "VIRTUAL_HOST",
+                "match": {**base, "routeConfiguration": {"vhost": {"name": f"inbound|http|{port.port}"}}},
+                "patch": {"operation": "MERGE", "value": limits_of(limits)},
+            }
+        )
+    yield {
+        "apiVersion": "networking.istio.io/v1alpha3",
+        "kind": "EnvoyFilter",
+        "metadata": {
+            "name": f"metaprotocol-limits-{router.metadata.name}-{revision}",
+            "namespace": service.metadata.namespace,
+            "labels": {**RENDERED, "metaprotocol.io/revision": revision},
+        },
+        "spec": {
+            "priority": PRIORITY,
+            "workloadSelector": {"labels": dict(service.spec.selector)},
+            "configPatches": patches,
+        },
+    }
+
+
+def _target(port: KubernetesPort) -> int:
+    return port.target_port if type(port.target_port) is int else port.port
+
+
+def _renamed(configuration: Configuration) -> Iterator[Problem]:
+    """Yield the ports that need another name, and the ApplicationProtocols that nothing needs any more."""
+    protocols = {one.spec.protocol: codec_name(one.spec.codec) for one in configuration.of(ApplicationProtocol)}
+    for protocol in configuration.of(ApplicationProtocol):
+        text = f"{protocol.title} has no equivalent: the name of a port names the codec itself"
+        yield Problem(protocol.spec.at, text, f"name ports http-{protocols[protocol.spec.protocol]}")
+    codecs = {info.name for info in available_codecs()}
+    for owner in with_entries(configuration).of(ServiceEntry):
+        for port in owner.spec.ports:
+            codec = codec_of_port(port.name, codecs, protocols)
+            if codec and port.name.startswith("tcp-"):
+                text = f"istiod takes the port {port.name!r} of {owner.title} for TCP"
+                yield Problem(port.at, text, f"add a port with the name http-{codec}")
