@@ -12,6 +12,7 @@ from metaprotocol_mesh.model import (
     DestinationRule,
     EnvoyFilter,
     Gateway,
+    IstioOperator,
     Item,
     MetaRouter,
     Object,
@@ -26,7 +27,7 @@ from metaprotocol_mesh.model import (
 from metaprotocol_mesh.model import Service as KubernetesService
 from metaprotocol_mesh.names import codec_hint, codec_of_port, full_name, selects, visible
 from metaprotocol_mesh.places import ConfigurationError, Problem, did_you_mean
-from metaprotocol_mesh.resolved import Cluster, Listener, Mesh, Policy, Proxy, Service, ServicePort
+from metaprotocol_mesh.resolved import Authorizer, Cluster, Listener, Mesh, Policy, Proxy, Service, ServicePort
 from metaprotocol_mesh.routes import Rules
 from metaprotocol_sdk import available_codecs
 
@@ -123,16 +124,48 @@ class _Resolver:
         clusters.update((cluster.name, cluster) for cluster in made.inbound)
         self._peers()
         judged = [one for one in listeners if one.direction != "outbound"]
+        policies = self._selected(AuthorizationPolicy, judged)
         return Mesh(
             self._proxy,
             tuple(listeners),
             clusters,
-            tuple(self._selected(AuthorizationPolicy, judged)),
+            tuple(policies),
             tuple(self._selected(RequestAuthentication, judged)),
             tuple(sorted(self._selected(Telemetry, listeners), key=_generality)),
             tuple(sorted(self._selected(WasmPlugin, listeners), key=lambda one: -one.spec.priority)),
             tuple(sorted(self._selected(EnvoyFilter, listeners), key=lambda one: one.spec.priority)),
+            self._authorizer(policies, clusters),
         )
+
+    def _authorizer(
+        self, policies: Iterable[Object[AuthorizationPolicy]], clusters: Mapping[str, Cluster]
+    ) -> Authorizer | None:
+        """Return the service that CUSTOM policies ask. Like Istio, a proxy asks one at most."""
+        operators = [one.spec.mesh_config for one in self._configuration.of(IstioOperator) if one.spec.mesh_config]
+        providers = {one.name: one for mesh in operators for one in mesh.extension_providers}
+        asked: Authorizer | None = None
+        for policy in policies:
+            wanted = policy.spec.provider
+            if wanted is None:
+                continue
+            provider = providers.get(wanted.name)
+            service = (provider.envoy_ext_authz_grpc or provider.envoy_ext_authz_http) if provider else None
+            if provider is None or service is None:
+                text = f"no IstioOperator has an ext_authz service {wanted.name!r} in `meshConfig.extensionProviders`"
+                self._wrong(wanted.at, text, did_you_mean(wanted.name, providers))
+                continue
+            name = _name(service.port, "", full_name(service.service.rpartition("/")[2], self._proxy.namespace))
+            if name not in clusters:
+                text = f"no ServiceEntry has the service {service.service} with the port {service.port}"
+                self._wrong(service.at, text)
+            elif clusters[name].port.codec:
+                text = f"the port {service.port} of {service.service} speaks {clusters[name].port.codec}, and not HTTP"
+                self._wrong(service.at, text, "name it `grpc` or `http`")
+            if asked is not None and asked.provider is not provider:
+                text = f"another policy asks {asked.provider.name!r}: a proxy asks one service"
+                self._wrong(wanted.at, text, "let one service decide about both")
+            asked = Authorizer(provider, name)
+        return asked
 
     def _wrong(self, place: Place, text: str, hint: str = "") -> None:
         self._problems.append(Problem(place, text, hint))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         RetryBudget,
     )
     from metaprotocol_mesh.model.networking import ServerTLSSettings
+    from metaprotocol_mesh.model.operator import ExtensionProvider
     from metaprotocol_mesh.model.virtual_service import Headers, HTTPMatchRequest, HTTPRoute
 
 LOCALITY_LABELS = ("topology.istio.io/locality", "istio-locality")
@@ -229,6 +230,19 @@ class Listener:
 
 
 @frozen
+class Authorizer:
+    """A service that decides about requests.
+
+    Args:
+        provider: What the file says.
+        cluster: The name of its cluster.
+    """
+
+    provider: ExtensionProvider
+    cluster: str
+
+
+@frozen
 class Mesh:
     """The listeners and clusters of one Envoy.
 
@@ -241,6 +255,7 @@ class Mesh:
         telemetries: Telemetry of this proxy, the most general first.
         plugins: WasmPlugins of this proxy.
         patches: EnvoyFilters of this proxy, in their order.
+        authorizer: The service that its CUSTOM policies ask.
     """
 
     proxy: Proxy
@@ -251,6 +266,7 @@ class Mesh:
     telemetries: tuple[Object[Telemetry], ...] = ()
     plugins: tuple[Object[WasmPlugin], ...] = ()
     patches: tuple[Object[EnvoyFilter], ...] = ()
+    authorizer: Authorizer | None = None
 
     def incomplete(self, listener: Listener) -> str:
         """Return what happens to messages whose properties may lack some: "refuse" or "pass".

@@ -131,3 +131,90 @@ def test_conditions_that_messages_can_meet_are_not_told() -> None:
     )
     mesh = mesh_of(SERVICE, INGRESS, policy(f"{{rules: [{{{rule}}}]}}"))
     assert [str(one) for one in warnings(mesh) if "descriptors" not in one.text] == []
+
+
+DECIDER = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: decider, namespace: default}
+spec:
+  hosts: [decider.default.svc.cluster.local]
+  resolution: STATIC
+  ports: [{number: 8000, name: http, protocol: HTTP}, {number: 9000, name: grpc, protocol: GRPC}]
+  endpoints: [{address: 127.0.0.1}]
+"""
+OPERATOR = """
+apiVersion: install.istio.io/v1alpha1
+kind: IstioOperator
+metadata: {name: mesh, namespace: istio-system}
+spec: {meshConfig: {extensionProviders: [PROVIDERS]}}
+"""
+
+
+def provider(kind: str, fields: str = "", name: str = "decider", service: str = "decider.default.svc.cluster.local"):
+    port = 9000 if kind == "envoyExtAuthzGrpc" else 8000
+    return f"{{name: {name}, {kind}: {{service: {service}, port: {port}{fields}}}}}"
+
+
+def operator(*providers: str) -> str:
+    return OPERATOR.replace("PROVIDERS", ", ".join(providers))
+
+
+CUSTOM = policy("{action: CUSTOM, provider: {name: decider}, rules: [{to: [{operation: {paths: [/reviews/*]}}]}]}")
+
+
+def filters_with(*texts: str):
+    inbound, outbound = rendered(SERVICE, INGRESS, DECIDER, *texts).listeners
+    names = [[one["name"] for one in manager(listener)["http_filters"]] for listener in (inbound, outbound)]
+    assert not any("authz" in name or "rbac" in name for name in names[1])
+    asking = next(one for one in manager(inbound)["http_filters"] if one["name"] == "envoy.filters.http.ext_authz")
+    return names[0], asking["typed_config"], manager(inbound)["route_config"]["typed_per_filter_config"]
+
+
+def test_a_service_is_asked_before_denials_about_requests_that_a_rule_is_for() -> None:
+    names, asking, rules = filters_with(CUSTOM, operator(provider("envoyExtAuthzHttp", ", timeout: 2s")))
+    where = names.index("envoy.filters.http.rbac.custom")
+    assert names[where + 1 : where + 4] == [
+        "envoy.filters.http.ext_authz",
+        "envoy.filters.http.rbac.deny",
+        "envoy.filters.http.rbac.allow",
+    ]
+    assert list(rules) == ["envoy.filters.http.rbac.custom"]
+    found = rules["envoy.filters.http.rbac.custom"]["rbac"]
+    assert list(found["shadow_rules"]["policies"]) == ["ns[default]-policy[a]-rule[0]"]
+    assert asking["http_service"]["server_uri"]["timeout"] == "2s"
+    assert asking["failure_mode_allow"] is False
+
+
+def test_a_service_is_asked_by_grpc() -> None:
+    _, asking, _ = filters_with(CUSTOM, operator(provider("envoyExtAuthzGrpc", ", failOpen: true")))
+    assert asking["grpc_service"]["envoy_grpc"]["cluster_name"] == "outbound|9000||decider.default.svc.cluster.local"
+    assert asking["failure_mode_allow"] is True
+
+
+GRPC = operator(provider("envoyExtAuthzGrpc"), provider("envoyExtAuthzGrpc", name="other"))
+OTHER = policy("{action: CUSTOM, provider: {name: other}, rules: [{}]}", "b")
+
+
+@pytest.mark.parametrize(
+    ("texts", "text"),
+    [
+        ([CUSTOM, DECIDER], "no IstioOperator has an ext_authz service 'decider'"),
+        ([CUSTOM, DECIDER, operator("{name: decider}")], "no IstioOperator has an ext_authz service 'decider'"),
+        ([CUSTOM, GRPC], "no ServiceEntry has the service decider.default.svc.cluster.local with the port 9000"),
+        ([CUSTOM, OTHER, DECIDER, GRPC], "another policy asks 'decider': a proxy asks one service"),
+        (
+            [CUSTOM, operator(provider("envoyExtAuthzHttp", service="reviews").replace("8000", "9080"))],
+            "the port 9080 of reviews speaks awesomerpc, and not HTTP",
+        ),
+        (
+            [CUSTOM, DECIDER, operator(provider("envoyExtAuthzHttp", ", includeRequestBodyInCheck: {}"))],
+            "'includeRequestBodyInCheck' is not supported",
+        ),
+        ([policy("{action: CUSTOM, rules: [{}]}")], "CUSTOM needs a `provider`"),
+        ([policy("{action: DENY, provider: {name: decider}, rules: [{}]}")], "only CUSTOM asks a service"),
+    ],
+)
+def test_a_service_that_cannot_be_asked_is_an_error(texts: list[str], text: str) -> None:
+    (problem,) = problems(SERVICE, INGRESS, *texts)
+    assert text in problem.text

@@ -13,6 +13,7 @@ from metaprotocol_mesh.model.destination_rule import DestinationRule
 from metaprotocol_mesh.model.extensions import EnvoyFilter, Telemetry, WasmPlugin
 from metaprotocol_mesh.model.kubernetes import Service
 from metaprotocol_mesh.model.networking import Gateway, ServiceEntry, Sidecar
+from metaprotocol_mesh.model.operator import IstioOperator
 from metaprotocol_mesh.model.security import AuthorizationPolicy, PeerAuthentication, RequestAuthentication
 from metaprotocol_mesh.model.virtual_service import VirtualService
 
@@ -36,6 +37,7 @@ KINDS: dict[str, tuple[type[Item], tuple[str, ...]]] = {
     "RequestAuthentication": (RequestAuthentication, _SECURITY),
     "Telemetry": (Telemetry, _TELEMETRY),
     "WasmPlugin": (WasmPlugin, _EXTENSIONS),
+    "IstioOperator": (IstioOperator, ("install.istio.io/v1alpha1",)),
     "MetaRouter": (MetaRouter, _AERAKI),
     "ApplicationProtocol": (ApplicationProtocol, _AERAKI),
     "Service": (Service, ("v1",)),
@@ -94,6 +96,7 @@ __all__ = [
     "Duration",
     "EnvoyFilter",
     "Gateway",
+    "IstioOperator",
     "Item",
     "MetaRouter",
     "Object",

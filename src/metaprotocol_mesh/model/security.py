@@ -101,18 +101,34 @@ class Rule(Item):
 
 
 @frozen(kw_only=True)
+class PolicyProvider(Item):
+    """A service that decides."""
+
+    name: str = entry("one of IstioOperator's `meshConfig.extensionProviders`", REQUIRED)
+
+
+@frozen(kw_only=True)
 class AuthorizationPolicy(Item):
     """Allows or denies requests, at listeners of Sidecar's ingress and Gateway."""
 
-    UNSUPPORTED: ClassVar[dict[str, str]] = {**_TARGETS, "provider": "CUSTOM is not built yet; use DENY or ALLOW"}
+    UNSUPPORTED: ClassVar[dict[str, str]] = _TARGETS
 
     selector: Selector | None = entry("whether it is this proxy's")
-    action: Literal["ALLOW", "DENY", "AUDIT"] = entry(
-        "`rules.action` of an RBAC filter; AUDIT logs by `shadow_rules`", "ALLOW"
+    action: Literal["ALLOW", "DENY", "AUDIT", "CUSTOM"] = entry(
+        "`rules.action` of an RBAC filter; AUDIT logs by `shadow_rules`; CUSTOM asks the `provider`, by an ext_authz "
+        "filter, about requests that a rule is for",
+        "ALLOW",
     )
+    provider: PolicyProvider | None = entry("the service that CUSTOM asks")
     rules: tuple[Rule, ...] = entry(
         "policies of the RBAC filter, in the routes: a change reaches living connections", ()
     )
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if self.action == "CUSTOM" and self.provider is None:
+            yield "action", "CUSTOM needs a `provider`: the service that it asks"
+        if self.action != "CUSTOM" and self.provider is not None:
+            yield "provider", f"only CUSTOM asks a service, and this is {self.action}"
 
 
 @frozen(kw_only=True)

@@ -91,7 +91,9 @@ def _http_filters(listener: Listener, mesh: Mesh, engine: Engine) -> list[Json]:
     if listener.direction != "outbound":
         tokens = security.jwt_filter(mesh.authentications)
         found += [tokens] if tokens is not None else []
-        found += [*phases.get("AUTHZ", ()), *security.rbac_filters()]
+        found += phases.get("AUTHZ", ())
+        found += security.custom_filters(mesh.authorizer) if mesh.authorizer is not None else []
+        found += security.rbac_filters()
     else:
         found += phases.get("AUTHZ", ())
     found += phases.get("STATS", ())

@@ -1,4 +1,4 @@
-"""AuthorizationPolicy and RequestAuthentication as Envoy's RBAC and JWT filters.
+"""AuthorizationPolicy and RequestAuthentication as Envoy's RBAC, ext_authz and JWT filters.
 
 The rules are carried by the route configuration, and the filters in the HCM have none: so a changed rule reaches
 living connections, as a changed route does.
@@ -19,10 +19,15 @@ if TYPE_CHECKING:
     from metaprotocol_mesh.model import AuthorizationPolicy, Object, RequestAuthentication
     from metaprotocol_mesh.model.security import Condition, Operation, Rule, Source
     from metaprotocol_mesh.places import Place
+    from metaprotocol_mesh.resolved import Authorizer
 
 DENY = "envoy.filters.http.rbac.deny"
 ALLOW = "envoy.filters.http.rbac.allow"
+CUSTOM = "envoy.filters.http.rbac.custom"
+EXT_AUTHZ = "envoy.filters.http.ext_authz"
 JWT = "envoy.filters.http.jwt_authn"
+_CUSTOM_PREFIX = "custom_"
+_TIMEOUT = "600s"
 _RBAC = "extensions.filters.http.rbac.v3.RBAC"
 _PER_ROUTE = "extensions.filters.http.rbac.v3.RBACPerRoute"
 
@@ -42,24 +47,73 @@ def rbac_of(policies: Iterable[Object[AuthorizationPolicy]]) -> Json:
         ConfigurationError: A value cannot be rendered.
     """
     rules: dict[str, Json] = {}
-    audited: Json = {}
     for policy in policies:
-        action = policy.spec.action
-        named = rules.setdefault(action, {}) if action != "AUDIT" else audited
+        named = rules.setdefault(policy.spec.action, {})
         for number, rule in enumerate(policy.spec.rules):
             title = f"ns[{policy.metadata.namespace}]-policy[{policy.metadata.name}]-rule[{number}]"
             named[title] = _policy(rule)
         # A policy without rules matches nothing: ALLOW denies everything then.
     found: Json = {}
+    if rules.get("CUSTOM"):
+        shadow = {"action": "DENY", "policies": rules["CUSTOM"]}
+        rbac = {"shadow_rules": shadow, "shadow_rules_stat_prefix": _CUSTOM_PREFIX}
+        found[CUSTOM] = {"@type": TYPES + _PER_ROUTE, "rbac": rbac}
     for name, action in ((DENY, "DENY"), (ALLOW, "ALLOW")):
         one: Json = {}
         if action in rules:
             one["rules"] = {"action": action, "policies": rules[action]}
-        if action == "DENY" and audited:
-            one["shadow_rules"] = {"action": "LOG", "policies": audited}
+        if action == "DENY" and rules.get("AUDIT"):
+            one["shadow_rules"] = {"action": "LOG", "policies": rules["AUDIT"]}
         if one:
             found[name] = {"@type": TYPES + _PER_ROUTE, "rbac": one}
     return found
+
+
+def custom_filters(authorizer: Authorizer) -> list[Json]:
+    """Return the HTTP filters that ask a service: one finds the requests that a rule is for, the other asks about them.
+
+    Args:
+        authorizer: The service.
+    """
+    grpc, http = authorizer.provider.envoy_ext_authz_grpc, authorizer.provider.envoy_ext_authz_http
+    service = grpc or http
+    assert service is not None  # noqa: S101 - resolving has seen to it
+    fields: Json = {
+        "transport_api_version": "V3",
+        "failure_mode_allow": service.fail_open,
+        "clear_route_cache": service.clear_route_cache,
+        "status_on_error": {"code": int(service.status_on_error or 403)},
+        "filter_enabled_metadata": {
+            "filter": "envoy.filters.http.rbac",
+            "path": [{"key": f"{_CUSTOM_PREFIX}shadow_effective_policy_id"}],
+            "value": {"string_match": {"safe_regex": {"regex": ".+"}}},
+        },
+    }
+    timeout = str(service.timeout) if service.timeout is not None else _TIMEOUT
+    if http is not None:
+        uri = {"uri": f"http://{http.service}", "cluster": authorizer.cluster, "timeout": timeout}
+        fields["http_service"] = {"server_uri": uri, "path_prefix": http.path_prefix}
+        if http.include_additional_headers_in_check:
+            added = [{"key": name, "value": value} for name, value in http.include_additional_headers_in_check.items()]
+            fields["http_service"]["authorization_request"] = {"headers_to_add": added}
+        if http.headers_to_upstream_on_allow:
+            taken = _names(http.headers_to_upstream_on_allow)
+            fields["http_service"]["authorization_response"] = {"allowed_upstream_headers": taken}
+        if http.include_request_headers_in_check:
+            fields["allowed_headers"] = _names(http.include_request_headers_in_check)
+    else:
+        # By default the authority is the cluster's name, whose `|` HTTP/2 servers may refuse: Envoy does.
+        target = {"cluster_name": authorizer.cluster, "authority": authorizer.cluster.rpartition("|")[2]}
+        fields["grpc_service"] = {"envoy_grpc": target, "timeout": timeout}
+        fields["include_peer_certificate"] = True
+    return [
+        typed(CUSTOM, _RBAC, shadow_rules_stat_prefix=_CUSTOM_PREFIX),
+        typed(EXT_AUTHZ, "extensions.filters.http.ext_authz.v3.ExtAuthz", **fields),
+    ]
+
+
+def _names(names: Iterable[str]) -> Json:
+    return {"patterns": [_text(name.lower()) for name in names]}
 
 
 def jwt_filter(authentications: Iterable[Object[RequestAuthentication]]) -> Json | None:

@@ -5,13 +5,15 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from governance import EVERY_FORM, WITH_PROPERTIES, Scenario, shown
 from live_engine.peers import Server
-from mesh_protocols import THRIFT, Protocol, ThriftLibrary
+from mesh_protocols import FRAMED, THRIFT, Protocol, ThriftLibrary
 from thrift.Thrift import TApplicationException
 
 from metaprotocol_sdk import Direction, Error, ErrorType
@@ -28,6 +30,37 @@ def guarded(scenario: Scenario, protocol: Protocol, page: str) -> Iterator[Serve
     with protocol.serving("served") as server:
         scenario.apply(protocol, {"v1": [server.port]}, page.replace("21101", str(server.port)))
         yield server
+
+
+@contextmanager
+def deciding(decide: Callable[[str, Mapping[str, str]], tuple[int, dict[str, str]]]) -> Iterator[int]:
+    """Run a service of ext_authz, and yield its port.
+
+    Args:
+        decide: Takes the path and the headers that it was asked about; returns a status and headers.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            status, headers = decide(self.path, self.headers)  # type: ignore[arg-type] - a mapping of texts
+            self.send_response(status)
+            for name, value in {**headers, "content-length": "0", "connection": "close"}.items():
+                self.send_header(name, value)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def token(secret: bytes, **claims: object) -> str:
@@ -58,6 +91,7 @@ def test_a_property_is_refused_and_no_server_gets_it(scenario: Scenario, protoco
         assert len(server.received) == 3
 
 
+ALLOWED_PATHS = ["/org.demo.Greeter/hello", "/hello", "/greeter/7"]
 OPERATIONS: dict[str, tuple[dict[str, str], list[dict[str, str]]]] = {
     "awesomerpc": (
         {"service": "greeter"},
@@ -124,3 +158,39 @@ def test_the_claims_of_a_token_decide(scenario: Scenario, protocol: Protocol) ->
             assert client.ask({"token": one}).status_code == refusal(protocol), why
         assert client.ask().status_code == refusal(protocol)
         assert ["token" in message.properties for message in server.received] == [False, False]
+
+
+UNASKED = {"awesomerpc": {"service": "health"}, "dubbo": {"method": "ping"}, "thrift": {"method": "ping"}}
+
+
+@EVERY_FORM
+def test_a_service_decides(scenario: Scenario, protocol: Protocol) -> None:
+    name = protocol.codec.name
+    allowed, (*_, refused) = OPERATIONS[name]
+    unasked = (allowed if name == "dubbo" else {}) | UNASKED[name]
+    has_properties = protocol is not FRAMED
+    asked: list[tuple[str, str | None]] = []
+
+    def decide(path: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str]]:
+        asked.append((path, headers.get("user")))
+        answer = {"checked-by": "decider", "secret": "7"} if has_properties else {}
+        return (200, answer) if path in ALLOWED_PATHS else (403, {})
+
+    properties = {"user": "mary"} if has_properties else {}
+    with deciding(decide) as port:
+        page = shown("authorization", "by-service").replace("21108", str(port))
+        with guarded(scenario, protocol, page) as server, scenario.caller() as client:
+            assert client.text(allowed | properties) == "served"
+            answer = client.ask(refused)
+            assert answer.status_code == refusal(protocol)
+            assert client.text(unasked) == "served"
+            assert [user for _, user in asked] == [properties.get("user"), None]
+            assert [message.properties.get("checked-by") for message in server.received] == [
+                "decider" if has_properties else None,
+                None,
+            ]
+            assert not any("secret" in message.properties for message in server.received)
+    with guarded(scenario, protocol, page) as server, scenario.caller() as client:  # nobody decides any longer
+        assert client.ask(allowed).status_code == refusal(protocol)
+        assert client.text(unasked) == "served"
+        assert len(server.received) == 1
