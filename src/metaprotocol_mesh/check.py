@@ -36,6 +36,13 @@ _EJECTED_AT_MOST = 10
 """Envoy's `max_ejection_percent` where none is written."""
 _UNREAD = ("patches", "plugins", "telemetries", "authentications", "policies")
 """Objects with text that is Envoy's to read: its own configuration, files, expressions."""
+_BODIES = {
+    "lua.v3.Lua": re.compile(r":(?:body|bodyChunks)\("),
+    "ext_authz.v3.ExtAuthz": re.compile(r'"(?:with_request_body|withRequestBody)"'),
+    "ext_proc.v3.ExternalProcessor": re.compile(r'_body_mode"|BodyMode"'),
+    "buffer.v3.Buffer": re.compile(""),
+}
+"""The filters of Envoy that may read bodies, and what in their configuration tells that they do."""
 _FAILURE = re.compile(r"\]\[(?:critical|error)\]\[[^\]]*\] (?:\[[^\]]*\] )?(.*)")
 
 
@@ -63,6 +70,7 @@ def warnings(mesh: Mesh) -> list[Problem]:
     found += _localities(mesh)
     found += _ejections(mesh)
     found += _policies(mesh)
+    found += _bodies(mesh)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if mesh.listeners and hard != resource.RLIM_INFINITY and hard < _DESCRIPTORS:
         text = f"this process may have {hard:,} descriptors, and a request in flight needs two"
@@ -173,6 +181,17 @@ def _policies(mesh: Mesh) -> Iterator[Problem]:
             if when.key.startswith("request.headers["):
                 whole = [value for value in (*when.values, *when.not_values) if "*" not in (value[:1], value[-1:])]
                 yield from _header(when.key[len("request.headers[") : -1], whole, when.at)
+
+
+def _bodies(mesh: Mesh) -> Iterator[Problem]:
+    """Yield filters that wait for bodies, and so for nothing."""
+    for patch in (patch for owner in mesh.patches for patch in owner.spec.config_patches):
+        config = patch.patch.value.get("typed_config") or patch.patch.value.get("typedConfig")
+        kind = str(config.get("@type")) if isinstance(config, dict) else ""
+        reads = next((reads for name, reads in _BODIES.items() if kind.endswith(name)), None)
+        if reads is not None and reads.search(json.dumps(config)):
+            text = "this filter reads the bodies of HTTP, and no message becomes one: it sees operation and properties"
+            yield Problem(patch.patch.at.of("value"), text)
 
 
 def _fits(text: str, value: str) -> bool:

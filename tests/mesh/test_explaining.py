@@ -132,3 +132,26 @@ def test_an_outlier_detection_that_ejects_nobody_is_told(most: str, warning: str
     assert len(found) == bool(warning)
     assert warning in "".join(found)
     assert not warning or "`maxEjectionPercent: 50` lets one be" in found[0]
+
+
+EXTENSIONS = "type.googleapis.com/envoy.extensions.filters.http"
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "reads"),
+    [
+        ("lua.v3.Lua", "default_source_code: {inline_string: 'x = handle:body():length()'}", True),
+        ("lua.v3.Lua", "default_source_code: {inline_string: 'handle:headers():get(\"body\")'}", False),
+        ("ext_authz.v3.ExtAuthz", "withRequestBody: {maxRequestBytes: 1000}", True),
+        ("ext_authz.v3.ExtAuthz", "failure_mode_allow: true", False),
+        ("ext_proc.v3.ExternalProcessor", "processing_mode: {request_body_mode: BUFFERED}", True),
+        ("buffer.v3.Buffer", "max_request_bytes: 1000", True),
+    ],
+)
+def test_a_filter_that_reads_bodies_is_told(kind: str, config: str, *, reads: bool) -> None:
+    value = f"{{name: one, typed_config: {{'@type': {EXTENSIONS}.{kind}, {config}}}}}"
+    patch = f"{{applyTo: HTTP_FILTER, patch: {{operation: ADD, value: {value}}}}}"
+    head = "apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter\nmetadata: {name: a, namespace: default}\n"
+    found = warned(SERVICE, LISTENER, f"{head}spec: {{configPatches: [{patch}]}}")
+    assert len(found) == reads
+    assert not reads or "no message becomes one" in found[0]

@@ -5,12 +5,11 @@ import hashlib
 import hmac
 import json
 import re
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from ext_authz import deciding
 from governance import EVERY_FORM, WITH_PROPERTIES, Scenario, shown
 from live_engine.peers import Server
 from mesh_protocols import FRAMED, THRIFT, Protocol, ThriftLibrary
@@ -30,37 +29,6 @@ def guarded(scenario: Scenario, protocol: Protocol, page: str) -> Iterator[Serve
     with protocol.serving("served") as server:
         scenario.apply(protocol, {"v1": [server.port]}, page.replace("21101", str(server.port)))
         yield server
-
-
-@contextmanager
-def deciding(decide: Callable[[str, Mapping[str, str]], tuple[int, dict[str, str]]]) -> Iterator[int]:
-    """Run a service of ext_authz, and yield its port.
-
-    Args:
-        decide: Takes the path and the headers that it was asked about; returns a status and headers.
-    """
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            status, headers = decide(self.path, self.headers)  # type: ignore[arg-type] - a mapping of texts
-            self.send_response(status)
-            for name, value in {**headers, "content-length": "0", "connection": "close"}.items():
-                self.send_header(name, value)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def token(secret: bytes, **claims: object) -> str:
