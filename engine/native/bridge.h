@@ -19,6 +19,7 @@ struct bridge {
     struct intake intake;     /* of the server's bytes */
     size_t received;          /* bytes of an answer that is not whole yet */
     bool sent, answered, shadow;
+    bool failed;              /* of a stream: the server's bytes were not its, and no more are read */
     bool over;                /* of a stream: it has ended, and its end was held */
     size_t credit;            /* of a stream: bytes of later messages that Envoy has let through */
     bool busy, dead;          /* inside a call that may destroy this object; destroyed there */

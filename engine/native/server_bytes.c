@@ -118,6 +118,7 @@ static void stream_data(struct bridge *bridge) {
         PyErr_Clear();
         bridge_count(bridge, PyLong_AsLong(result));
     }
+    bridge->failed = !good;
     void *error = NULL;
     if (!good && first) error = python_call_method(request->object, room ? "bad_response" : "no_room", NULL, NULL);
     Py_DecRef(result);
@@ -139,7 +140,7 @@ void bridge_response_data(void *object, bool end) {
     struct bridge *bridge = object;
     (void)end;
     if (bridge->request && bridge->request->is_stream) {
-        if (!bridge->over && !bridge->shadow && !bridge->request->abandoned) stream_data(bridge);
+        if (!bridge->over && !bridge->failed && !bridge->shadow && !bridge->request->abandoned) stream_data(bridge);
         return;
     }
     if (bridge->answered || !bridge->request) return;

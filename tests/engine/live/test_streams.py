@@ -184,6 +184,43 @@ def test_several_streams_may_end_while_a_client_does_not_read(start_envoy):
             assert kind(client.call(build(b"I", 1, b"again"))) == b"A"
 
 
+def test_an_answer_after_one_of_another_stream_is_not_read(start_envoy):
+    """While the error waits for a client that does not read, nothing may wait a second time."""
+
+    def handle(message, connection):
+        number = message.message[1]
+        match kind(message), message.message[4:]:
+            case b"I", b"flood":
+                flood = b"".join(build(b"D", number, bytes(60_000)) for _ in range(70))
+                return build(b"A", number) + flood
+            case b"I", b"wrong":
+                wrong.wait(60)
+                connection.socket.sendall(build(b"A", 200))
+                right.wait(60)
+                return build(b"A", number) + build(b"H", number)
+            case b"I", _:
+                return echo(message, connection)
+
+    with serving(CODEC, handle) as server, released() as wrong, released() as right:
+        small = {"level": socket.SOL_SOCKET, "name": socket.SO_SNDBUF, "int_value": 16_384}
+        envoy = start(start_envoy, server, listener={"socket_options": [small]})
+        with Client(CODEC, envoy.port("in")) as client:
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+            client.send(build(b"I", 1, b"wrong") + build(b"H", 1) + build(b"I", 2, b"flood"))
+            envoy.wait_for_stat("cluster.0.upstream_flow_control_paused_reading_total", bool)
+            wrong.set()
+            envoy.wait_for_stat(PREFIX + "upstream_closed", bool)
+            received = envoy.stat("cluster.0.upstream_cx_rx_bytes_total")
+            right.set()
+            envoy.wait_for_stat("cluster.0.upstream_cx_rx_bytes_total", lambda value: value >= received + 8)
+            answers = [client.receive().message for _ in range(72)]
+            assert [message for message in answers if message[1] == 1] == [build(b"N", 1, b"bad_response")]
+            client.reset()
+        envoy.wait_for_stat(PREFIX + "in_flight", lambda value: value == 0)
+        with Client(CODEC, envoy.port("in")) as client:
+            assert kind(client.call(build(b"I", 1))) == b"A"
+
+
 def test_a_stream_without_a_route_is_refused(start_envoy):
     with serving(CODEC, echo) as server:
         envoy = start(start_envoy, server, routes=[route("0", headers={"body": "fine"})])
