@@ -37,8 +37,11 @@ static void respond_with(struct bridge *bridge, struct reply *reply, unsigned st
     if (reply->count) memcpy(headers + 1, reply->headers, reply->count * sizeof *headers);
     /* Without an end the server's connection is closed when the client has its answer, and never used again. */
     bool goes_on = reply->unclean || (bridge->request->is_stream && !reply->is_error);
+    struct request *request = request_keep(bridge->request);
     delivery_respond(bridge, status, headers, reply->count + 1, !goes_on);
     if (headers != few) free(headers);
+    request_forget_late_replies(request); /* a mirror's */
+    request_release(request);
 }
 
 /* The server's connection goes back to its pool. */

@@ -178,19 +178,13 @@ void request_release(struct request *request) {
     free(request);
 }
 
-static size_t bytes_of(const struct request *request) {
-    size_t size = request->message.size;
-    for (const struct reply *reply = request->replies; reply; reply = reply->next) size += reply->message.size;
-    return size;
-}
-
 static void forget_oldest(void) {
     struct request *request = oldest;
     oldest = request->newer;
     if (oldest) oldest->older = NULL;
     else newest = NULL;
     ended_count--;
-    ended_bytes -= bytes_of(request);
+    ended_bytes -= request->message.size;
     request_release(request);
 }
 
@@ -210,12 +204,16 @@ void request_end(struct request *request) {
     else oldest = request;
     newest = request;
     ended_count++;
-    ended_bytes += bytes_of(request);
+    ended_bytes += request->message.size;
     request->ended_at = time(NULL);
     while (oldest && (ended_count > ENDED_AT_MOST || ended_bytes > ENDED_BYTES_AT_MOST ||
                       request->ended_at - oldest->ended_at > ENDED_SECONDS_AT_MOST)) {
         forget_oldest();
     }
+}
+
+void request_forget_late_replies(struct request *request) {
+    if (request->ended_at) free_replies(request);
 }
 
 /* ---- tokens */

@@ -59,7 +59,7 @@ struct request {
     char details[160]; /* response.code_details of the answer, if it is Envoy's own */
     struct reply *replies;
     struct request *older, *newer; /* among those that have ended and wait for late attempts */
-    int64_t ended_at;              /* in seconds */
+    int64_t ended_at;              /* in seconds; 0: it has not ended */
     size_t own_count, count; /* x-metaprotocol-* headers come first, then those that stand for properties */
     struct header headers[];
 };
@@ -73,6 +73,9 @@ void request_release(struct request *request);
 /* The client's side is done: attempts that begin later (a mirror that had to connect) still find it, for a while. What is
  * kept for them has bounds of its own. */
 void request_end(struct request *request);
+
+/* Free the replies of attempts that were late: nobody looks for them. */
+void request_forget_late_replies(struct request *request);
 
 /* Write the token, or after admission the reference, by which `request_find` finds the request. */
 void request_write_token(const struct request *request, char token[TOKEN_SIZE]);

@@ -441,7 +441,7 @@ def test_a_request_that_its_cluster_has_no_room_for_is_not_mirrored(start_envoy)
 
 
 @contextmanager
-def one_at_a_time(start_envoy, server):
+def one_at_a_time(start_envoy, server, handler=None):
     """A mirror that has one connection and does not answer until it may: what is mirrored meanwhile begins later."""
     free = threading.Event()
 
@@ -449,7 +449,7 @@ def one_at_a_time(start_envoy, server):
         free.wait(60)
         return reply(message)
 
-    with serving(CODEC, handle) as mirror:
+    with serving(CODEC, handler or handle) as mirror:
         limits = {"thresholds": [{"max_connections": 1, "max_pending_requests": 10_000, "max_requests": 10_000}]}
         mirrored = route("up", request_mirror_policies=[{"cluster": "mirror"}])
         clusters = [bridged("up", server.port), bridged("mirror", mirror.port, circuit_breakers=limits)]
@@ -492,6 +492,25 @@ def test_what_waits_for_a_mirror_for_ten_seconds_is_forgotten(start_envoy, serve
             free.set()
             assert [body(message) for message in mirror.wait(2)] == [b"begun", b"late"]
         assert envoy.stat(PREFIX + "forged_requests") == 1
+
+
+def test_mirrors_that_answer_late_take_no_room_from_those_that_begin_late(start_envoy, server):
+    go = threading.Semaphore(0)
+
+    def handle(message, connection):
+        go.acquire(timeout=60)
+        return reply(message, bytes(100_000))
+
+    with one_at_a_time(start_envoy, server, handle) as (envoy, _, _), Client(CODEC, envoy.port("in")) as client:
+        for number in range(260):  # so that some of them are forgotten
+            client.call(request(number))
+            go.release()
+            envoy.wait_for_stat("cluster.mirror.upstream_rq_completed", lambda value, number=number: value > number)
+        for number in range(3):
+            client.call(request(number))
+        go.release(3)
+        envoy.wait_for_stat("cluster.mirror.upstream_rq_completed", lambda value: value == 263)
+        assert envoy.stat(PREFIX + "forged_requests") == 0
 
 
 @pytest.mark.parametrize("surplus", [b"A", b"again"])
