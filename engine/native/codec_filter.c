@@ -83,7 +83,7 @@ void codec_filter_closed(void *object) {
         exchange_free(exchange);
     }
     if (filter->in_flight) abi_network_gauge_add(filter->envoy, filter->config->in_flight, -(int64_t)filter->in_flight);
-    filter->first = filter->newest = filter->unsent = filter->ready = NULL;
+    filter->first = filter->newest = filter->unsent = filter->ready = filter->ready_last = NULL;
     memset(filter->buckets, 0, sizeof filter->buckets);
 }
 
@@ -182,6 +182,9 @@ int codec_filter_write(void *object, size_t size, bool end) {
 
 static bool idle(struct codec_filter *filter) {
     if (filter->first) return false;
+    for (struct exchange *exchange = filter->lingering; exchange; exchange = exchange->after) {
+        if (exchange->unwritten) return false; /* closing would reset the server's connection in the middle of a message */
+    }
     if (filter->last || filter->half_closed) return true;
     if (!filter->draining || filter->rest.size) return false;
     return !filter->kept && !filter->intake.bytes;

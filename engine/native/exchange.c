@@ -12,6 +12,8 @@
 #include "python.h"
 #include "request.h"
 
+enum { TAKEN_AT_ONCE = 16 * 1024 }; /* the least that a new socket of Linux buffers, tcp_wmem's default */
+
 void exchange_post(struct codec_filter *filter) {
     if (filter->posted || filter->closed) return;
     filter->posted = true;
@@ -83,6 +85,7 @@ void exchange_linger(struct codec_filter *filter, struct exchange *exchange) {
         return exchange_post(filter);
     }
     know_id(filter, lingering, id);
+    lingering->unwritten = exchange->request->message.size > TAKEN_AT_ONCE;
     lingering->before = filter->lingering_newest;
     if (filter->lingering_newest) filter->lingering_newest->after = lingering;
     else filter->lingering = lingering;

@@ -25,6 +25,7 @@ struct exchange {
     struct request *request;   /* NULL: answered here */
     struct text answer;
     void *holder; /* keeps the answer alive */
+    bool unwritten; /* of one that lingers: the kernel may not have taken all of its message yet */
     struct exchange *before, *after, *chain;
 };
 

@@ -1,12 +1,14 @@
 """Protocols without ids: what order clients and servers see."""
 
+import socket
 import threading
 
 import pytest
 from live_engine.config import bridge_options, bridged, codec_listener
 from live_engine.peers import Client, released, serving
-from live_engine.toys import Fifo, Ordered, Serial, Stateful, build
+from live_engine.toys import Fifo, Large, Ordered, Serial, Stateful, build
 from live_envoy.config import bootstrap, route
+from patience import PATIENCE
 
 pytestmark = pytest.mark.live
 
@@ -128,6 +130,24 @@ def test_a_oneway_whose_connection_stays_open_does_not_hold_the_next_request(sta
             server.wait(1)
             for number in range(3):
                 assert text(client.call(build(b"Q", str(number)))) == str(number)
+
+
+def test_a_long_oneway_of_a_client_that_leaves_reaches_the_server_whole(start_envoy):
+    message = b"O" + (9_000_000).to_bytes(4) + bytes(9_000_000)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        listener = codec_listener("live_engine.toys:Large", [route("up")])
+        envoy = start_envoy(bootstrap([listener], [bridged("up", port)]))
+        with Client(Large(), envoy.port("in")) as client:
+            client.send(message)
+            client.socket.shutdown(socket.SHUT_WR)
+            envoy.wait_for_stat("cluster.up.upstream_rq_200", lambda value: value == 1)
+            connection, _ = server.accept()
+            with connection, connection.makefile("rb") as got:
+                connection.settimeout(PATIENCE)
+                assert got.read() == message
+            assert client.ended()
+        envoy.wait_for_stat("dynamicmodulescustom.metaprotocol.in_flight", lambda value: value == 0)
 
 
 def test_without_ids_a_connection_that_is_used_once_keeps_a_late_copy_from_others(start_envoy):

@@ -147,6 +147,17 @@ class SmallIds(Fifo):
         return message if request_id is None else message[:2] + bytes((request_id,)) + message[3:]
 
 
+class Large(Fifo):
+    """The length has four bytes. The body is not a property."""
+
+    name = "toy-large"
+    framing = LengthField(1, 4)
+
+    def decode(self, message: bytes, direction: Direction) -> Metadata:
+        metadata = super().decode(message[:1], direction)
+        return Metadata(message, metadata.message_type, 0, "toy", metadata.status, header_size=5)
+
+
 class Wide(Fifo):
     """A request has as many bytes of properties as its body says, and after them `role: admin`."""
 
