@@ -1,5 +1,6 @@
 /* What comes from Envoy becomes messages: replies of servers, which the bridge registered, and Envoy's own. Reads Envoy's
  * HTTP/2, and hands on what the Python half has built. */
+#include <stdio.h>
 #include <string.h>
 
 #include "codec_config.h"
@@ -160,13 +161,22 @@ static bool on_data(void *object, uint32_t id, const uint8_t *data, size_t size,
 
 static bool on_reset(void *object, uint32_t id, uint32_t code) {
     struct exchange *exchange = find_waiting(object, id, true);
-    (void)code;
     if (exchange) {
         exchange->status = 0;
         *exchange->request->details = 0; /* if any, they tell of an answer, which was not the end */
+        if (code == HTTP2_REFUSED_STREAM) { /* there were too many before Envoy's SETTINGS came */
+            codec_filter_count(object, COUNT_IN_FLIGHT_OVER_LIMIT);
+            snprintf(exchange->request->details, sizeof exchange->request->details, "metaprotocol_no_room{refused_stream}");
+        }
         answer_end(object, exchange, true);
     }
     return true;
+}
+
+static struct exchange *find_unserved(struct codec_filter *filter, uint32_t last) {
+    struct exchange *exchange = filter->first;
+    while (exchange && (!exchange->request || (exchange->id && exchange->id <= last))) exchange = exchange->after;
+    return exchange;
 }
 
 static bool on_goaway(void *object, uint32_t last) {
@@ -175,10 +185,8 @@ static bool on_goaway(void *object, uint32_t last) {
     if (last == EXCHANGE_LAST_ID) return exchange_post(filter), true; /* a notice: requests are still taken */
     filter->last = true;
     filter->unsent = NULL;
-    for (struct exchange *exchange = filter->first, *after; exchange; exchange = after) {
-        after = exchange->after;
-        if (exchange->request && (!exchange->id || exchange->id > last)) answer_end(filter, exchange, true); /* never to be served */
-    }
+    /* From the first each time: the end of one may make those after it ready. */
+    for (struct exchange *exchange; (exchange = find_unserved(filter, last));) answer_end(filter, exchange, true);
     return exchange_post(filter), true;
 }
 

@@ -13,6 +13,7 @@ enum {
     HTTP2_DEFAULT_WINDOW = 65535,      /* until SETTINGS or WINDOW_UPDATE say otherwise */
     HTTP2_OUR_WINDOW = 0x7fffffff,     /* what we grant: held bytes are bounded where they are held */
     HTTP2_MAX_HEADER_BLOCK = 1 << 20,
+    HTTP2_REFUSED_STREAM = 7,
     HTTP2_CANCEL = 8,
 };
 

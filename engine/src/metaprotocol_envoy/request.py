@@ -213,7 +213,9 @@ class Request:
         if self._stopped is not None and details.startswith(STOPPED):
             return self._answer(self._stopped)
         cause = error_type(status, details)
-        return self._answer(Error(cause, details or f"HTTP status {status}"))
+        return self._answer(
+            Error(cause, details or (f"HTTP status {status}" if status else "Envoy has reset the stream"))
+        )
 
     def overflow(self) -> Answer:
         """Return the answer to a request that was not sent, since too many wait."""

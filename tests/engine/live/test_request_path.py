@@ -334,6 +334,18 @@ def test_too_many_requests_at_once_are_refused(start_envoy):
             assert client.call(request(4)).status_code == 0
 
 
+@pytest.mark.live
+def test_requests_that_envoy_refuses_before_its_limit_is_known_are_too_many(start, v1):
+    """The first ones leave before the SETTINGS of the HTTP connection manager have come."""
+    envoy = start(v1, hcm={"http2_protocol_options": {"max_concurrent_streams": 10}})
+    with Client(CODEC, envoy.port("in")) as client:
+        for _ in range(2):
+            client.send(b"".join(request(number) for number in range(30)))
+            status = {answer.request_id: answer.status_code for answer in (client.receive() for _ in range(30))}
+            assert status == {number: 0 if number < 10 else 3 for number in range(30)}
+    assert envoy.stat("dynamicmodulescustom.metaprotocol.in_flight_over_limit") == 40
+
+
 def test_a_draining_envoy_answers_what_is_in_flight_and_closes(start_envoy):
     free = threading.Event()
 
