@@ -142,3 +142,11 @@ def test_large_messages_pass_what_reads_bodies_and_are_tried_again(
     if protocol is not FRAMED:
         assert [message.properties["lua-saw"] for message in server.received] == ["nothing", "nothing"]
     assert asked == ["0"]
+
+
+@WITH_PROPERTIES
+def test_a_script_in_lua_that_fails_lets_requests_pass(scenario: Scenario, protocol: Protocol) -> None:
+    with protocol.serving("served") as server:
+        scenario.apply(protocol, {"v1": [server.port]}, http_filters(lua("function envoy_on_request() error('x') end")))
+        with scenario.caller() as client:
+            assert client.text() == "served"
