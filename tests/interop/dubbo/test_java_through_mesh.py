@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 from live_engine.config import built_module
+from mesh_program import running as running_program
+from mesh_running import free_port, runtime
 from mesh_scenarios import LiveMesh, meta_router, service, to
 from peers.dubbo_java import DUBBO_2_7, DUBBO_3, SERVICE, JavaProvider, required
+
+__all__ = ["runtime"]
 
 
 @pytest.fixture
@@ -65,3 +69,20 @@ def test_a_rule_sends_all_calls_to_one_version_and_then_to_the_other(consumer, p
             assert client.call("echo", "hello", by="v2")["same"] is True
         assert [providers["v2"].next_call()["attachments"]["by"] for _ in range(5)] == ["v2"] * 5
     assert mesh.envoy.stat("http.outbound_127.0.0.1_19080.downstream_cx_total") == 1
+
+
+@pytest.mark.usefixtures("runtime")
+def test_mesh_run_needs_no_file(consumer, provider, release) -> None:
+    """With --codec, --listen and --upstream. A provider that is not there is an exception of the consumer."""
+    built_module()
+    port, nobody = free_port(), free_port()
+    options = ["--codec", "dubbo", "--listen", port]
+    with running_program(release, *options, "--upstream", f"127.0.0.1:{provider.ports['hessian2']}") as program:
+        program.event("started")
+        with consumer.client(port) as client:
+            assert client.call("node", "circle", mine="kept")["same"] is True
+    assert provider.next_call()["attachments"]["mine"] == "kept"
+    with running_program(release, *options, "--upstream", f"127.0.0.1:{nobody}") as program:
+        program.event("started")
+        with consumer.client(port) as client:
+            assert "connection_failure" in client.call("echo", "hello")["message"]
