@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from attrs import frozen
 
@@ -95,17 +96,20 @@ def files_of(path: Path) -> list[Path]:
         path: Of a file or a folder.
 
     Raises:
-        OSError: The folder cannot be read.
+        OSError: The folder, or one in it, cannot be read.
     """
     if not path.is_dir():
         return [path]
-    return sorted(
-        one
-        for one in path.rglob("*")
-        if one.suffix in _NAMES
-        and one.is_file()
-        and not any(part.startswith(".") for part in one.relative_to(path).parts)
-    )
+
+    def fail(error: OSError) -> NoReturn:
+        raise error
+
+    found = []
+    for folder, inside, names in os.walk(path, onerror=fail):
+        inside[:] = [name for name in inside if not name.startswith(".")]
+        found += [Path(folder, name) for name in names if not name.startswith(".") and Path(name).suffix in _NAMES]
+    # Who reads a link that leads nowhere tells of it. Pipes and the like are not files.
+    return sorted(one for one in found if one.is_file() or (one.is_symlink() and not one.exists()))
 
 
 def read(source: str, data: bytes, other: Other | None = None) -> tuple[list[Object[Item]], list[Problem]]:
@@ -213,7 +217,8 @@ def _files(paths: Iterable[str | Path], problems: list[Problem], stdin: bytes | 
         try:
             files = files_of(Path(path))
         except OSError as error:
-            problems.append(Problem(Place(str(path), 1, 1), f"it cannot be read: {error.strerror}"))
+            place = Place(str(error.filename or path), 1, 1)
+            problems.append(Problem(place, f"it cannot be read: {error.strerror}"))
             continue
         if not files:
             problems.append(

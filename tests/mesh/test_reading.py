@@ -1,5 +1,7 @@
 """A problem in a file is told with its line, column and keys, and with what would be right."""
 
+import errno
+import os
 import re
 from pathlib import Path
 
@@ -179,6 +181,37 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
         "it cannot be read: No such file or directory",
         "the folder has no file *.yaml, *.yml, *.json",
     ]
+
+
+def test_a_link_that_leads_nowhere_is_told(tmp_path: Path) -> None:
+    """It is not left out: what it led to would be gone without a word."""
+    (tmp_path / "a.yaml").write_text(SERVICE)
+    (tmp_path / "b.yaml").symlink_to(tmp_path / "gone")
+    (tmp_path / ".#a.yaml").symlink_to("an editor's lock")
+    with pytest.raises(ConfigurationError, match=r"b\.yaml:1:1: it cannot be read: No such file or directory"):
+        load([tmp_path])
+
+
+def test_a_folder_in_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.yaml").write_text(SERVICE)
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:  # as the system refuses all users but root
+        if Path(path) == closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(ConfigurationError, match=r"closed:1:1: it cannot be read: Permission denied"):
+        load([tmp_path])
+
+
+def test_pipes_in_a_folder_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SERVICE)
+    os.mkfifo(tmp_path / "b.yaml")
+    assert len(load([tmp_path]).objects) == 2
 
 
 def test_what_kubectl_prints_is_read() -> None:
