@@ -24,7 +24,7 @@ from metaprotocol_mesh.running.apply import Applier, changed_names, describe
 from metaprotocol_mesh.running.code import copy, distrusted, find_codes, signature
 from metaprotocol_mesh.running.folders import claim, read_facts, release, write_facts
 from metaprotocol_mesh.running.renderer import Renderer, Wish
-from metaprotocol_mesh.running.trust import distrust
+from metaprotocol_mesh.running.trust import distrust, rights
 
 __all__ = ["acme", "runtime"]
 
@@ -45,6 +45,17 @@ class TestTrust:
         (file if which == "link" else folder if which == "folder" else file).chmod(0o777)
         named = tmp_path / "link" if which == "link" else file
         assert distrust(named).endswith("can be written by everybody: `chmod o-w` it")
+
+    def test_a_right_that_is_given_or_taken_is_a_change(self, tmp_path: Path) -> None:
+        file = tmp_path / "folder" / "mesh.yaml"
+        file.parent.mkdir()
+        file.touch()
+        for one in (file, file.parent, tmp_path):
+            before, mode = rights([file]), one.stat().st_mode
+            one.chmod(0o777)
+            assert rights([file]) != before
+            one.chmod(mode)
+            assert rights([file]) == before
 
     def test_a_folder_such_as_tmp_is_no_danger(self, tmp_path: Path) -> None:
         file = tmp_path / "shared" / "mesh.yaml"

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from attrs import evolve
 
 from metaprotocol_cli.mesh.common import labels_of, problem_json, proxy_options, show_problem
 from metaprotocol_cli.options import search_current_folder
 from metaprotocol_cli.terminal import color_option
-from metaprotocol_mesh.places import ConfigurationError
+from metaprotocol_mesh.places import ConfigurationError, Place
 from metaprotocol_mesh.running import Change, EnvoyDied, MeshRun, RuntimeFolderError, single_service
 from metaprotocol_proxy import Address
 from metaprotocol_sdk import available_codecs
@@ -153,10 +154,15 @@ def command(
     try:
         _run(mesh, as_json=as_json)
     except ConfigurationError as error:
+        problems = error.problems
+        if listen:  # nobody has written the file that these places are in
+            problems = tuple(
+                evolve(one, place=Place("--listen")) if one.place.source == "-" else one for one in problems
+            )
         if as_json:
-            problems = [problem_json(one) for one in error.problems]
-            click.echo(json.dumps({"event": "failed", "message": str(error), "problems": problems}))
-        for problem in error.problems:
+            printed = [problem_json(one) for one in problems]
+            click.echo(json.dumps({"event": "failed", "message": "\n".join(map(str, problems)), "problems": printed}))
+        for problem in problems:
             show_problem(problem)
         raise click.exceptions.Exit(1) from error
     except (EnvoyDied, RuntimeFolderError) as error:

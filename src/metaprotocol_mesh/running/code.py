@@ -108,13 +108,20 @@ def distrusted(codes: Iterable[Code], named: Mapping[str, str]) -> list[Problem]
     """
     found = []
     for code in codes:
-        inside = sorted(path for path in code.origin.rglob("*") if path.is_dir() or path.suffix == ".py")
-        reasons = (reason for path in (code.origin, *inside) if (reason := distrust(path)))
+        reasons = (reason for path in guarded(code) if (reason := distrust(path)))
         reason = next(reasons, "")
         if reason:
             word = f"--codec {code.name}" if code.name in named else f"the codec {code.name}"
             found.append(Problem(Place(str(code.origin)), f"{word} is not loaded: {reason}"))
     return found
+
+
+def guarded(code: Code) -> list[Path]:
+    """Return the files and folders of a codec's code that others must not write to."""
+    return [
+        code.origin,
+        *sorted(path for path in code.origin.rglob("*") if path.is_dir() or path.suffix == ".py"),
+    ]
 
 
 def signature(codes: Iterable[Code]) -> Signature:

@@ -39,13 +39,22 @@ def distrusted(paths: Iterable[str]) -> list[Problem]:
     Args:
         paths: Of files and folders.
     """
-    paths = [path for path in paths if path != "-"]
     reasons: dict[str, Problem] = {}
-    for path in (*map(Path, paths), *_all(paths)):
+    for path in guarded(paths):
         reason = distrust(path)
         if reason:
             reasons.setdefault(reason, Problem(Place(str(path)), f"it is not read: {reason}"))
     return list(reasons.values())
+
+
+def guarded(paths: Iterable[str]) -> list[Path]:
+    """Return the files and folders that others must not write to.
+
+    Args:
+        paths: Of files and folders.
+    """
+    paths = [path for path in paths if path != "-"]
+    return [*map(Path, paths), *_all(paths)]
 
 
 def folders(paths: Iterable[str]) -> set[Path]:

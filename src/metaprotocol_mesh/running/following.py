@@ -12,6 +12,7 @@ from metaprotocol_mesh.running import code, files
 from metaprotocol_mesh.running.apply import Applier, Refused, changed_names, describe
 from metaprotocol_mesh.running.ports import taken
 from metaprotocol_mesh.running.renderer import Answer, Renderer, Wish
+from metaprotocol_mesh.running.trust import rights
 
 if TYPE_CHECKING:
     import threading
@@ -185,7 +186,9 @@ class Following:
         return copies
 
     def _signed(self) -> object:
-        return (files.signature(self._wish.paths), self._code_signature())
+        inside = (path for one in self._codes for path in code.guarded(one))
+        guarded = rights((*files.guarded(self._wish.paths), *inside))
+        return (files.signature(self._wish.paths), self._code_signature(), guarded)
 
     def _code_signature(self) -> object:
         return code.signature(self._codes)

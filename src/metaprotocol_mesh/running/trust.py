@@ -6,8 +6,13 @@ import grp
 import os
 import pwd
 import stat
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def distrust(path: Path) -> str:
@@ -31,6 +36,21 @@ def distrust(path: Path) -> str:
         if reason:
             return f"{one} {reason}"
     return ""
+
+
+def rights(paths: Iterable[Path]) -> frozenset[tuple[str, int, int, int]]:
+    """Return what changes when other users get or lose the right to write: path, mode, user and group of each.
+
+    Args:
+        paths: Of files and folders; the folders above count, too. Links are followed.
+    """
+    wholes = {Path(os.path.realpath(path)) for path in paths}
+    found = set()
+    for one in wholes.union(*(whole.parents for whole in wholes)):
+        with suppress(OSError):
+            facts = one.stat()
+            found.add((str(one), facts.st_mode, facts.st_uid, facts.st_gid))
+    return frozenset(found)
 
 
 def _reason(facts: os.stat_result, *, above: bool) -> str:

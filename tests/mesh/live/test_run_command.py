@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,30 @@ def test_the_envoy_of_a_killed_one_goes_on_and_is_shown(release, tmp_path: Path,
         assert problem["hint"] == f"{killed}: `kill {envoy}`"
     os.kill(envoy, signal.SIGTERM)
     eventually(lambda: status().exit_code == 1 and "no mesh runs" in status().stderr)
+
+
+@pytest.mark.live
+def test_a_port_in_use_is_that_of_the_option(release) -> None:
+    """No place in the file that the options stand for is told."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with running(release, "--codec", "dubbo", "--listen", port, "--upstream", "127.0.0.1:1") as program:
+            (problem,) = program.event("failed")["problems"]
+            assert program.ends() == 1
+    assert (problem["file"], problem["line"], problem["path"]) == ("--listen", None, "")
+    assert problem["message"].startswith(f"nothing can listen at 127.0.0.1:{port}: ")
+
+
+@pytest.mark.live
+def test_a_file_that_others_may_write_to_is_refused_until_they_may_not(release, tmp_path: Path, v1) -> None:
+    files = Files(tmp_path / "mesh.yaml", (v1.port, v1.port))
+    with running(release, files.path) as program:
+        program.event("started")
+        files.path.chmod(0o666)
+        (problem,) = program.event("refused")["problems"]
+        assert problem["message"].endswith("can be written by everybody: `chmod o-w` it")
+        files.path.chmod(0o644)
+        assert program.event("applied")["changed"] == []
 
 
 @pytest.mark.live
