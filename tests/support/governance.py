@@ -78,7 +78,7 @@ class SharedMesh:
         self._number = 0
         self._files: Any = rendered(engine=Engine.installed()).files(folder)
         write_files(folder, self._files)
-        # A listener that was taken away keeps its watches of files until it is drained, and the kernel gives a user 128.
+        # A listener that was taken away keeps its watches of files until it is drained; the kernel gives a user 128.
         self.envoy: Envoy = start(self._files["bootstrap.json"], arguments=["--drain-time-s", "2"])
         self._applier = Applier(folder, self.envoy.admin, _Process(self.envoy))  # type: ignore[arg-type]
 

@@ -1,14 +1,20 @@
 """Mutual TLS between two proxies, and policies by principal."""
 
+import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from governance import EVERY_FORM, shown
 from live_engine.awesome import CODEC, body, replying, request
 from live_engine.config import built_module
 from live_engine.peers import Client, serving
 from live_envoy.certificates import self_signed
 from mesh_files import LISTENER, SERVICE, anywhere, rendered
+from mesh_protocols import Caller, Protocol, text_or_error
+from mesh_scenarios import LiveMesh, service_entry, sidecar
+from patience import PATIENCE
 
 from metaprotocol_mesh.render.engine import Engine
 from metaprotocol_sdk import Status
@@ -83,3 +89,81 @@ def test_the_principal_decides(start_envoy: Any, certificates: Any, principal: s
     assert not allowed or body(answer) == b"served"
     assert other.status is Status.ERROR
     assert len(peer.received) == allowed
+
+
+CALLS = {
+    "awesomerpc": ({"service": "greeter"}, {"service": "admin"}),
+    "dubbo": (
+        {"interface": "org.demo.Greeter", "method": "hello"},
+        {"interface": "org.demo.Greeter", "method": "delete"},
+    ),
+    "thrift": ({"method": "hello"}, {"method": "delete"}),
+}
+GATEWAY = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: door, namespace: default}
+spec:
+  servers:
+  - port: {number: 19080, name: http-awesomerpc, protocol: HTTP}
+    bind: 127.0.0.1
+    hosts: [reviews.default.svc.cluster.local]
+    tls: TLS
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: outside, namespace: default}
+spec:
+  hosts: [reviews.default.svc.cluster.local]
+  gateways: [door]
+  http: [{route: [{destination: {host: reviews.default.svc.cluster.local}}]}]
+"""
+
+
+def of_gateway(ingress: str, protocol: Protocol, port: int) -> str:
+    """Return what a page shows for a Sidecar's ingress, for a Gateway."""
+    _, _, policy_of_page = ingress.split("---")
+    names = ("serverCertificate", "privateKey", "caCertificates")
+    files = dict(zip(names, ("certificate", "key", "authority"), strict=True))
+    tls = ", ".join(f"{name}: /etc/mesh/{file}.pem" for name, file in files.items())
+    gateway = GATEWAY.replace("TLS", f"{{mode: MUTUAL, {tls}}}")
+    return "---".join((gateway, service_entry(protocol, {"v1": [port]}), policy_of_page))
+
+
+@EVERY_FORM
+@pytest.mark.parametrize("kind", ["ingress", "gateway"])
+def test_a_certificate_and_an_operation_decide_at_ingress_and_gateway(
+    start_envoy: Any, tmp_path: Path, certificates: tuple[Path, Path], protocol: Protocol, kind: str
+) -> None:
+    built_module()
+    key, certificate = certificates
+
+    def named(text: str) -> str:
+        for file, path in (("key", key), ("certificate", certificate), ("authority", certificate)):
+            text = text.replace(f"/etc/mesh/{file}.pem", str(path))
+        return text.replace("http-awesomerpc", f"http-{protocol}").replace("sa/reviews", "sa/web")
+
+    allowed, refused = CALLS[protocol.codec.name]
+    with protocol.serving("served") as server:
+        page = shown("authorization", "by-identity").replace("21101", str(server.port))
+        if kind == "gateway":
+            page = of_gateway(page, protocol, server.port)
+        behind = LiveMesh(start_envoy, tmp_path / "server", named(page))
+        servers = {"v1": [behind.port]}
+        of_caller = named(shown("authorization", "of-a-caller"))
+        front = LiveMesh(
+            start_envoy, tmp_path / "client", service_entry(protocol, servers), of_caller, sidecar(protocol)
+        )
+        with Caller(protocol, front.port) as client:
+            assert client.text(allowed) == "served"
+            assert not text_or_error(client.ask(refused))
+            behind.write(named(page).replace("sa/web", "sa/other"))
+            client.text_until(lambda text: not text, allowed)
+            count = len(server.received)
+        with socket.create_connection(("127.0.0.1", behind.port), PATIENCE) as plain:
+            plain.sendall(protocol.request(1, allowed))
+            with suppress(ConnectionError):
+                while plain.recv(100):  # an alert of TLS
+                    pass
+        assert all(message.operation == server.received[0].operation for message in server.received)
+        assert len(server.received) == count
