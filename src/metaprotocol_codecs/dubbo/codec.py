@@ -151,9 +151,9 @@ class DubboCodec(Codec):
             properties, span, unclear = read_fastjson2_request(message, _HEADER_SIZE, self.limits)
         else:
             properties, unclear = read_foreign(message, _HEADER_SIZE, flags & SERIALIZATION, self.limits)
-        if "interface" in properties and "method" in properties:  # faster than two calls of get
+        try:  # nearly every request has both
             operation = f"{properties['interface']}/{properties['method']}"
-        else:
+        except KeyError:
             operation = (
                 f"{properties.get('interface', '')}/{properties.get('method', '')}" if properties or span else ""
             )
