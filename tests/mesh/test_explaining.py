@@ -1,8 +1,11 @@
 """The route that a request takes, and why the ones before it do not match."""
 
+from pathlib import Path
+
 import pytest
 from mesh_files import LISTENER, ROUTES, SERVICE, mesh_of, routes
 
+from metaprotocol_mesh import check
 from metaprotocol_mesh.check import warnings
 from metaprotocol_mesh.explain import explain
 
@@ -182,3 +185,15 @@ def test_a_filter_that_reads_bodies_is_told(kind: str, config: str, *, reads: bo
     found = warned(SERVICE, LISTENER, f"{head}spec: {{configPatches: [{patch}]}}")
     assert len(found) == reads
     assert not reads or "no message becomes one" in found[0]
+
+
+def test_more_files_than_linux_lets_envoy_watch_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of listeners and clusters, one of routes, and three of endpoints."""
+    most = tmp_path / "max_user_instances"
+    monkeypatch.setattr(check, "_INSTANCES", most)
+    most.write_text("6\n")
+    assert not warnings(mesh_of(SERVICE, LISTENER))
+    most.write_text("5\n")
+    (problem,) = warnings(mesh_of(SERVICE, LISTENER))
+    assert "Envoy watches 6 files here" in str(problem)
+    assert "sysctl fs.inotify.max_user_instances=16" in str(problem)
