@@ -276,7 +276,7 @@ def test_what_is_printed_can_lie_beside_the_configuration_of_a_laptop() -> None:
 def test_the_paths_are_those_of_the_folder_in_the_container() -> None:
     engine = Engine.below(PurePosixPath("/x"))
     found = as_yaml(*envoy_filters(load_text(SERVICE), engine, Options()))
-    assert "filename: /x/libmetaprotocol_envoy.so" in found
+    assert "filename: /x/packages/metaprotocol_envoy/libmetaprotocol_envoy.so" in found
     assert "libpython = /x/libpython.so" in found
 
 

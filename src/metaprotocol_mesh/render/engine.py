@@ -84,7 +84,7 @@ class Engine:
             home: The folder.
         """
         interpreter = f"libpython = {home}/libpython.so\nhome = {home}/python\npath = {home}/packages"
-        return cls(f"{home}/libmetaprotocol_envoy.so", interpreter)
+        return cls(f"{home}/packages/metaprotocol_envoy/libmetaprotocol_envoy.so", interpreter)
 
     @classmethod
     def absent(cls) -> Engine:
