@@ -2,13 +2,12 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
+from grpc_service import serving_grpc
 from live_envoy import Envoy
-from live_envoy.config import bootstrap, cluster, http_connection_manager, listener, route, typed
 from protobuf_oracle import oracle
 
 Descriptors = tuple[tuple[tuple[str, str], ...], ...]
@@ -19,7 +18,6 @@ _Descriptor = oracle("RateLimitDescriptor", {"entries": (1, [_Entry])}, "proto3"
 _Request = oracle("RateLimitRequest", {"domain": (1, "string"), "descriptors": (2, [_Descriptor])}, "proto3")
 # RateLimitResponse.overall_code, the field 1.
 _OK, _OVER_LIMIT = b"\x08\x01", b"\x08\x02"
-_TYPE = "application/x-protobuf"
 
 
 class RateLimits:
@@ -44,36 +42,6 @@ class RateLimits:
             return _OK if self.counts[message.domain, entries] <= self._limit else _OVER_LIMIT
 
 
-@contextmanager
-def serving_limits(start_envoy: Callable[..., Envoy], limits: RateLimits) -> Iterator[int]:
-    """Run the service, and yield its port; an Envoy in front of it turns gRPC into HTTP/1.1 with a content-length."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            assert self.path == "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
-            answer = limits.decide(self.rfile.read(int(self.headers["content-length"])))
-            self.send_response(200)
-            self.send_header("content-type", _TYPE)
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            kind = "extensions.filters.http.grpc_http1_reverse_bridge.v3.FilterConfig"
-            name = "envoy.filters.http.grpc_http1_reverse_bridge"
-            bridge = typed(name, kind, content_type=_TYPE, withhold_grpc_frames=True)
-            whole = typed("buffer", "extensions.filters.http.buffer.v3.Buffer", max_request_bytes=65536)
-            manager = http_connection_manager([route("limits")], bridge, whole, codec_type="HTTP2")
-            config = bootstrap([listener("grpc", manager)], [cluster("limits", server.server_address[1])])
-            yield start_envoy(config).port("grpc")
-        finally:
-            server.shutdown()
-            thread.join()
+def serving_limits(start_envoy: Callable[..., Envoy], limits: RateLimits) -> AbstractContextManager[int]:
+    """Return the context of the service, which is its port."""
+    return serving_grpc(start_envoy, "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit", limits.decide)

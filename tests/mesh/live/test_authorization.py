@@ -7,9 +7,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from ext_authz import deciding
+from ext_authz import deciding, deciding_by_grpc
 from governance import EVERY_FORM, WITH_PROPERTIES, Scenario, shown
 from live_engine.peers import Server
 from mesh_protocols import FRAMED, THRIFT, Protocol, ThriftLibrary
@@ -162,3 +163,27 @@ def test_a_service_decides(scenario: Scenario, protocol: Protocol) -> None:
         assert client.ask(allowed).status_code == refusal(protocol)
         assert client.text(unasked) == "served"
         assert len(server.received) == 1
+
+
+@WITH_PROPERTIES
+def test_a_service_decides_by_grpc(scenario: Scenario, protocol: Protocol, start_envoy: Any) -> None:
+    """It sees every property, and none of the module's own."""
+    seen: list[Mapping[str, str]] = []
+
+    def decide(path: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str]]:
+        seen.append(dict(headers))
+        return (200 if headers.get("role") == "admin" else 403), {"checked-by": "decider"}
+
+    page = re.sub(" +(?:include|headers)[A-Za-z]+: .*\n", "", shown("authorization", "by-service"))
+    page = page.replace("envoyExtAuthzHttp", "envoyExtAuthzGrpc")
+    page = page.replace("name: http, protocol: HTTP", "name: grpc, protocol: GRPC").replace("{http: ", "{grpc: ")
+    with (
+        deciding_by_grpc(start_envoy, decide) as port,
+        guarded(scenario, protocol, page.replace("21108", str(port))) as server,
+        scenario.caller() as client,
+    ):
+        assert client.text({"role": "admin", "user": "mary"}) == "served"
+        assert client.ask({"role": "guest"}).status_code == refusal(protocol)
+        assert [message.properties["checked-by"] for message in server.received] == ["decider"]
+    assert [headers["role"] for headers in seen] == ["admin", "guest"]
+    assert not any(name.startswith("x-metaprotocol-token") for headers in seen for name in headers)
