@@ -50,7 +50,7 @@ live: $(TEST)  ## Run the tests with real Envoys that take long; `make test` run
 	$(BIN)/python -m pytest $(PARALLEL) -m live $(or $(ARGS),tests/engine tests/mesh tests/benchmarks)
 
 istio: $(TEST)  ## Run the tests with Istio's own control plane, which Go builds once, in about ten minutes
-	PYTHONPATH=tests/support $(BIN)/python -m live_istio.programs
+	PYTHONPATH=tests/support $(BIN)/python -m live_istio
 	$(BIN)/python -m pytest $(PARALLEL) -m live $(or $(ARGS),tests/istio)
 
 mutants: $(TEST)  ## Hold the conformance kit's wrong codecs to every property: each fails its own, and no others

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -73,10 +72,3 @@ def _go(folder: str, *arguments: str) -> bytes:
     if done.returncode:
         raise NotBuilt(f"`go {' '.join(arguments)}` ended with the status {done.returncode}")
     return done.stdout
-
-
-if __name__ == "__main__":
-    try:
-        build()
-    except NotBuilt as error:
-        sys.exit(str(error))
