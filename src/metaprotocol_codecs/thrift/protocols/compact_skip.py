@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from metaprotocol_codecs.thrift.protocols.skip import (
+    BATCH,
     CUT,
     ONE,
     STOP,
@@ -65,6 +66,9 @@ _FIELD = b"(?:" + b"|".join(
 _SIMPLE = bytes(lead >> 4 > 0 and lead & 0x0F in (*range(TRUE, LIST), UUID) for lead in range(256))
 _fields: MatchAny = re.compile(_FIELD + rb"*+(\x00)?+", re.DOTALL).match  # type: ignore[assignment]
 _VARINTS = re.compile(batch_of(_VARINT), re.DOTALL).match
+_INTEGERS = frozenset(kind << 8 | kind for kind in (I16, I32, I64))
+# By their number, integers that are fewer than a batch: the rest of nearly every list of them.
+_FEW_VARINTS = [re.compile(b"(?:%b){%d}+" % (_VARINT, count), re.DOTALL).match for count in range(BATCH)]
 _BATCHES = {
     STRUCT << 8 | STRUCT: re.compile(batch_of(_FIELD + rb"*+\x00"), re.DOTALL).match,
     STRING << 8 | STRING: re.compile(batch_of(_SHORT), re.DOTALL).match,
@@ -101,6 +105,9 @@ def _skip_scalar_fields(skipper: Skipper, data: bytes, position: int) -> tuple[i
 
 
 def _skip_scalar_items(skipper: Skipper, data: bytes, position: int, top: int) -> tuple[int, int, bool]:
+    count = top >> 16
+    if count < BATCH and top & 0xFFFF in _INTEGERS and (few := _FEW_VARINTS[count](data, position)):
+        return few.end(), top & 0xFFFF, False
     try:
         while top >= ONE:
             kind = (top >> 8 if top & ONE else top) & 0xFF
