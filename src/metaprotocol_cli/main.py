@@ -29,9 +29,12 @@ class Commands(LazyGroup):
     }
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run the program; end it with a sentence if its output cannot be written."""
-        with output_errors():
-            return super().main(*args, **extra)
+        """Run the program; end it with a sentence if its output cannot be written, or at Ctrl-C."""
+        try:
+            with output_errors():
+                return super().main(*args, **extra)
+        except KeyboardInterrupt:  # just before or after click takes it
+            sys.exit("\nAborted!")
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; show an error that the SDK raises on purpose without a traceback."""
