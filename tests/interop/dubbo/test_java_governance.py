@@ -104,3 +104,15 @@ def test_a_provider_that_is_stopped_loses_no_call(running, provider, start, tmp_
                 outcomes.append(client.call("echo", "hello"))
             outcomes += [client.call("echo", "hello") for _ in range(20)]
         assert not [outcome["message"] for outcome in outcomes if outcome.get("same") is not True]
+
+
+def test_a_call_that_a_policy_refuses_reaches_no_provider(consumer, version, provider, start_envoy, tmp_path) -> None:
+    built_module()
+    page = shown("authorization", "by-property").replace("21101", str(provider.ports["hessian2"]))
+    port = LiveMesh(start_envoy, tmp_path / "mesh", page.replace("http-awesomerpc", "http-dubbo")).port
+    with consumer.client(port, retries=0) as client:
+        outcome = client.call("echo", "hello", user="tester-7")
+        assert outcome["exception"] == version.rpc_exception
+        assert "rbac_access_denied" in outcome["message"]
+        assert client.call("echo", "hello", user="jason")["same"] is True
+    assert provider.next_call()["attachments"]["user"] == "jason"

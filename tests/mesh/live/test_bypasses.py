@@ -222,6 +222,21 @@ def test_a_changed_policy_reaches_a_connection_that_is_busy(scenario: Scenario, 
         assert len(server.received) == before
 
 
+@pytest.mark.parametrize("protocol", [AWESOMERPC, DUBBO], ids=str)
+def test_a_changed_policy_reaches_a_connection_that_only_sends_heartbeats(
+    scenario: Scenario, protocol: Protocol
+) -> None:
+    codec = protocol.codec
+    heartbeat = {"awesomerpc": awesome.request(1, kind=awesome.HEARTBEAT), "dubbo": dubbo_bytes.message(0xE2, b"N")}
+    with guarded(scenario, protocol, "{rules: [{}]}") as (server, client):
+        ingress = INGRESS.replace("21101", str(server.port))
+        for spec in ("{rules: [{}]}", "{}"):
+            scenario.apply(protocol, {"v1": [server.port]}, ingress, policy(spec))
+            assert client.call(heartbeat[codec.name]).message_type == "heartbeat"
+        assert not text_or_error(client.ask())
+        assert server.received == []
+
+
 def test_a_frame_of_thrift_cannot_name_another_method_in_a_header(scenario: Scenario) -> None:
     with guarded(scenario, FRAMED, ONLY_HELLO) as (server, client):
         call = thrift_messages.strict(thrift_messages.CALL, "delete", 1, thrift_messages.STRUCTS["strict"]["hi"])
