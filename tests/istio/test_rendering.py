@@ -121,7 +121,7 @@ def test_a_cluster_gets_the_bridge_and_keeps_connections_for_less_time_than_its_
     assert value["metadata"] == {"filter_metadata": {"metaprotocol": {"bridge": "codec"}}}
     assert value["upstream_config"]["name"] == "envoy.upstreams.http.dynamic_modules"
     options = value["typed_extension_protocol_options"]
-    assert options["envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions"]["idle_timeout"] == "4s"
+    assert options["envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions"]["idle_timeout"] == "0.8s"
 
 
 def test_a_policy_of_a_subset_is_kept() -> None:
@@ -165,7 +165,7 @@ def test_admission_is_the_first_http_filter_and_filters_in_python_come_after_pol
 def test_inbound_connections_of_other_proxies_end_when_idle_and_those_of_clients_do_not() -> None:
     _, found = filters(PODS)
     managers = merged(found)
-    assert managers["tls"]["common_http_protocol_options"] == {"idle_timeout": "5s"}
+    assert managers["tls"]["common_http_protocol_options"] == {"idle_timeout": "2s"}
     assert managers[None]["codec_type"] == "HTTP2"
     assert "idle_timeout" not in managers[None]["common_http_protocol_options"]
 
@@ -178,6 +178,8 @@ def test_the_pods_of_a_service_get_the_codec_at_their_own_port() -> None:
     assert {one["match"]["listener"]["portNumber"] for one in patches(inbound, "NETWORK_FILTER")} == {8080}
     (cluster,) = patches(inbound, "CLUSTER")
     assert cluster["match"]["cluster"] == {"portNumber": 8080}
+    options = cluster["patch"]["value"]["typed_extension_protocol_options"]
+    assert options["envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions"]["idle_timeout"] == "60s"
     assert codec(inbound)["authority"] == "ratings.shop.svc.cluster.local:9080"
 
 

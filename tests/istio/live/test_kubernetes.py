@@ -255,4 +255,4 @@ def test_the_pods_that_a_service_selects_get_the_codec_in_each_filter_chain_of_t
         assert manager["codec_type"] == "HTTP2"
         assert manager["http_filters"][0]["name"] == "metaprotocol.admission"
         tls = one["filter_chain_match"].get("transport_protocol") == "tls"
-        assert manager["common_http_protocol_options"].get("idle_timeout") == ("5s" if tls else None)
+        assert manager["common_http_protocol_options"].get("idle_timeout") == ("2s" if tls else None)

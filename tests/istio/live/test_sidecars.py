@@ -58,6 +58,20 @@ def test_a_policy_denies_by_property_and_by_operation(mesh: Scenario) -> None:
     assert CODEC.error_type(found) is ErrorType.UNAUTHORIZED
 
 
+def test_a_denial_meets_the_first_call_after_a_pool_was_idle(mesh: Scenario) -> None:
+    mesh.write()
+    eventually(lambda: mesh.answers("ratings", user="mallory") == b"ratings")
+    mesh.write(BY_PROPERTY)
+    eventually(lambda: "mallory" in str(mesh.server.dump("dynamic_listeners")))
+
+    def idle() -> bool:
+        lines = [one for one in mesh.productpage.admin("/clusters").splitlines() if "ratings" in one]
+        return all(one.endswith("::0") for one in lines if "::cx_active::" in one)
+
+    eventually(idle)
+    assert mesh.status("ratings", user="mallory")
+
+
 def test_a_policy_allows_by_the_certificate_of_the_caller_s_proxy(mesh: Scenario) -> None:
     mesh.write(BY_PRINCIPAL.replace("ACCOUNT", "nobody"))
     eventually(lambda: bool(mesh.status("ratings")))
