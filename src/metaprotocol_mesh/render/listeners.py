@@ -110,7 +110,7 @@ def _wasm(name: str, plugin: WasmPlugin) -> Json:
     config: Json = {
         "name": name,
         "root_id": plugin.plugin_name,
-        "failure_policy": plugin.fail_strategy,
+        "failure_policy": {"FAIL_CLOSE": "FAIL_CLOSED"}.get(plugin.fail_strategy, plugin.fail_strategy),
         "vm_config": {
             "runtime": "envoy.wasm.runtime.v8",
             "code": {"local": {"filename": plugin.url.removeprefix("file://")}},

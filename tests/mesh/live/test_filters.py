@@ -13,13 +13,17 @@ from live_engine import awesome
 from live_engine.config import built_module
 from live_engine.peers import ServerConnection, serving
 from live_envoy.config import Config, lua, typed
-from mesh_files import routes
-from mesh_protocols import AWESOMERPC, DUBBO, FRAMED, Protocol, text_of
+from live_envoy.releases import Release
+from mesh_files import LISTENER, mesh_of, routes
+from mesh_files import SERVICE as SERVICES
+from mesh_protocols import AWESOMERPC, DUBBO, FRAMED, Protocol, text_of, text_or_error
 from mesh_scenarios import sidecar, to
 from patience import PATIENCE
 from wasm import compiled
 
 from metaprotocol_envoy import python_filter_config
+from metaprotocol_mesh.check import validate
+from metaprotocol_mesh.render.engine import Engine
 from metaprotocol_sdk import Metadata
 
 pytestmark = pytest.mark.live
@@ -150,3 +154,35 @@ def test_a_script_in_lua_that_fails_lets_requests_pass(scenario: Scenario, proto
         scenario.apply(protocol, {"v1": [server.port]}, http_filters(lua("function envoy_on_request() error('x') end")))
         with scenario.caller() as client:
             assert client.text() == "served"
+
+
+@pytest.fixture(scope="module")
+def trap(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plugin that crashes on each request."""
+    folder = tmp_path_factory.mktemp("trap")
+    source = (EXAMPLES / "seen.c").read_text("utf-8")
+    assert "    used = 0;\n" in source
+    (folder / "trap.c").write_text(source.replace("    used = 0;\n", "    __builtin_trap();\n"), "utf-8")
+    return compiled(folder / "trap.c", folder / "trap.wasm")
+
+
+@EVERY_FORM
+@pytest.mark.parametrize(
+    ("strategy", "passes"), [("", False), ("  failStrategy: FAIL_OPEN\n", True)], ids=["fail close", "fail open"]
+)
+def test_a_plugin_that_has_crashed_refuses_requests_unless_it_fails_open(
+    scenario: Scenario, protocol: Protocol, trap: Path, strategy: str, *, passes: bool
+) -> None:
+    plugin = shown("filters", "filters").split("---")[0].replace("/etc/mesh/seen.wasm", str(trap)) + strategy
+    with protocol.serving("served") as server:
+        scenario.apply(protocol, {"v1": [server.port]}, plugin)
+        with scenario.caller() as client:
+            assert not text_or_error(client.ask())  # the one that it crashes in
+            for _ in range(2):
+                assert (text_or_error(client.ask()) == "served") is passes
+        assert len(server.received) == 2 * passes
+
+
+def test_envoy_takes_a_plugin_as_it_is_rendered(release: Release, plugin: Path) -> None:
+    text = shown("filters", "filters").split("---")[0].replace("/etc/mesh/seen.wasm", str(plugin))
+    validate(mesh_of(SERVICES, LISTENER, text), Engine.installed(), release.binary())
