@@ -90,6 +90,34 @@ spec:
 """
 
 
+def gateway(protocol: Protocol | str, tls: str = "") -> str:
+    """Return a listener of the service for clients outside, and the route there.
+
+    Args:
+        protocol: What it speaks.
+        tls: Its certificates, as YAML in one line.
+    """
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: door, namespace: default}}
+spec:
+  servers:
+  - port: {{number: 19080, name: http-{protocol}, protocol: HTTP}}
+    bind: 127.0.0.1
+    hosts: [{SERVICE}]
+{f"    tls: {tls}" if tls else ""}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: outside, namespace: default}}
+spec:
+  hosts: [{SERVICE}]
+  gateways: [door]
+  http: [{{route: [{{destination: {{host: {SERVICE}}}}}]}}]
+"""
+
+
 def meta_router(spec: str) -> str:
     """Return Aeraki's MetaRouter of the service, without its hosts; the YAML stands at the margin."""
     lines = "".join(f"  {line}\n" for line in spec.strip().splitlines())

@@ -7,13 +7,16 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ext_authz import deciding, deciding_by_grpc
 from governance import EVERY_FORM, WITH_PROPERTIES, Scenario, shown
+from live_engine.config import built_module
 from live_engine.peers import Server
-from mesh_protocols import FRAMED, THRIFT, Protocol, ThriftLibrary
+from mesh_protocols import FRAMED, THRIFT, Caller, Protocol, ThriftLibrary
+from mesh_scenarios import LiveMesh, gateway, service_entry
 from thrift.Thrift import TApplicationException
 
 from metaprotocol_sdk import Direction, Error, ErrorType
@@ -187,3 +190,27 @@ def test_a_service_decides_by_grpc(scenario: Scenario, protocol: Protocol, start
         assert [message.properties["checked-by"] for message in server.received] == ["decider"]
     assert [headers["role"] for headers in seen] == ["admin", "guest"]
     assert not any(name.startswith("x-metaprotocol-token") for headers in seen for name in headers)
+
+
+@EVERY_FORM
+def test_policies_and_a_service_decide_at_a_gateway(protocol: Protocol, start_envoy: Any, tmp_path: Path) -> None:
+    built_module()
+    asked: list[str] = []
+
+    def decide(path: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str]]:
+        asked.append(path)
+        return (200 if path in ALLOWED_PATHS else 403), {}
+
+    allowed, others = OPERATIONS[protocol.codec.name]
+    _, *by_service = shown("authorization", "by-service").split("---\n")
+    _, by_operation = shown("authorization", "by-operation").split("---\n")
+    with deciding(decide) as port, protocol.serving("served") as server:
+        door = gateway(protocol), service_entry(protocol, {"v1": [server.port]})
+        for rules in ([by_operation], [one.replace("21108", str(port)) for one in by_service]):
+            folder = tmp_path / str(len(rules))
+            mesh = LiveMesh(start_envoy, folder, *door, *rules)
+            with Caller(protocol, mesh.port) as client:
+                assert client.text(allowed) == "served"
+                assert client.ask(others[-1]).status_code == refusal(protocol)
+        assert len(server.received) == 2
+    assert len(asked) == 2

@@ -13,7 +13,7 @@ from live_engine.peers import Client, serving
 from live_envoy.certificates import self_signed
 from mesh_files import LISTENER, SERVICE, anywhere, rendered
 from mesh_protocols import Caller, Protocol, text_or_error
-from mesh_scenarios import LiveMesh, service_entry, sidecar
+from mesh_scenarios import LiveMesh, gateway, service_entry, sidecar
 from patience import PATIENCE
 
 from metaprotocol_mesh.render.engine import Engine
@@ -99,25 +99,6 @@ CALLS = {
     ),
     "thrift": ({"method": "hello"}, {"method": "delete"}),
 }
-GATEWAY = """
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: door, namespace: default}
-spec:
-  servers:
-  - port: {number: 19080, name: http-awesomerpc, protocol: HTTP}
-    bind: 127.0.0.1
-    hosts: [reviews.default.svc.cluster.local]
-    tls: TLS
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: outside, namespace: default}
-spec:
-  hosts: [reviews.default.svc.cluster.local]
-  gateways: [door]
-  http: [{route: [{destination: {host: reviews.default.svc.cluster.local}}]}]
-"""
 
 
 def of_gateway(ingress: str, protocol: Protocol, port: int) -> str:
@@ -126,8 +107,8 @@ def of_gateway(ingress: str, protocol: Protocol, port: int) -> str:
     names = ("serverCertificate", "privateKey", "caCertificates")
     files = dict(zip(names, ("certificate", "key", "authority"), strict=True))
     tls = ", ".join(f"{name}: /etc/mesh/{file}.pem" for name, file in files.items())
-    gateway = GATEWAY.replace("TLS", f"{{mode: MUTUAL, {tls}}}")
-    return "---".join((gateway, service_entry(protocol, {"v1": [port]}), policy_of_page))
+    door = gateway(protocol, f"{{mode: MUTUAL, {tls}}}")
+    return "---".join((door, service_entry(protocol, {"v1": [port]}), policy_of_page))
 
 
 @EVERY_FORM
