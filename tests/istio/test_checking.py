@@ -1,4 +1,4 @@
-"""What `istio check` says will not work."""
+"""The problems that `istio check` reports."""
 
 import json
 

@@ -95,7 +95,7 @@ class SharedMesh:
 
 
 class Scenario:
-    """What one test configures.
+    """The configuration of one test.
 
     Args:
         mesh: The Envoy.

@@ -45,7 +45,7 @@ NOT_PLAIN = "the body in the serialization fastjson2 is not written as Dubbo's c
 LENGTH = 4
 """Bytes of the length before each value."""
 KIND_OFFSET = LENGTH + 1
-"""Where the kind of a response is in its body: after a length, in a value of one byte."""
+"""The offset of a response's kind in its body: after a length, in a value of one byte."""
 # Classes of java.lang that fastjson2 names without their package (TypeUtils.NAME_MAPPINGS).
 _SHORT_NAMES = (
     "Exception RuntimeException IllegalAccessError IllegalAccessException IllegalArgumentException "

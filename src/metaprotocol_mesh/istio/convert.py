@@ -38,7 +38,7 @@ _HIDDEN = "kubectl.kubernetes.io/"
 
 @frozen
 class Converted:
-    """What became of Aeraki's objects.
+    """The result of converting Aeraki's objects.
 
     Args:
         objects: Istio's.

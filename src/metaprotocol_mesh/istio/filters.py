@@ -69,7 +69,7 @@ class Scope:
 
 @frozen
 class Options:
-    """How EnvoyFilters are made.
+    """Choices for the EnvoyFilters that are made.
 
     Args:
         scope: The proxies.

@@ -1,4 +1,4 @@
-"""What the pages about governance promise, seen by Apache Dubbo's Java consumers and providers."""
+"""The promises of the pages about governance, seen by Apache Dubbo's Java consumers and providers."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -140,7 +140,7 @@ class _Web(BaseHTTPRequestHandler):
 
 @frozen
 class Cluster:
-    """What the tests call."""
+    """The services that the tests call."""
 
     caller: Sidecar
     server: Sidecar

@@ -38,7 +38,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(plugin: Path) -> str:
-    """What the page shows, with the names of this machine."""
+    """The configuration that the page shows, with the names of this machine."""
     config = python_filter_config("seen:Seen").replace("\n", "\\n")
     text = shown("filters", "filters").replace("/etc/mesh/seen.wasm", str(plugin))
     return text.replace("MODULE_PATH", str(built_module())).replace("PYTHON_FILTER_CONFIG", f'"{config}"')

@@ -94,7 +94,7 @@ class Sidecar:
 
     @property
     def log(self) -> str:
-        """What both programs have written so far."""
+        """The output of both programs so far."""
         return "\n".join(self._lines)
 
     def admin(self, path: str) -> str:

@@ -112,7 +112,7 @@ class Cluster:
 
     @property
     def kubeconfig(self) -> Json:
-        """How clients reach it."""
+        """The address that clients connect to."""
         server = f"http://127.0.0.1:{self._server.server_address[1]}"
         return {
             "apiVersion": "v1",

@@ -52,7 +52,7 @@ class ControlPlane:
 
     @property
     def log(self) -> str:
-        """What it has written so far."""
+        """Its output so far."""
         return "\n".join(self._lines)
 
     def write(self, name: str, text: str) -> None:
