@@ -112,7 +112,7 @@ class Cluster:
 
     @property
     def kubeconfig(self) -> Json:
-        """The address that clients connect to."""
+        """The kubeconfig of its clients."""
         server = f"http://127.0.0.1:{self._server.server_address[1]}"
         return {
             "apiVersion": "v1",
