@@ -4,7 +4,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from mesh_files import ABSENT, ROUTES, SERVICE, documents
+from mesh_files import ABSENT, PODS, ROUTES, SERVICE, documents
 from mesh_files import routes as rules
 
 from metaprotocol_cli import main
@@ -13,14 +13,6 @@ from metaprotocol_mesh.istio.filters import Options
 from metaprotocol_mesh.load import load_text
 from metaprotocol_mesh.places import ConfigurationError
 
-PODS = """
-apiVersion: v1
-kind: Service
-metadata: {name: ratings, namespace: shop}
-spec:
-  selector: {app: ratings}
-  ports: [{port: 9080, name: http-awesomerpc, targetPort: 8080}]
-"""
 POD = """
 apiVersion: v1
 kind: Pod

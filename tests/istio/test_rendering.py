@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 import yaml
 from click.testing import CliRunner
-from mesh_files import ABSENT, ROUTES, SERVICE, documents
+from mesh_files import ABSENT, PODS, ROUTES, SERVICE, documents
 from mesh_files import LISTENER as LAPTOP
 
 from metaprotocol_cli import main
@@ -16,14 +16,6 @@ from metaprotocol_mesh.places import ConfigurationError
 from metaprotocol_mesh.render.engine import Engine
 
 LISTENER = LAPTOP.replace("19080", "9080")
-PODS = """
-apiVersion: v1
-kind: Service
-metadata: {name: ratings, namespace: shop}
-spec:
-  selector: {app: ratings}
-  ports: [{port: 9080, name: http-awesomerpc, targetPort: 8080}]
-"""
 INGRESS = """
 apiVersion: networking.istio.io/v1
 kind: Sidecar

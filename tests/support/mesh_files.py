@@ -65,6 +65,16 @@ spec:
     hosts: ["./reviews.default.svc.cluster.local"]
 """
 
+PODS = """
+apiVersion: v1
+kind: Service
+metadata: {name: ratings, namespace: shop}
+spec:
+  selector: {app: ratings}
+  ports: [{port: 9080, name: http-awesomerpc, targetPort: 8080}]
+"""
+"""A Service of Kubernetes."""
+
 
 def documents(*texts: str) -> str:
     return "\n---\n".join(texts)

@@ -2,14 +2,9 @@
 
 import json
 import os
-import signal
 import socket
-import subprocess
-import threading
-import time
 import urllib.request
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +14,7 @@ from mesh_running import free_port
 from patience import PATIENCE
 
 from live_istio.certificates import Authority
+from live_istio.process import Process
 from live_istio.programs import AGENT, BOOTSTRAP, program
 from metaprotocol_mesh.istio.filters import METADATA
 
@@ -89,13 +85,12 @@ class Sidecar:
             "PROXY_CONFIG": json.dumps(settings),
             **({f"ISTIO_META_{METADATA}": revision} if revision else {}),
         }
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lines: list[str] = []
+        self._process: Process | None = None
 
     @property
     def log(self) -> str:
         """The output of both programs so far."""
-        return "\n".join(self._lines)
+        return self._process.log if self._process else ""
 
     def admin(self, path: str) -> str:
         """Return an answer of Envoy's admin interface."""
@@ -111,17 +106,9 @@ class Sidecar:
         command = [str(self._program), "proxy", self._role, "--domain", "default.svc.cluster.local"]
         command += ["--templateFile", str(self._folder / "bootstrap.json"), "--profiling=false"]
         command += ["--meshConfig", str(self._folder / "mesh.yaml"), "--proxyLogLevel", "info"]
-        self._process = subprocess.Popen(
-            command, cwd=self._folder, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
-        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        self._process = Process(command, self._folder, self._environment)
         try:
-            end = time.monotonic() + PATIENCE
-            while not self._ready():
-                assert self._process.poll() is None, f"pilot-agent has ended:\n{self.log[-4000:]}"
-                assert time.monotonic() < end, f"the proxy is not ready:\n{self.log[-4000:]}"
-                time.sleep(0.05)
+            self._process.wait_until(lambda: self.admin("/ready").strip() == "LIVE")
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -133,18 +120,4 @@ class Sidecar:
         process, self._process = self._process, None
         self._taken.close()
         if process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # both: it would drain for seconds
-            process.wait()
-
-    def _ready(self) -> bool:
-        try:
-            return self.admin("/ready").strip() == "LIVE"
-        except OSError:
-            return False
-
-    def _read(self, process: subprocess.Popen[bytes]) -> None:
-        if process.stdout is not None:
-            with process.stdout as output:
-                for line in output:
-                    self._lines.append(line.decode("utf-8", "replace").rstrip("\n"))
+            process.kill()

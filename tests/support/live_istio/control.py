@@ -2,10 +2,6 @@
 
 import json
 import os
-import subprocess
-import threading
-import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +11,7 @@ from mesh_running import free_port
 from patience import PATIENCE
 
 from live_istio.cluster import Cluster
+from live_istio.process import Process
 from live_istio.programs import DISCOVERY, program
 
 _MESH = {
@@ -40,8 +37,7 @@ class ControlPlane:
         self._configuration = folder / "configuration"
         self._configuration.mkdir(parents=True)
         self._cluster = Cluster()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lines: list[str] = []
+        self._process: Process | None = None
         self.port = free_port()
         self._http = free_port()
 
@@ -53,7 +49,7 @@ class ControlPlane:
     @property
     def log(self) -> str:
         """Its output so far."""
-        return "\n".join(self._lines)
+        return self._process.log if self._process else ""
 
     def write(self, name: str, text: str) -> None:
         """Write a file of its configuration; "" takes away what the file had.
@@ -82,8 +78,7 @@ class ControlPlane:
     ) -> None:
         process, self._process = self._process, None
         if process is not None:
-            process.kill()  # it would wait for its proxies
-            process.wait()
+            process.kill()
         self._cluster.__exit__(kind, error, traceback)
 
     def _start(self) -> None:
@@ -97,26 +92,9 @@ class ControlPlane:
         command += ["--ctrlz_port", "0"]
         names = {"POD_NAMESPACE": "istio-system", "POD_NAME": "istiod", "REVISION": "default"}
         environment = {**os.environ, **names, **_WITHOUT_FILTERS_OF_ISTIO}
-        self._process = subprocess.Popen(
-            command, cwd=self._folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
-        end = time.monotonic() + PATIENCE
-        while not self._ready():
-            assert self._process.poll() is None, f"pilot-discovery has ended:\n{self.log[-4000:]}"
-            assert time.monotonic() < end, f"pilot-discovery is not ready:\n{self.log[-4000:]}"
-            time.sleep(0.05)
+        self._process = Process(command, self._folder, environment)
+        self._process.wait_until(self._ready)
 
     def _ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._http}/ready", timeout=PATIENCE) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    def _read(self, process: subprocess.Popen[bytes]) -> None:
-        if process.stdout is not None:
-            with process.stdout as output:
-                for line in output:
-                    self._lines.append(line.decode("utf-8", "replace").rstrip("\n"))
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._http}/ready", timeout=PATIENCE) as answer:
+            return bool(answer.status == 200)
