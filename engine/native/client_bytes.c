@@ -21,7 +21,8 @@ enum { NEEDS_REPLY, ONEWAY, ONEWAY_WITH_SECRET_ID, OPENS_STREAM };
 
 /* ---- steps */
 
-static struct text authority_of(struct codec_filter *filter, struct text authority) {
+/* The request outlives the connection, so it has a copy of what is the connection's. */
+static struct text authority_of(struct codec_filter *filter, struct request *request, struct text authority) {
     if (!text_is(authority, TEXT("$dst"))) return authority;
     if (!*filter->destination) {
         struct text address;
@@ -30,7 +31,8 @@ static struct text authority_of(struct codec_filter *filter, struct text authori
             snprintf(filter->destination, sizeof filter->destination, "%.*s:%u", (int)address.size, address.data, port);
         }
     }
-    return (struct text){filter->destination, strlen(filter->destination)};
+    memcpy(request->destination, filter->destination, sizeof request->destination);
+    return (struct text){request->destination, strlen(request->destination)};
 }
 
 /* (FORWARD, counter, path, authority, own headers, property headers, message, request, kind) */
@@ -67,7 +69,7 @@ static bool forward(struct codec_filter *filter, void *step) {
     request->connection = filter;
     request->connection_id = filter->connection_id;
     request->path = python_text(PyTuple_GetItem(step, 2));
-    request->authority = authority_of(filter, python_text(PyTuple_GetItem(step, 3)));
+    request->authority = authority_of(filter, request, python_text(PyTuple_GetItem(step, 3)));
     request->own_count = own_count;
     request->count = count;
     python_read_headers(request->headers, own, own_count);

@@ -48,7 +48,7 @@ struct codec_filter {
     struct exchange *first, *newest, *unsent, *ready, *ready_last, *buckets[EXCHANGE_BUCKETS];
     struct exchange *lingering, *lingering_newest; /* an id each, and no request */
     struct bridge *held_first, *held_last;
-    char destination[96];
+    char destination[64]; /* the address that the client called, and its port */
     struct request *heartbeat; /* the last one that was told to the HTTP connection manager */
     time_t kept_alive;
 };

@@ -189,12 +189,12 @@ static void forget_oldest(void) {
 }
 
 void request_end(struct request *request) {
+    request->connection = NULL;
     if (request->state != ADMITTED) { /* no attempt can come */
         request->state = ENDED;
         request_release(request);
         return;
     }
-    request->connection = NULL;
     uncount(request);
     free_replies(request);
     messages_free(&request->to_server); /* a stream has no late attempts */

@@ -56,6 +56,7 @@ struct request {
     struct messages to_server, to_client;
     bool keeps_alive; /* it carries no message; the admission filter answers it */
     bool oneway, secret_id; /* secret_id: a oneway leaves under an id that nobody can guess */
+    char destination[64]; /* the authority, if it is the address that the client called */
     char details[160]; /* response.code_details of the answer, if it is Envoy's own */
     struct reply *replies;
     struct request *older, *newer; /* among those that have ended and wait for late attempts */

@@ -4,7 +4,7 @@ import re
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from live_engine.awesome import CODEC, HEARTBEAT, ONEWAY, body, reply, replying, request
@@ -441,7 +441,7 @@ def test_a_request_that_its_cluster_has_no_room_for_is_not_mirrored(start_envoy)
 
 
 @contextmanager
-def one_at_a_time(start_envoy, server, handler=None):
+def one_at_a_time(start_envoy, server, handler=None, **settings):
     """A mirror that has one connection and does not answer until it may: what is mirrored meanwhile begins later."""
     free = threading.Event()
 
@@ -453,7 +453,7 @@ def one_at_a_time(start_envoy, server, handler=None):
         limits = {"thresholds": [{"max_connections": 1, "max_pending_requests": 10_000, "max_requests": 10_000}]}
         mirrored = route("up", request_mirror_policies=[{"cluster": "mirror"}])
         clusters = [bridged("up", server.port), bridged("mirror", mirror.port, circuit_breakers=limits)]
-        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [mirrored])], clusters))
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [mirrored], **settings)], clusters))
         yield envoy, mirror, free
 
 
@@ -465,6 +465,22 @@ def test_a_mirror_that_begins_when_the_client_has_its_answer_gets_the_message(st
         assert len(mirror.wait(1)) == 1
         free.set()
         assert [body(message) for message in mirror.wait(20)] == [b"%d" % number for number in range(20)]
+
+
+def test_a_mirror_may_begin_when_the_client_has_gone(start_envoy, server):
+    """Its authority was the address that the client came to."""
+    with one_at_a_time(start_envoy, server, authority="$dst") as (envoy, mirror, free):
+        with Client(CODEC, envoy.port("in")) as client:
+            for number in range(20):
+                client.call(request(number, payload=b"%d" % number))
+        envoy.wait_for_stat("http.http.downstream_cx_active", lambda value: value == 0)
+        with ExitStack() as others:  # which get the memory of the one that has gone
+            for _ in range(50):
+                client = others.enter_context(Client(CODEC, envoy.port("in")))
+                client.send(request(0)[:-1])
+            free.set()
+            envoy.wait_for_stat("cluster.mirror.upstream_rq_completed", lambda value: value == 20)
+        assert [body(message) for message in mirror.received] == [b"%d" % number for number in range(20)]
 
 
 def test_of_what_waits_for_a_mirror_256_messages_are_kept(start_envoy, server):
