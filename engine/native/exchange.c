@@ -85,7 +85,7 @@ void exchange_linger(struct codec_filter *filter, struct exchange *exchange) {
         return exchange_post(filter);
     }
     know_id(filter, lingering, id);
-    lingering->unwritten = exchange->request->message.size > TAKEN_AT_ONCE;
+    lingering->unwritten = exchange->request->message.size + exchange->forwarded > TAKEN_AT_ONCE;
     lingering->before = filter->lingering_newest;
     if (filter->lingering_newest) filter->lingering_newest->after = lingering;
     else filter->lingering = lingering;

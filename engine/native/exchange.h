@@ -22,10 +22,11 @@ struct exchange {
     bool last_said;            /* of a stream: the client's last message has come */
     int64_t window;            /* of a stream: what Envoy takes of it at once */
     size_t unsaid;             /* of a stream: the size of messages that Envoy was not told of yet */
+    size_t forwarded;          /* of a stream: the size of its later messages */
     struct request *request;   /* NULL: answered here */
     struct text answer;
     void *holder; /* keeps the answer alive */
-    bool unwritten; /* of one that lingers: the kernel may not have taken all of its message yet */
+    bool unwritten; /* of one that lingers: the kernel may not have taken all of its messages yet */
     struct exchange *before, *after, *chain;
 };
 

@@ -93,6 +93,7 @@ bool stream_forward(struct codec_filter *filter, void *step) {
     }
     filter->held += bytes.size;
     exchange->unsaid += bytes.size;
+    exchange->forwarded += bytes.size;
     exchange->last_said = half || all;
     if (all) exchange->request->abandoned = true;
     stream_say(filter, exchange);

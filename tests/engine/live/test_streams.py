@@ -10,6 +10,7 @@ from live_engine.config import bridged, codec_listener
 from live_engine.peers import Client, released, serving
 from live_engine.streams import Streams, build
 from live_envoy.config import bootstrap, route
+from patience import PATIENCE
 
 pytestmark = pytest.mark.live
 
@@ -388,6 +389,25 @@ def test_the_connection_of_a_stream_that_a_client_has_ended_ends_with_it(start_e
                 client.send(build(b"X", 1))
                 assert kind(server.wait(2 * turn + 2)[-1]) == b"X"
             envoy.wait_for_stat("cluster.0.upstream_cx_active", lambda value: value == 0)
+
+
+def test_a_stream_that_its_client_ends_and_leaves_reaches_the_server_whole(start_envoy):
+    messages = build(b"I", 1) + b"".join(build(b"D", 1, bytes(60_000)) for _ in range(150)) + build(b"X", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        port = server.getsockname()[1]
+        listener = codec_listener("live_engine.streams:Streams", [route("0", timeout="0s")], hcm=HCM)
+        envoy = start_envoy(bootstrap([listener], [bridged("0", port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            client.send(messages)
+            client.socket.shutdown(socket.SHUT_WR)
+            connection, _ = server.accept()
+            envoy.wait_for_stat(PREFIX + "requests.stream_close_two_way", bool)
+            with connection, connection.makefile("rb") as got:
+                connection.settimeout(PATIENCE)
+                assert len(got.read()) == len(messages)
+            assert client.ended()
+        envoy.wait_for_stat(PREFIX + "in_flight", lambda value: value == 0)
 
 
 def test_a_message_of_a_stream_that_the_server_was_not_told_of_ends_the_one_that_it_was(start_envoy):
