@@ -22,6 +22,7 @@ from metaprotocol_mesh.resolve import resolve
 from metaprotocol_mesh.running import MeshRun, RuntimeFolderError, files, running_folders, single_service
 from metaprotocol_mesh.running.apply import Applier, changed_names, describe
 from metaprotocol_mesh.running.code import copy, distrusted, find_codes, signature
+from metaprotocol_mesh.running.envoy import rejection_in
 from metaprotocol_mesh.running.folders import claim, read_facts, release, write_facts
 from metaprotocol_mesh.running.renderer import Renderer, Wish
 from metaprotocol_mesh.running.trust import distrust, rights
@@ -254,6 +255,27 @@ class TestRenderer:
     def test_a_codec_of_another_name_is_told(self, acme: Acme, tmp_path: Path) -> None:
         (text,) = self.render(acme, tmp_path, {"other": "acme.codec:AcmeCodec"})
         assert "the name of the codec acme.codec:AcmeCodec is 'acme'; say --codec acme=acme.codec:AcmeCodec" in text
+
+
+REJECTED = (
+    "[2026-11-28 04:20:00.123][17][warning][config] [a.cc:1] filesystem config update rejected: goo.gle/debugproto   ",
+    'name: "reviews"',
+    "virtual_hosts {",
+    "}",
+    ": Domains: value must contain at least 1 item",
+)
+NEXT = "[2026-11-28 04:20:00.124][17][info][config] [a.cc:2] all fine"
+
+
+@pytest.mark.parametrize("read", range(len(REJECTED) + 2))
+def test_the_reason_of_envoys_refusal_is_told_when_all_of_it_was_read(read: int) -> None:
+    told = "Domains: value must contain at least 1 item" if read >= len(REJECTED) else ""
+    assert rejection_in([*REJECTED, NEXT][:read]) == told
+
+
+def test_a_refusal_in_one_line_is_its_reason() -> None:
+    line = "[2026-11-28 04:20:00.123][17][warning][config] [a.cc:1] delta config update rejected: no such cluster"
+    assert rejection_in([line]) == "no such cluster"
 
 
 class Envoy:

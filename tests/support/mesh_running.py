@@ -161,7 +161,7 @@ class Calls:
         for _ in range(3):
             try:
                 client = client or Client(CODEC, self._port)
-                answer = client.call(request(number))
+                answer = client.call(request(number, {"service": "reviews", "call": str(number)}))
                 break
             except (EOFError, ConnectionError):
                 if client is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from metaprotocol_sdk import MetaProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 TAIL = 15
@@ -25,6 +25,7 @@ _LINE = re.compile(
     r"\[\d{4}-\d\d-\d\d [\d:.]+\]\[\d+\]\[(?P<level>\w+)\]\[(?P<logger>\w+)\] (?:\[[^\]]*\] )?(?P<text>.*)"
 )
 _ENGINE = "metaprotocol: "
+_PRINTED = "goo.gle/debug"  # begins a resource that is printed, in all spellings of protobuf
 
 
 class EnvoyDied(MetaProtocolError):
@@ -101,25 +102,7 @@ class EnvoyProcess:
 
     def rejection(self, mark: int) -> str:
         """Return the reason for which Envoy has refused a file after a point in its log; "" if it says none."""
-        lines = self.since(mark)
-        for at, line in enumerate(lines):
-            found = _LINE.match(line)
-            if found is None or found["level"] not in ("warning", "error", "critical") or found["logger"] != "config":
-                continue
-            text = found["text"]
-            for more in lines[at + 1 :]:  # a refused resource is printed first, in many lines
-                if _LINE.match(more):
-                    break
-                text += f"\n{more}"
-            _, refused, reason = text.partition("update rejected: ")
-            if not refused and "Unable to" not in text and "error" not in text.lower():
-                continue
-            why = (reason or text).strip().rpartition("\n: ")[2].strip()
-            engine = [said for line in lines[:at] if (said := line.partition(f"] {_ENGINE}")[2])]
-            if engine and "dynamic module" in why:  # it has said more of what it could not make
-                why = f"{engine[-1]} ({why})"
-            return why[:600]
-        return ""
+        return rejection_in(self.since(mark))
 
     def check(self) -> None:
         """Do nothing if it runs.
@@ -166,3 +149,32 @@ class EnvoyProcess:
                         self._report(text.removeprefix(_ENGINE))
         self._process.wait()
         self._ended()
+
+
+def rejection_in(lines: Sequence[str]) -> str:
+    """Return the reason for which Envoy has refused a file, from lines of its log.
+
+    Returns:
+        "" if none is there, or not all of it: the last line was read before Envoy had written the next.
+    """
+    for at, line in enumerate(lines):
+        found = _LINE.match(line)
+        if found is None or found["level"] not in ("warning", "error", "critical") or found["logger"] != "config":
+            continue
+        text, whole = found["text"], _PRINTED not in found["text"]
+        for more in lines[at + 1 :]:  # a refused resource is printed first, in many lines
+            if _LINE.match(more):
+                whole = True
+                break
+            text += f"\n{more}"
+        if not whole and "\n: " not in text:
+            return ""  # the reason, which is its last line, was not read yet
+        _, refused, reason = text.partition("update rejected: ")
+        if not refused and "Unable to" not in text and "error" not in text.lower():
+            continue
+        why = (reason or text).strip().rpartition("\n: ")[2].strip()
+        engine = [said for line in lines[:at] if (said := line.partition(f"] {_ENGINE}")[2])]
+        if engine and "dynamic module" in why:  # it has said more of what it could not make
+            why = f"{engine[-1]} ({why})"
+        return why[:600]
+    return ""

@@ -77,7 +77,7 @@ def test_changes_lose_no_call(release, tmp_path, acme: Acme, v1, v2, routes: int
     assert clients.lost == []
     assert clients.done >= calls
     assert clients.answers[b"v1"] > 0 < clients.answers[b"v2"]
-    served = [message.request_id for server in (v1, v2) for message in server.received]
+    served = [message.properties["call"] for server in (v1, v2) for message in server.received]
     assert len(served) == len(set(served)) == clients.done
 
 
