@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from metaprotocol_cli.new.evidence import (
+    Budget,
     Conversation,
     IdField,
     LengthField,
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 _SHOWN = 5
 _Place = TypeVar("_Place", LengthField, IdField)
 _WAYS = {Direction.TO_SERVER: "to the server", Direction.TO_CLIENT: "to the client"}
+_UNFINISHED_SEARCH = (
+    "the search was ended before all places were tried, as it takes too long: record fewer calls, and "
+    "end the recording where a message ends"
+)
 _COUNTED = {
     "message": "of the whole message",
     "rest": "of what follows it",
@@ -46,15 +51,21 @@ def suggestions_from(paths: Sequence[Path], *, choose: bool) -> tuple[dict[str, 
         AnswersError: A recording cannot be read, or nothing in it behaves like a length.
     """
     conversations = read_conversations(paths)
-    learned, lengths = learn_lengths(conversations)
+    _refuse_one_byte(conversations)
+    budget, ids_budget = Budget(), Budget()
+    learned, lengths = learn_lengths(conversations, budget)
     if not lengths:
+        separate = _one_by_one(conversations, budget)
         raise AnswersError(
-            *_one_by_one(conversations),
+            *separate,
+            *([_UNFINISHED_SEARCH] if budget.is_spent else []),
             "nothing in the recording behaves like a length: no number of 1, 2, 4 or 8 bytes among the first 64 leads "
             "from message to message to the end of every stream; it takes three messages of two sizes at least, six "
             "where the number is one byte or counts the body, and streams that end where a message does. No sum of two "
             "or three adjacent numbers does either; it takes six messages",
         )
+    if budget.is_spent:
+        click.echo(f"length: {_UNFINISHED_SEARCH}")
     click.echo(f"{len(conversations)} connection{'s' * (len(conversations) > 1)}")
     _tell_what_was_left_out(conversations, learned, lengths[0])
     length = _chosen("length", lengths, _length_text, choose=choose)
@@ -62,7 +73,10 @@ def suggestions_from(paths: Sequence[Path], *, choose: bool) -> tuple[dict[str, 
         raise AnswersError("without a length it is unknown where a message ends")
     if length.widths:
         click.echo("length: one number is not enough, so the framing is a HeaderLength that adds them up")
-    identifier = _chosen("id", find_ids(learned, length), _id_text, choose=choose)
+    places = find_ids(learned, length, ids_budget)
+    if ids_budget.is_spent:
+        click.echo(f"id: {_UNFINISHED_SEARCH}")
+    identifier = _chosen("id", places, _id_text, choose=choose)
     if identifier is None:
         click.echo(
             "id: none, so a client waits for each response before it sends the next request (serial); say --id "
@@ -74,9 +88,19 @@ def suggestions_from(paths: Sequence[Path], *, choose: bool) -> tuple[dict[str, 
     return suggested, whole_messages(learned, length)
 
 
-def _one_by_one(conversations: Sequence[Conversation]) -> list[str]:
+def _refuse_one_byte(conversations: Sequence[Conversation]) -> None:
+    """Refuse a recording of one byte only: every number in it is the same, so it has no messages of two sizes."""
+    streams = [data for one in conversations for data in one.streams.values()]
+    if all(data.count(data[0]) == len(data) for data in streams):
+        raise AnswersError(
+            f"nothing in the recording behaves like a length: its {sum(map(len, streams)):,} bytes are all "
+            f"0x{streams[0][0]:02x}, so they are not messages of two sizes; record the traffic of several calls"
+        )
+
+
+def _one_by_one(conversations: Sequence[Conversation], budget: Budget) -> list[str]:
     """Return a sentence about the lengths that each direction has for itself; none if one has none."""
-    found = sums_by_direction(conversations)
+    found = sums_by_direction(conversations, budget)
     if len(found) < len(Direction):
         return []
     places = [f"{_WAYS[way]}: {_length_text(found[way])}" for way in Direction]

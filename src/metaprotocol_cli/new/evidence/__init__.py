@@ -1,5 +1,6 @@
 """Looks for the places of the length and of the id in recorded streams."""
 
+from metaprotocol_cli.new.evidence.budget import Budget
 from metaprotocol_cli.new.evidence.conversations import Conversation, read_conversations
 from metaprotocol_cli.new.evidence.ids import IdField, find_ids
 from metaprotocol_cli.new.evidence.lengths import LengthField, find_lengths, find_sums
@@ -7,6 +8,7 @@ from metaprotocol_cli.new.evidence.search import learn_lengths, sums_by_directio
 from metaprotocol_cli.new.evidence.suggestions import suggest
 
 __all__ = [
+    "Budget",
     "Conversation",
     "IdField",
     "LengthField",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
+from metaprotocol_cli.new.evidence.budget import Budget
 from metaprotocol_sdk import Direction
 
 if TYPE_CHECKING:
@@ -83,15 +84,18 @@ class IdField:
         return other.offset < self.offset + self.size and self.offset < other.offset + other.size
 
 
-def find_ids(conversations: Sequence[Conversation], length: LengthField) -> list[IdField]:
+def find_ids(conversations: Sequence[Conversation], length: LengthField, budget: Budget | None = None) -> list[IdField]:
     """Return the places that behave like an id, the likeliest first; of several that overlap only the best.
 
     Args:
         conversations: The recorded connections.
         length: The length field, which tells where their messages end.
+        budget: The steps that the search may take; places that come after the last one are not tried.
     """
+    budget = budget or Budget()
     messages = _cut(conversations, length)
     shortest = min((len(message) for both in messages for one in both for message in one), default=0)
+    total = sum(len(one) for both in messages for one in both)
     taken = _taken(length)
     found: list[IdField] = []
     # A header has one byte order.
@@ -100,11 +104,14 @@ def find_ids(conversations: Sequence[Conversation], length: LengthField) -> list
         stop = offset + size
         if stop > shortest or not taken.isdisjoint(range(offset, stop)) or (size == 1 and order != orders[0]):
             continue
+        if budget.is_spent:
+            break
+        budget.spend(total)
         field = _evidence(messages, offset, size, order)
         if field is not None and (field.counts_up or not _is_text(_columns(messages, offset, stop))):
             found.append(field)
     if not any(field.is_likely for field in found):
-        found += _split(messages, length)
+        found += _split(messages, length, budget)
     counters = [field for field in found if field.size == 1 and field.counts_up]
     best: list[IdField] = []
     for field in sorted(found, key=_rank):
@@ -115,9 +122,10 @@ def find_ids(conversations: Sequence[Conversation], length: LengthField) -> list
     return best
 
 
-def _split(messages: Sequence[Messages], length: LengthField) -> Iterator[IdField]:
+def _split(messages: Sequence[Messages], length: LengthField, budget: Budget) -> Iterator[IdField]:
     """Yield the places that behave like an id in requests, and its places in responses (Kafka: 8 and 4)."""
     shortest = [min((len(one) for both in messages for one in both[way]), default=0) for way in (0, 1)]
+    total = sum(len(one) for both in messages for one in both)
     taken = set(range(length.offset, length.offset + length.size))
     for size in _SIZES[:-1]:  # one byte is repeated by chance somewhere
         for offset in range(min(shortest[0], _FARTHEST) - size + 1):
@@ -126,6 +134,9 @@ def _split(messages: Sequence[Messages], length: LengthField) -> Iterator[IdFiel
             for response_offset in range(min(shortest[1], _FARTHEST) - size + 1):
                 if response_offset == offset or not taken.isdisjoint(range(response_offset, response_offset + size)):
                     continue
+                if budget.is_spent:
+                    return
+                budget.spend(total)
                 field = _evidence(messages, offset, size, length.byte_order, response_offset)
                 if field is None:
                     if not _all_differ(messages, offset, size):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import Factory, evolve, frozen
 
+from metaprotocol_cli.new.evidence.budget import Budget
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -87,15 +89,18 @@ class LengthField:
         return self.offset >= _MAGIC and all(offset in self.constant for offset in range(_MAGIC))
 
 
-def find_lengths(streams: Sequence[bytes], unfinished: Collection[int] = ()) -> list[LengthField]:
+def find_lengths(
+    streams: Sequence[bytes], unfinished: Collection[int] = (), budget: Budget | None = None
+) -> list[LengthField]:
     """Return the places that behave like a length, the likeliest first; only one of those that give the same messages.
 
     Args:
         streams: The recorded streams of both directions, each from its beginning to its end.
         unfinished: The indexes of those whose last message may not be complete.
+        budget: The steps that the search may take; places that come after the last one are not tried.
     """
     found: dict[Boundaries, list[LengthField]] = {}
-    for candidate in _candidates(streams, unfinished):
+    for candidate in _candidates(streams, unfinished, budget or Budget()):
         if candidate.messages >= _FEWEST_MESSAGES and candidate.message_sizes >= _FEWEST_SIZES:
             found.setdefault(candidate.boundaries, []).append(candidate)
     best = [
@@ -105,14 +110,15 @@ def find_lengths(streams: Sequence[bytes], unfinished: Collection[int] = ()) -> 
     return sorted(filter(_is_likely, best), key=_rank)
 
 
-def find_sums(streams: Sequence[bytes]) -> list[LengthField]:
+def find_sums(streams: Sequence[bytes], budget: Budget | None = None) -> list[LengthField]:
     """Return sums of two or three adjacent numbers that behave like a length, the likeliest first.
 
     Args:
         streams: As for `find_lengths`, which found none.
+        budget: As for `find_lengths`.
     """
     found: dict[Boundaries, list[LengthField]] = {}
-    for candidate in _sum_candidates(streams):
+    for candidate in _sum_candidates(streams, budget or Budget()):
         # A magic, or as much evidence for each number as for one: sums soon reach the end of a stream by chance.
         if candidate.messages >= _MANY_MESSAGES and candidate.message_sizes > len(candidate.widths):
             found.setdefault(candidate.boundaries, []).append(candidate)
@@ -130,7 +136,7 @@ def _rank_of_sum(field: LengthField) -> tuple[object, ...]:
     return (len(field.widths), -field.messages, misaligned, -field.size, field.byte_order, field.offset)
 
 
-def _sum_candidates(streams: Sequence[bytes]) -> Iterator[LengthField]:
+def _sum_candidates(streams: Sequence[bytes], budget: Budget) -> Iterator[LengthField]:
     """Yield sums in which every number is used, as one that is always 0 adds nothing."""
     shapes = {
         shape
@@ -144,17 +150,23 @@ def _sum_candidates(streams: Sequence[bytes]) -> Iterator[LengthField]:
         if offset + sum(widths) > len(first):
             continue
         for surplus in range(_FARTHEST + 1):
-            found = _follow_all(streams, numbers, order, surplus)
+            if budget.is_spent:
+                return
+            found = _follow_all(streams, numbers, order, surplus, budget)
             if found is not None and _all_used(streams, found, numbers):
                 yield LengthField(offset, sum(widths), order, surplus, found, widths=widths)
 
 
 def _follow_all(
-    streams: Sequence[bytes], numbers: list[tuple[int, int]], order: Literal["big", "little"], surplus: int
+    streams: Sequence[bytes],
+    numbers: list[tuple[int, int]],
+    order: Literal["big", "little"],
+    surplus: int,
+    budget: Budget,
 ) -> Boundaries | None:
     found: list[tuple[int, ...]] = []
     for data in streams:
-        offsets = _follow_sum(data, numbers, order, surplus)
+        offsets = _follow_sum(data, numbers, order, surplus, budget)
         if offsets is None:
             return None
         found.append(offsets)
@@ -162,7 +174,7 @@ def _follow_all(
 
 
 def _follow_sum(
-    data: bytes, numbers: list[tuple[int, int]], order: Literal["big", "little"], surplus: int
+    data: bytes, numbers: list[tuple[int, int]], order: Literal["big", "little"], surplus: int, budget: Budget
 ) -> tuple[int, ...] | None:
     """Return what `_follow` does for a sum."""
     least, end, start, offsets = sum(numbers[-1]), len(data), 0, [0]
@@ -171,9 +183,11 @@ def _follow_sum(
         for offset, size in numbers:
             total += int.from_bytes(data[start + offset : start + offset + size], order)
         if total < least:
-            return None
+            start = -1
+            break
         start += total
         offsets.append(start)
+    budget.spend(len(offsets) * len(numbers))
     return tuple(offsets) if start == end else None
 
 
@@ -230,15 +244,17 @@ def _rank(field: LengthField) -> tuple[object, ...]:
     )
 
 
-def _candidates(streams: Sequence[bytes], unfinished: Collection[int]) -> Iterator[LengthField]:
+def _candidates(streams: Sequence[bytes], unfinished: Collection[int], budget: Budget) -> Iterator[LengthField]:
     shortest_first = sorted(range(len(streams)), key=lambda number: len(streams[number]))
     places = product(range(_FARTHEST), _SIZES, _ORDERS, range(_FARTHEST + 1))
     for offset, size, order, surplus in places:
         if size == 1 and order == "little":
             continue
+        if budget.is_spent:
+            return
         found: dict[int, tuple[int, ...]] = {}
         for number in shortest_first:
-            offsets = _follow(streams[number], offset, size, order, surplus, open_end=number in unfinished)
+            offsets = _follow(streams[number], offset, size, order, surplus, budget, open_end=number in unfinished)
             if offsets is None:
                 break
             found[number] = offsets
@@ -248,16 +264,25 @@ def _candidates(streams: Sequence[bytes], unfinished: Collection[int]) -> Iterat
 
 
 def _follow(
-    data: bytes, offset: int, size: int, order: Literal["big", "little"], surplus: int, *, open_end: bool
+    data: bytes,
+    offset: int,
+    size: int,
+    order: Literal["big", "little"],
+    surplus: int,
+    budget: Budget,
+    *,
+    open_end: bool,
 ) -> tuple[int, ...] | None:
     """Return the offsets at which messages begin and the last whole one ends; None if a number leads elsewhere."""
     least, end, start, offsets = offset + size, len(data), 0, [0]
     while start + least <= end:
         total = surplus + int.from_bytes(data[start + offset : start + least], order)
         if total < least:
+            budget.spend(len(offsets))
             return None
         start += total
         offsets.append(start)
+    budget.spend(len(offsets))
     if open_end and len(offsets) > _FEWEST_MESSAGES and start != end:
         # The last message goes on after the recording; of a number that is too large it goes on for ever.
         if start > end:
