@@ -10,7 +10,7 @@ import click
 
 from metaprotocol_cli.lazy import LazyGroup
 from metaprotocol_cli.terminal import output_errors
-from metaprotocol_sdk import MetaProtocolError
+from metaprotocol_sdk import CodecNotFound, MetaProtocolError
 
 
 class Commands(LazyGroup):
@@ -40,6 +40,9 @@ class Commands(LazyGroup):
         """Run the command; show an error that the SDK raises on purpose without a traceback."""
         try:
             return super().invoke(ctx)
+        except CodecNotFound as error:
+            text = f"{error}; a codec that is not installed is named by its class, as module:Class"
+            raise click.UsageError(text, ctx=None) from error
         except MetaProtocolError as error:
             raise click.UsageError(str(error), ctx=None) from error
 

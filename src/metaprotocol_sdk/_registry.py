@@ -10,6 +10,8 @@ import functools
 import importlib
 import importlib.metadata
 import inspect
+import re
+import traceback
 from typing import Any
 
 from attrs import frozen
@@ -156,6 +158,7 @@ def load_codec_class(name: str) -> type[Codec]:
         RegistryError: As for `load_codec`.
     """
     if ":" in name:
+        _check_place(name)
         return _import(name, f"the codec {name}")
     if name in _registered:
         return _registered[name]
@@ -172,6 +175,34 @@ def load_codec_class(name: str) -> type[Codec]:
     return matches[0].load()
 
 
+def _check_place(name: str) -> None:
+    """Refuse what is not module:Class, and say what to write: Python's own words tell of packages."""
+    module, _, attribute = name.partition(":")
+    if all(part.isidentifier() for part in (*module.split("."), *attribute.split("."))) and not module.endswith(".py"):
+        return
+    if not module or not attribute:
+        problem = f"it has no {'class after' if module else 'module before'} the colon"
+    elif "/" in module or "\\" in module or module.endswith(".py"):
+        problem = f"{module!r} is a file, and a module is expected"
+    else:
+        problem = "a module and a class are names of Python, and a dot joins those of a package"
+    modules, classes = (re.findall(r"\w+", part) for part in (re.sub(r"\.py$", "", module), attribute))
+    written = f"{'.'.join(modules) or 'module'}:{'.'.join(classes) or 'Class'}"
+    raise CodecLoadError(f"the codec {name} cannot be loaded: {problem}; write {written}")
+
+
+def _place(error: Exception) -> str:
+    """Return the file and the line at which a module's own code failed; a syntax error has them in its text."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename not in (__file__, importlib.__file__) and not frame.filename.startswith("<frozen ")
+    ]
+    if not frames or isinstance(error, SyntaxError):
+        return ""
+    return f" ({frames[-1].filename}, line {frames[-1].lineno})"
+
+
 def _import(target: str, what: str) -> type[Codec]:
     module_name, _, attribute = target.partition(":")
     try:
@@ -179,7 +210,9 @@ def _import(target: str, what: str) -> type[Codec]:
         for part in attribute.split("."):
             found = getattr(found, part)
     except Exception as error:  # whatever a third party may raise
-        raise CodecLoadError(f"{what} cannot be loaded from {target}: {type(error).__name__}: {error}") from error
+        raise CodecLoadError(
+            f"{what} cannot be loaded from {target}: {type(error).__name__}: {error}{_place(error)}"
+        ) from error
     if not (inspect.isclass(found) and issubclass(found, Codec)):
         raise CodecLoadError(f"{what} cannot be loaded: {target} is {found!r}, which is not a subclass of Codec")
     if inspect.isabstract(found) or found._abstract:  # noqa: SLF001 - the SDK's own

@@ -37,6 +37,11 @@ def run(*arguments: str, command: str = "") -> subprocess.CompletedProcess[str]:
         (("inspect", "--codec", "dubbo", "--option", "max_message_size=big", VECTOR), "a whole number of at least 1"),
         (("inspect", "--codec", "dubbo", "--option", "max_message_size=8", VECTOR), "smaller than the protocol's"),
         (("inspect", "--codec", "dubbo", "--direction", "up", VECTOR), "'up' is not one of"),
+        (("inspect", "--codec", "mymod", VECTOR), "is named by its class, as module:Class"),
+        (
+            ("inspect", "--codec", "mymod.py:My", VECTOR),
+            "'mymod.py' is a file, and a module is expected; write mymod:My",
+        ),
         (("inspec",), "No such command 'inspec'"),
     ],
     ids=lambda value: " ".join(value[1:-1]) if isinstance(value, tuple) else "",

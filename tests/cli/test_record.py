@@ -231,7 +231,15 @@ def test_a_codec_that_cannot_begin_a_connection_is_reported_and_gives_status_1(
             ["--codec", "dubbo", "--reply-error", "timeout", "--when", "a=b"],
             "of the requests that --when does not choose",
         ),
-        (["--upstream", "1", "--codec", "dubbo", "--when", "a=b"], "--when chooses the messages that"),
+        (
+            ["--upstream", "1", "--codec", "dubbo", "--when", "a=b"],
+            "--set-response, --remove-response or --reply-error",
+        ),
+        (["--upstream", "1", "--codec", "dubbo", "--set", "a=b", "--when", "me*thod=x"], "has a * in its key"),
+        (
+            ["--upstream", "1", "--codec", "dubbo", "--set", "a=b", "--when", "method="],
+            "write method=VALUE, or method=*",
+        ),
         (["--upstream", "1", "--codec", "dubbo", "--set", "a=b", "--when", "a"], "for --when: 'a' is not KEY=VALUE"),
         (
             ["--upstream", "1", "--codec", "dubbo", "--set", "a=b", "--when", "a=1", "--when", "a=2"],

@@ -1,6 +1,7 @@
 """Codecs are found by name, and one that cannot be had says why and whose it is."""
 
 import importlib.metadata
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -166,6 +167,28 @@ def test_a_codec_that_does_not_load_is_still_listed_and_harms_no_other(announce:
 def test_what_is_no_codec_is_refused(target: str) -> None:
     with pytest.raises(CodecLoadError, match="which is not a subclass of Codec"):
         load_codec(target)
+
+
+@pytest.mark.parametrize(
+    ("place", "written"),
+    [
+        ("mymod.py:My", "mymod:My"),
+        ("./mymod:My", "mymod:My"),
+        ("codecs/mymod.py:My", "codecs.mymod:My"),
+        ("mymod:", "mymod:Class"),
+        (":My", "module:My"),
+        ("..mymod:My", "mymod:My"),
+    ],
+)
+def test_a_place_that_is_not_a_module_and_a_class_is_told_what_to_write(place: str, written: str) -> None:
+    with pytest.raises(CodecLoadError, match=rf"^the codec {re.escape(place)} cannot be loaded: .*; write {written}$"):
+        load_codec(place)
+
+
+def test_an_exception_of_an_import_is_told_with_its_file_and_line(announce: Announce) -> None:
+    announce("acme-codecs", "2.1", {"acme": "acme_raises:AcmeCodec"}, {"acme_raises": "x = 1\n\n1 / 0\n"})
+    with pytest.raises(CodecLoadError, match=r"division by zero \(.*acme_raises\.py, line 3\)$"):
+        load_codec("acme")
 
 
 @pytest.mark.parametrize("target", [":", "json:", ":Codec", ".relative:Codec", "no_such_module:Codec", "json:no.such"])

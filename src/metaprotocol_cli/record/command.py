@@ -61,7 +61,7 @@ def _mutation_options(function: Callable[..., Any]) -> Callable[..., Any]:
     multiple=True,
     metavar="KEY=VALUE",
     help="Change or answer only requests with this property, and change only their responses; operation is a key too, "
-    "and a * at the end takes any rest. Repeatable: all must hold. Needs --codec.",
+    "and a * at the end of the value takes any rest. Repeatable: all must hold. Needs --codec.",
 )
 @click.option(
     "--reply-error",
@@ -141,6 +141,14 @@ def _conditions(texts: tuple[str, ...]) -> dict[str, str]:
     conditions: dict[str, str] = {}
     for text in texts:
         key, value = _key_and_value(text, "--when")
+        if "*" in key:
+            raise click.BadParameter(
+                f"{text!r} has a * in its key: only a value may end with one, as in KEY=VALUE*", param_hint="--when"
+            )
+        if not value:
+            raise click.BadParameter(
+                f"{text!r} has no value: write {key}=VALUE, or {key}=* for any", param_hint="--when"
+            )
         if key in conditions:
             raise click.BadParameter(f"{key!r} has two values, and a request has one", param_hint="--when")
         conditions[key] = value
@@ -190,7 +198,8 @@ def _check(
         raise click.UsageError("requests that --reply-error answers are not relayed, so there is none to change")
     if rules.when and rules.reply is None and not (rules.request or rules.response):
         raise click.UsageError(
-            "--when chooses the messages that --set, --remove or --reply-error are for: none is given"
+            "--when chooses the messages that --set, --remove, --set-response, --remove-response or --reply-error are "
+            "for: none is given"
         )
     if codec is None:
         return
