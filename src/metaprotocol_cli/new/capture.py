@@ -56,9 +56,10 @@ def suggestions_from(paths: Sequence[Path], *, choose: bool) -> tuple[dict[str, 
     learned, lengths = learn_lengths(conversations, budget)
     if not lengths:
         separate = _one_by_one(conversations, budget)
+        if budget.is_spent:
+            raise AnswersError(*separate, f"no place that was tried behaves like a length: {_UNFINISHED_SEARCH}")
         raise AnswersError(
             *separate,
-            *([_UNFINISHED_SEARCH] if budget.is_spent else []),
             "nothing in the recording behaves like a length: no number of 1, 2, 4 or 8 bytes among the first 64 leads "
             "from message to message to the end of every stream; it takes three messages of two sizes at least, six "
             "where the number is one byte or counts the body, and streams that end where a message does. No sum of two "
