@@ -118,7 +118,8 @@ class Input:
             reader = _zstd_file(source) if name == "zstd" else None
             if reader is None:
                 command = _COMMANDS[name]
-                raise InputError(f"the file is compressed with {name}: decompress it first, as with `{command} FILE`")
+                text = f"the file is compressed with {name}: decompress it first, as with `{command} FILE`"
+                raise InputError(text + (", or install the package zstandard" if name == "zstd" else ""))
         self._head = b""
         self._take = getattr(reader, "read1", reader.read)
         self.compression = name

@@ -30,6 +30,7 @@ Piece = tuple["Direction | None", bytes]
 """Bytes, and the way that they travel, if the text says it."""
 
 _SEPARATORS = b" \t\r,:;"
+_BOM = "\ufeff"  # before a text in UTF-8, as Windows writes it
 
 
 class TextReader(Protocol):
@@ -67,8 +68,14 @@ def recognise(head: bytes, *, complete: bool) -> TextReader | None:
     Raises:
         click.UsageError: It is a text that is known and not read; the message names it.
     """
+    if _is_wide(head):
+        raise click.UsageError(
+            "this is a text in UTF-16, as PowerShell's `>` writes it: convert it with `iconv -f UTF-16 -t UTF-8`, or "
+            "write it with `| Out-File -Encoding ascii`",
+            ctx=None,
+        )
     try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(head, final=complete)
+        text = codecs.getincrementaldecoder("utf-8")().decode(head, final=complete).removeprefix(_BOM)
     except UnicodeDecodeError:
         return None
     if refused := name_refused(text):
@@ -104,6 +111,8 @@ def read_text(lines: Iterable[bytes], reader: TextReader) -> Iterator[Piece]:
         number += not inside
         inside = not line.endswith(b"\n")
         text = line.decode("utf-8", "replace")
+        if number == 1:
+            text = text.removeprefix(_BOM)
         try:
             yield from reader.line(text)
         except ValueError as error:
@@ -113,6 +122,14 @@ def read_text(lines: Iterable[bytes], reader: TextReader) -> Iterator[Piece]:
         yield from reader.end()
     except ValueError as error:
         raise click.UsageError(f"the text {error}", ctx=None) from error
+
+
+def _is_wide(head: bytes) -> bool:
+    """Return True if the beginning of a file is ASCII in UTF-16, with the mark of its byte order."""
+    if not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return False
+    text = head[: len(head) // 2 * 2].decode("utf-16", "replace")
+    return text.isascii() and all(character.isprintable() or character in "\t\n\r" for character in text)
 
 
 def place_to_cut(line: bytes) -> int:

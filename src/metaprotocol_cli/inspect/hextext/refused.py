@@ -28,6 +28,18 @@ _TABLE = tuple(
             r"\A0{7}(?: +(?:[0-3][0-7]{2}|\\[0abtnvfr]|[!-~]))+ *\r?$",
             "use `od -A x -t x1`",
         ),
+        ("octal words (od)", r"\A0{7}(?: +[01][0-7]{5})+ *\r?$", "use `od -A x -t x1`"),
+        (
+            "a Buffer that Node has cut",
+            r"\A\s*<Buffer (?:[0-9a-f]{2} )*\.\.\. \d+ more bytes?>",
+            "print `buffer.toString('hex')`",
+        ),
+        ("a Buffer of Node as JSON", r'\A\s*\{\s*"type"\s*:\s*"Buffer"', "give the array of its `data` alone"),
+        (
+            "hex with an odd number of digits in a line",
+            r"\A(?:[0-9a-fA-F]{2}){4,}[0-9a-fA-F]\r?$",
+            "one is missing, or one is too many",
+        ),
         ("bits (xxd -b)", r"\A0{8}: (?:[01]{8} ){2}", "use `xxd`"),
     )
 )

@@ -1,4 +1,4 @@
-"""Dumps with an offset before each row: xxd, hexdump -C, od -t x1, tcpdump -x, Wireshark's and tshark's."""
+"""Dumps with an offset before each row: xxd, hexdump -C, od -t x1, tcpdump -x, Wireshark's, gdb's and Netty's."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 
     from metaprotocol_cli.inspect.hextext import Piece
 
-_ROW = re.compile(r"(\s*)(?:0x)?([0-9a-f]{4,16})(:?)(\s+)(\S.*)", re.IGNORECASE)
-_GROUP = re.compile(r"(?:[0-9a-f]{2})+", re.IGNORECASE)
+# gdb writes the symbol after the address: `0x7ffe0000 <buffer+8>:`.
+_ROW = re.compile(r"(\s*)(?:0x)?([0-9a-f]{4,16})(?: <[^<>]*>(?=:))?(:?)(\s+)(\S.*)", re.IGNORECASE)
+_GROUP = re.compile(r"(?:[0-9a-f]{2})+|0x[0-9a-f]{2}", re.IGNORECASE)
 # A whole row of Format-Hex, which leaves one blank before the characters.
 _TIGHT = re.compile(r"((?:[0-9a-f]{2} ){16})(.{1,16})", re.IGNORECASE)
 _LAST_OFFSET = re.compile(r"\s*[0-9a-f]{6,16}", re.IGNORECASE)
-# Lines around rows: those of `tshark -z follow,tcp,hex`, of PowerShell's Format-Hex, and the frame of hexyl.
+# Lines around rows: those of `tshark -z follow,tcp,hex`, of PowerShell's Format-Hex, and the frames of hexyl and of
+# Netty, whose LoggingHandler writes a line before them.
 _AROUND = re.compile(
     r"={10,}|Follow: |Filter: |Node \d: |\s*(?:Path|Label): |\s+(?:Offset Bytes|00 01 02 03 04)|\s*-{4,}"
-    r"|[\u250c\u2514]\u2500"
+    r"|[\u250c\u2514]\u2500|\s*\+-{8,}|\s+\|  0  1  2  3|.*\b(?:READ|WRITE): \d+B$"
 )
+_NETTY = re.compile(r"\|([0-9a-f]{8})\| ((?:[0-9a-f]{2} ){1,16}) *\|(.{16})\|")
 _FRAME = str.maketrans({"\u2502": "  ", "\u250a": " "})  # what hexyl draws between columns
 _MOST_GAPS = 8  # blanks in a row after which its characters may begin: between groups of bytes there are few
 _LARGEST_REPEAT = 16 * 1024 * 1024
@@ -54,7 +57,7 @@ class RowReader:
         Raises:
             click.UsageError: The rows are those of whole packets, or the only row may be bytes without an offset.
         """
-        lines = [line.translate(_FRAME).rstrip() for line in lines if _AROUND.match(line) is None]
+        lines = [_without_frame(line) for line in lines if _AROUND.match(line) is None]
         if not lines or (first := _parse(lines[0])) is None:
             return None
         reader = cls(two_sides=not first[0] and any(line[0] in " \t" for line in lines[1:]))
@@ -86,7 +89,7 @@ class RowReader:
         """Yield the bytes of a row."""
         if not text.strip() or _AROUND.match(text):
             return
-        text = text.translate(_FRAME).rstrip()
+        text = _without_frame(text)
         if text.strip() == "*":
             self._starred = True
             return
@@ -128,6 +131,14 @@ class RowReader:
         raise ValueError(f"begins at offset {offset}, and the rows before it end at {expected:0{len(offset)}x}")
 
 
+def _without_frame(line: str) -> str:
+    """Return a row without what hexyl and Netty draw around its columns."""
+    line = line.rstrip()
+    if row := _NETTY.fullmatch(line):
+        return f"{row[1]}: {row[2]} {row[3][: len(row[2]) // 3]}".rstrip()
+    return line.translate(_FRAME).rstrip()
+
+
 def _parse(line: str) -> tuple[str, str, bool, bytes] | None:
     """Return a row's indentation, offset, whether that is one for certain, and bytes; None if it is not a row."""
     match = _ROW.fullmatch(line)
@@ -148,7 +159,8 @@ def _cells(rest: str, *, pairs: bool) -> tuple[bytes, bool] | None:
     The characters begin after two blanks at least, and every printable one must be the byte that it stands for: so
     those that look like digits are not read as bytes.
     """
-    for gap in islice(re.finditer(r" {2,}|\t+", rest), _MOST_GAPS):
+    gaps = () if rest[:2] == "0x" else re.finditer(r" {2,}|\t+", rest)  # gdb shows no characters
+    for gap in islice(gaps, _MOST_GAPS):
         data = _bytes(rest[: gap.start()], pairs=pairs)
         if data is not None and _shows(rest[gap.end() :], data):
             return data, True
@@ -164,7 +176,7 @@ def _bytes(text: str, *, pairs: bool) -> bytes | None:
     groups = text.split()
     if not all(_GROUP.fullmatch(group) and (len(group) == 2 or not pairs) for group in groups):
         return None
-    return bytes.fromhex("".join(groups))
+    return bytes.fromhex("".join(group[-2:] if group[1] in "xX" else group for group in groups))
 
 
 def _shows(text: str, data: bytes) -> bool:
