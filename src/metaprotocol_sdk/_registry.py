@@ -178,7 +178,9 @@ def load_codec_class(name: str) -> type[Codec]:
 def _check_place(name: str) -> None:
     """Refuse what is not module:Class, and say what to write: Python's own words tell of packages."""
     module, _, attribute = name.partition(":")
-    if all(part.isidentifier() for part in (*module.split("."), *attribute.split("."))) and not module.endswith(".py"):
+    # An import hook may name a module's version after an @, as Envoy's engine does.
+    parts = [*(part.partition("@")[0] for part in module.split(".")), *attribute.split(".")]
+    if all(map(str.isidentifier, parts)) and not module.endswith(".py"):
         return
     if not module or not attribute:
         problem = f"it has no {'class after' if module else 'module before'} the colon"
