@@ -25,7 +25,7 @@ from metaprotocol_envoy.headers import (
     unescape_value,
 )
 from metaprotocol_mesh.cluster_warnings import cluster_warnings
-from metaprotocol_mesh.names import codec_hint
+from metaprotocol_mesh.codec_names import CodecNames
 from metaprotocol_mesh.places import NOWHERE, ConfigurationError, Place, Problem
 from metaprotocol_mesh.render import render
 from metaprotocol_sdk import (
@@ -34,7 +34,6 @@ from metaprotocol_sdk import (
     MessageType,
     Mutation,
     UnsupportedMutation,
-    available_codecs,
     load_codec_class,
 )
 
@@ -162,10 +161,10 @@ def _refusal(rendered: Rendered, program: Path) -> str:
 
 
 def _ports(mesh: Mesh) -> Iterator[Problem]:
-    codecs = {info.name for info in available_codecs()}
+    codecs = CodecNames.here()
     for service in {one.service.host: one.service for one in mesh.clusters.values() if one.service}.values():
         for port in service.entry.ports:
-            hint = codec_hint(port.name, codecs)
+            hint = codecs.hint(port.name)
             if not service.ports[port.number].codec and hint.startswith("did you mean"):
                 yield Problem(port.at.of("name"), f"the port {port.name!r} means no codec: it is plain HTTP", hint)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from metaprotocol_mesh.names import codec_hint, full_name, host_matches
+from metaprotocol_mesh.names import full_name, host_matches
 from metaprotocol_mesh.places import Place, Problem, did_you_mean
 from metaprotocol_mesh.resolved import (
     Cluster,
@@ -19,11 +19,12 @@ from metaprotocol_mesh.resolved import (
     VirtualHost,
 )
 from metaprotocol_mesh.routes import Rules, domains_of
-from metaprotocol_sdk import RegistryError, UpstreamConnection, available_codecs, load_codec_class
+from metaprotocol_sdk import RegistryError, UpstreamConnection, load_codec_class
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from metaprotocol_mesh.codec_names import CodecNames
     from metaprotocol_mesh.model import Gateway, Object, ObjectMeta, Sidecar
     from metaprotocol_mesh.model.networking import EgressListener, IngressListener, Port, Server, ServerTLSSettings
     from metaprotocol_mesh.resolved import Direction
@@ -52,13 +53,13 @@ class Listeners:
 
     Args:
         rules: Makes their virtual hosts.
-        codec_of: Returns the codec of a port's name; "" if there is none.
+        codecs: The codecs that names of ports mean.
         problems: Gets what is wrong.
         inbound: Gets the clusters of ingress listeners.
     """
 
     rules: Rules
-    codec_of: Callable[[str], str]
+    codecs: CodecNames
     problems: list[Problem]
     inbound: list[Cluster] = field(factory=list)
 
@@ -76,11 +77,11 @@ class Listeners:
         return [one for one in found if one is not None]
 
     def _codec(self, port: Port) -> str:
-        codec = self.codec_of(port.name)
+        codec = self.codecs.of_port(port.name)
         place = port.at.of("name")
         if not codec:
-            known = {info.name for info in available_codecs()}
-            self._wrong(place, f"the name of the port, {port.name!r}, means no codec", codec_hint(port.name, known))
+            text = f"the name of the port, {port.name!r}, means no codec"
+            self._wrong(place, text, self.codecs.hint(port.name))
             return ""
         try:
             loaded = load_codec_class(codec)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
 DOMAIN = "svc.cluster.local"
 
@@ -45,31 +44,3 @@ def visible(export_to: Iterable[str], owner: str, namespace: str) -> bool:
 def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     """Return True if a proxy with these labels has all labels of a selector."""
     return all(labels.get(name) == value for name, value in selector.items())
-
-
-def codec_of_port(name: str, codecs: Collection[str], protocols: Mapping[str, str]) -> str:
-    """Return the codec that a port's name means; "" if it means none.
-
-    Args:
-        name: `http-<codec>`, or Aeraki's `tcp-metaprotocol-<protocol>`; more may follow after a `-`.
-        codecs: Those that are installed. The longest that fits wins.
-        protocols: Codecs by the names that ApplicationProtocols give them.
-    """
-    for prefix in ("tcp-metaprotocol-", "http-"):
-        if name.startswith(prefix):
-            parts = name.removeprefix(prefix).split("-")
-            for end in range(len(parts), 0, -1):
-                word = "-".join(parts[:end])
-                word = protocols.get(word, word)
-                if word in codecs:
-                    return word
-    return ""
-
-
-def codec_hint(name: str, codecs: Collection[str]) -> str:
-    """Return what would be right for a port's name that means no codec."""
-    word = name.removeprefix("tcp-metaprotocol-").removeprefix("http-").removeprefix("tcp-")
-    close = get_close_matches(word, codecs, 1, 0.6)
-    if close:
-        return f"did you mean http-{close[0]}?"
-    return f"name it http-<codec>; codecs that are installed: {', '.join(sorted(codecs))}"

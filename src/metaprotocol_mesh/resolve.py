@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from metaprotocol_mesh import aeraki
+from metaprotocol_mesh.codec_names import CodecNames
 from metaprotocol_mesh.listeners import Listeners
 from metaprotocol_mesh.model import (
     ApplicationProtocol,
@@ -25,11 +26,10 @@ from metaprotocol_mesh.model import (
     WasmPlugin,
 )
 from metaprotocol_mesh.model import Service as KubernetesService
-from metaprotocol_mesh.names import codec_hint, codec_of_port, full_name, selects, visible
+from metaprotocol_mesh.names import full_name, selects, visible
 from metaprotocol_mesh.places import ConfigurationError, Problem, did_you_mean
 from metaprotocol_mesh.resolved import Authorizer, Cluster, Listener, Mesh, Policy, Proxy, Service, ServicePort
 from metaprotocol_mesh.routes import Rules
-from metaprotocol_sdk import available_codecs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -92,16 +92,13 @@ def _proxy(
 class _Resolver:
     def __init__(self, configuration: Configuration, proxy: Proxy, problems: list[Problem]) -> None:
         self._configuration, self._proxy, self._problems = configuration, proxy, problems
-        self._protocols = {
-            one.spec.protocol: aeraki.codec_name(one.spec.codec) for one in configuration.of(ApplicationProtocol)
-        }
-        self._codecs = {info.name for info in available_codecs()}
+        self._codecs = CodecNames.here(configuration.of(ApplicationProtocol))
 
     def mesh(self) -> Mesh:
         for protocol in self._configuration.of(ApplicationProtocol):
-            if aeraki.codec_name(protocol.spec.codec) not in self._codecs:
+            if self._codecs.protocols[protocol.spec.protocol] not in self._codecs.installed:
                 text = f"there is no codec {protocol.spec.codec!r}"
-                self._wrong(protocol.spec.at.of("codec"), text, codec_hint(protocol.spec.codec, self._codecs))
+                self._wrong(protocol.spec.at.of("codec"), text, self._codecs.hint(protocol.spec.codec))
         services = self._services()
         clusters = self._clusters(services)
         routers = self._visible(MetaRouter)
@@ -109,7 +106,7 @@ class _Resolver:
         virtual += [found for one in routers if (found := aeraki.virtual_service(one))]
         self._hosts([*routers, *self._visible(VirtualService)], services)
         rules = Rules(self._proxy, services, clusters, virtual, routers, self._problems)
-        made = Listeners(rules, self._codec_of, self._problems)
+        made = Listeners(rules, self._codecs, self._problems)
         listeners: list[Listener] = []
         for sidecar in self._sidecar():
             listeners += made.of_sidecar(sidecar)
@@ -170,9 +167,6 @@ class _Resolver:
     def _wrong(self, place: Place, text: str, hint: str = "") -> None:
         self._problems.append(Problem(place, text, hint))
 
-    def _codec_of(self, name: str) -> str:
-        return codec_of_port(name, self._codecs, self._protocols)
-
     def _visible(self, spec: type[Spec]) -> list[Object[Spec]]:
         found = self._configuration.of(spec)
         return [
@@ -190,10 +184,10 @@ class _Resolver:
             entry = one.spec
             ports = {}
             for port in entry.ports:
-                codec = self._codec_of(port.name)
+                codec = self._codecs.of_port(port.name)
                 if not codec and port.name.startswith("tcp-"):
                     text = f"the port {port.name!r} is one of connection mode, which is not built yet"
-                    self._wrong(port.at.of("name"), text, codec_hint(port.name, self._codecs))
+                    self._wrong(port.at.of("name"), text, self._codecs.hint(port.name))
                 ports[port.number] = ServicePort(port.number, port.name, codec, port.target_port or port.number)
             names = tuple(one.metadata.annotations.get("metaprotocol.io/names", "").replace(",", " ").split())
             for host in entry.hosts:

@@ -3,6 +3,8 @@
 import pytest
 from mesh_files import LISTENER, ROUTES, SERVICE, mesh_of, problems, routes
 
+from metaprotocol_mesh.codec_names import CodecNames
+
 SIDECAR = """
 apiVersion: networking.istio.io/v1
 kind: Sidecar
@@ -211,13 +213,11 @@ def test_strict_mtls_needs_certificates() -> None:
 
 
 def test_the_longest_codec_in_the_name_of_a_port_wins() -> None:
-    from metaprotocol_mesh.names import codec_of_port
-
-    codecs = {"my", "my-protocol", "dubbo"}
-    assert codec_of_port("http-my-protocol-x", codecs, {}) == "my-protocol"
-    assert codec_of_port("tcp-metaprotocol-my-protocol", codecs, {}) == "my-protocol"
-    assert codec_of_port("tcp-metaprotocol-old", codecs, {"old": "dubbo"}) == "dubbo"
-    assert codec_of_port("tcp-metaprotocol", codecs, {}) == codec_of_port("tcp-dubbo", codecs, {}) == ""
+    codecs = CodecNames({"my", "my-protocol", "dubbo"}, {"old": "dubbo"})
+    assert codecs.of_port("http-my-protocol-x") == "my-protocol"
+    assert codecs.of_port("tcp-metaprotocol-my-protocol") == "my-protocol"
+    assert codecs.of_port("tcp-metaprotocol-old") == "dubbo"
+    assert codecs.of_port("tcp-metaprotocol") == codecs.of_port("tcp-dubbo") == ""
 
 
 @pytest.mark.parametrize(

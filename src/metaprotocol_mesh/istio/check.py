@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, field, frozen
 
 from metaprotocol_mesh.check import warnings
-from metaprotocol_mesh.istio.filters import METADATA, Options, envoy_filters
-from metaprotocol_mesh.istio.services import with_entries
+from metaprotocol_mesh.codec_names import CodecNames
+from metaprotocol_mesh.istio.filters import Options, envoy_filters
+from metaprotocol_mesh.istio.patches import METADATA
+from metaprotocol_mesh.istio.services import owners_of_hosts, rules_of_hosts, with_entries
 from metaprotocol_mesh.load import Configuration
 from metaprotocol_mesh.model import (
     AuthorizationPolicy,
-    DestinationRule,
     Gateway,
     Item,
     Object,
@@ -23,10 +24,9 @@ from metaprotocol_mesh.model import (
     VirtualService,
 )
 from metaprotocol_mesh.model.networking import EgressListener, Port
-from metaprotocol_mesh.names import codec_of_port, full_name, host_matches, selects
+from metaprotocol_mesh.names import full_name, host_matches, selects
 from metaprotocol_mesh.places import ConfigurationError, Place, Problem
 from metaprotocol_mesh.resolve import resolve
-from metaprotocol_sdk import available_codecs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,13 +76,10 @@ class _Checks:
     def __init__(self, configuration: Configuration, others: Others, options: Options) -> None:
         self._configuration, self._others, self._options = configuration, others, options
         self._entries = with_entries(configuration).of(ServiceEntry)
-        self._codecs = {info.name for info in available_codecs()}
-        self._hosts = {
-            full_name(host, one.metadata.namespace): one
-            for one in self._entries
-            if any(self._codec(port) for port in one.spec.ports)
-            for host in one.spec.hosts
-        }
+        self._codecs = CodecNames.here()
+        speaking = [one for one in self._entries if any(self._codec(port) for port in one.spec.ports)]
+        self._hosts = owners_of_hosts(speaking)
+        self._rules = rules_of_hosts(configuration, self._hosts)
 
     def problems(self) -> Iterator[Problem]:
         yield from self._ports()
@@ -94,7 +91,7 @@ class _Checks:
             yield from self._other(place, content)
 
     def _codec(self, port: Port) -> str:
-        return codec_of_port(port.name, self._codecs, {})
+        return self._codecs.of_port(port.name)
 
     def _ports(self) -> Iterator[Problem]:
         """Yield ports that istiod takes for something else than HTTP."""
@@ -103,7 +100,7 @@ class _Checks:
                 codec = self._codec(port)
                 first, _, rest = port.name.partition("-")
                 word = rest.removeprefix("metaprotocol-") if first == "tcp" else port.name
-                meant = codec_of_port(f"http-{word}", self._codecs, {})
+                meant = self._codecs.of_port(f"http-{word}")
                 if (codec and port.name.startswith("tcp-")) or (not codec and meant and first not in ("http", "grpc")):
                     text = f"istiod takes the port {port.name!r} of {owner.title} for TCP: no rule of HTTP holds there"
                     yield Problem(port.at, text, f"name it http-{codec or meant}")
@@ -144,9 +141,7 @@ class _Checks:
                     yield Problem(server.port.at, text, "write `protocol: HTTP`, or HTTPS with `tls`")
 
     def _policies(self) -> Iterator[Problem]:
-        for rule in self._configuration.of(DestinationRule):
-            if full_name(rule.spec.host, rule.metadata.namespace) not in self._hosts:
-                continue
+        for rule in self._rules:
             policies = [rule.spec.traffic_policy, *(one.traffic_policy for one in rule.spec.subsets)]
             for pool in (one.connection_pool for one in policies if one is not None):
                 if pool is None:
@@ -159,12 +154,7 @@ class _Checks:
 
     def _routes(self) -> Iterator[Problem]:
         """Yield what the same rules would be warned of on a laptop, with a listener for each port."""
-        rules = [
-            one
-            for one in self._configuration.of(DestinationRule)
-            if full_name(one.spec.host, one.metadata.namespace) in self._hosts
-        ]
-        kept: list[Object[Item]] = [*self._entries, *rules]  # type: ignore[list-item]
+        kept: list[Object[Item]] = [*self._entries, *self._rules]  # type: ignore[list-item]
         for one in self._configuration.of(VirtualService):
             names = [full_name(host, one.metadata.namespace) for host in one.spec.hosts]
             inside = not one.spec.gateways or "mesh" in one.spec.gateways

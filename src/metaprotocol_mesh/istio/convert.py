@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from metaprotocol_mesh.aeraki import codec_name, virtual_service
-from metaprotocol_mesh.istio.filters import METADATA, PRIORITY
-from metaprotocol_mesh.istio.services import with_entries
-from metaprotocol_mesh.load import RENDERED
+from metaprotocol_mesh.aeraki import virtual_service
+from metaprotocol_mesh.codec_names import CodecNames
+from metaprotocol_mesh.istio.patches import METADATA, envoy_filter
+from metaprotocol_mesh.istio.services import number_of_target, with_entries
 from metaprotocol_mesh.model import (
     ApplicationProtocol,
     MetaRouter,
@@ -18,19 +18,17 @@ from metaprotocol_mesh.model import (
     ServiceEntry,
     VirtualService,
 )
-from metaprotocol_mesh.names import codec_of_port, full_name
+from metaprotocol_mesh.names import full_name
 from metaprotocol_mesh.places import Problem
 from metaprotocol_mesh.render.limits import limits_of, local_filter, shared_filter
 from metaprotocol_mesh.render.listeners import HCM, ROUTER
 from metaprotocol_mesh.resolved import Limits, Listener, VirtualHost
 from metaprotocol_mesh.structure import written
-from metaprotocol_sdk import available_codecs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from metaprotocol_mesh.load import Configuration
-    from metaprotocol_mesh.model.kubernetes import KubernetesPort
     from metaprotocol_mesh.render.pieces import Json
 
 _HIDDEN = "kubectl.kubernetes.io/"
@@ -69,7 +67,7 @@ def convert(configuration: Configuration, revision: str) -> Converted:
             text = f"the limits of {router.title} are counted by the proxies of its servers, and no Service says which"
             notes.append(Problem(router.spec.at, text, f"give the Service of {router.spec.hosts[0]}, too"))
         else:
-            objects += _limits(router, service, revision)
+            objects.append(_limits(router, service, revision))
     return Converted(objects, [one.as_warning() for one in notes])
 
 
@@ -91,8 +89,8 @@ def _service(configuration: Configuration, router: Object[MetaRouter]) -> Object
     return None
 
 
-def _limits(router: Object[MetaRouter], service: Object[Service], revision: str) -> Iterator[Json]:
-    """Yield the EnvoyFilter that lets the proxies of a service's pods count."""
+def _limits(router: Object[MetaRouter], service: Object[Service], revision: str) -> Json:
+    """Return the EnvoyFilter that lets the proxies of a service's pods count."""
     limits = Limits(router.title, router.spec.at, router.spec.local_rate_limit, router.spec.global_rate_limit)
     host = VirtualHost("", ("*",), (), limits)
     filters = [local_filter()] if limits.local is not None else []
@@ -101,7 +99,10 @@ def _limits(router: Object[MetaRouter], service: Object[Service], revision: str)
     patches: list[Json] = []
     base: Json = {"context": "SIDECAR_INBOUND", "proxy": {"metadata": {METADATA: revision}}}
     for port in service.spec.ports:
-        place = {"portNumber": _target(port), "filterChain": {"filter": {"name": HCM, "subFilter": {"name": ROUTER}}}}
+        place = {
+            "portNumber": number_of_target(port) or port.port,
+            "filterChain": {"filter": {"name": HCM, "subFilter": {"name": ROUTER}}},
+        }
         patches += (
             {
                 "applyTo": "HTTP_FILTER",
@@ -117,36 +118,20 @@ def _limits(router: Object[MetaRouter], service: Object[Service], revision: str)
                 "patch": {"operation": "MERGE", "value": limits_of(limits)},
             }
         )
-    yield {
-        "apiVersion": "networking.istio.io/v1alpha3",
-        "kind": "EnvoyFilter",
-        "metadata": {
-            "name": f"metaprotocol-limits-{router.metadata.name}-{revision}",
-            "namespace": service.metadata.namespace,
-            "labels": {**RENDERED, "metaprotocol.io/revision": revision},
-        },
-        "spec": {
-            "priority": PRIORITY,
-            "workloadSelector": {"labels": dict(service.spec.selector)},
-            "configPatches": patches,
-        },
-    }
-
-
-def _target(port: KubernetesPort) -> int:
-    return port.target_port if type(port.target_port) is int else port.port
+    name = f"limits-{router.metadata.name}"
+    return envoy_filter(name, service.metadata.namespace, service.spec.selector, revision, patches)
 
 
 def _renamed(configuration: Configuration) -> Iterator[Problem]:
     """Yield the ports that need another name, and the ApplicationProtocols that nothing needs any more."""
-    protocols = {one.spec.protocol: codec_name(one.spec.codec) for one in configuration.of(ApplicationProtocol)}
-    for protocol in configuration.of(ApplicationProtocol):
+    protocols = configuration.of(ApplicationProtocol)
+    codecs = CodecNames.here(protocols)
+    for protocol in protocols:
         text = f"{protocol.title} has no equivalent: the name of a port names the codec itself"
-        yield Problem(protocol.spec.at, text, f"name ports http-{protocols[protocol.spec.protocol]}")
-    codecs = {info.name for info in available_codecs()}
+        yield Problem(protocol.spec.at, text, f"name ports http-{codecs.protocols[protocol.spec.protocol]}")
     for owner in with_entries(configuration).of(ServiceEntry):
         for port in owner.spec.ports:
-            codec = codec_of_port(port.name, codecs, protocols)
+            codec = codecs.of_port(port.name)
             if codec and port.name.startswith("tcp-"):
                 text = f"istiod takes the port {port.name!r} of {owner.title} for TCP"
                 yield Problem(port.at, text, f"add a port with the name http-{codec}")

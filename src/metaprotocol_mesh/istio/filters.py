@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
-from metaprotocol_mesh.aeraki import codec_name
-from metaprotocol_mesh.istio.patches import Patches
-from metaprotocol_mesh.istio.services import with_entries
+from metaprotocol_mesh.codec_names import CodecNames
+from metaprotocol_mesh.istio.patches import METADATA, Patches, envoy_filter
+from metaprotocol_mesh.istio.services import owners_of_hosts, rules_of_hosts, with_entries
 from metaprotocol_mesh.listeners import settings_of
-from metaprotocol_mesh.load import RENDERED, Configuration
+from metaprotocol_mesh.load import Configuration
 from metaprotocol_mesh.model import (
     ApplicationProtocol,
-    DestinationRule,
     Gateway,
     Item,
     Object,
@@ -22,11 +21,10 @@ from metaprotocol_mesh.model import (
     Sidecar,
     VirtualService,
 )
-from metaprotocol_mesh.names import codec_of_port, full_name, selects
+from metaprotocol_mesh.names import selects
 from metaprotocol_mesh.places import NOWHERE, ConfigurationError, Problem
 from metaprotocol_mesh.resolve import resolve
 from metaprotocol_mesh.resolved import Cluster, Listener, Mesh, Proxy
-from metaprotocol_sdk import available_codecs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,10 +32,6 @@ if TYPE_CHECKING:
     from metaprotocol_mesh.render.engine import Engine
     from metaprotocol_mesh.render.pieces import Json
 
-METADATA = "METAPROTOCOL"
-"""The proxy metadata whose value is the revision of the module and the codecs that a proxy has."""
-PRIORITY = 100
-"""Of the EnvoyFilters: after those of others, so that admission stays the first HTTP filter."""
 NAMES = "metaprotocol.io/names"
 """The annotation of a service with more names that clients may call it by."""
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - a name of istiod's listeners
@@ -102,15 +96,10 @@ class _Filters:
         self._patches = Patches(engine, {METADATA: options.revision}, options.filters)
         self._problems: list[Problem] = []
         protocols = configuration.of(ApplicationProtocol)
-        self._protocols = {one.spec.protocol: codec_name(one.spec.codec) for one in protocols}
-        self._codecs = {info.name for info in available_codecs()}
+        self._codecs = CodecNames.here(protocols)
         entries = with_entries(configuration).of(ServiceEntry)
-        self._owners = {full_name(host, one.metadata.namespace): one for one in entries for host in one.spec.hosts}
-        rules = [
-            one
-            for one in configuration.of(DestinationRule)
-            if full_name(one.spec.host, one.metadata.namespace) in self._owners
-        ]
+        self._owners = owners_of_hosts(entries)
+        rules = rules_of_hosts(configuration, self._owners)
         self._base: list[Object[Item]] = [*protocols, *entries, *rules]  # type: ignore[list-item]
         self._clusters = self._speaking()
 
@@ -140,9 +129,6 @@ class _Filters:
             mesh = self._resolve([], Proxy(namespace))
             found.update(mesh.clusters if mesh is not None else {})
         return {name: cluster for name, cluster in sorted(found.items()) if cluster.port.codec}
-
-    def _speaks(self, port: str) -> bool:
-        return bool(codec_of_port(port, self._codecs, self._protocols))
 
     def _outbound(self) -> Iterator[Json]:
         """Yield the EnvoyFilter of the listeners that istiod makes by itself, one for each number of a port."""
@@ -209,8 +195,8 @@ class _Filters:
             egress = [one for one in spec.egress if one.port and one.capture_mode == "NONE"]
             spec = evolve(
                 spec,
-                egress=tuple(one for one in egress if one.port and self._speaks(one.port.name)),
-                ingress=tuple(one for one in spec.ingress if self._speaks(one.port.name)),
+                egress=tuple(one for one in egress if one.port and self._codecs.of_port(one.port.name)),
+                ingress=tuple(one for one in spec.ingress if self._codecs.of_port(one.port.name)),
             )
             if not self._scope.holds(namespace, selector) or not (spec.egress or spec.ingress):
                 continue
@@ -280,7 +266,7 @@ class _Filters:
     def _of_gateways(self) -> Iterator[Json]:
         for gateway in self._raw.of(Gateway):
             selector = gateway.spec.selector
-            servers = tuple(one for one in gateway.spec.servers if self._speaks(one.port.name))
+            servers = tuple(one for one in gateway.spec.servers if self._codecs.of_port(one.port.name))
             if not servers or not selects(selector, self._scope.labels or selector):
                 continue
             name = f"{gateway.metadata.namespace}/{gateway.metadata.name}"
@@ -301,20 +287,7 @@ class _Filters:
             yield self._object(title, self._scope.home, self._scope.labels or selector, patches)
 
     def _object(self, name: str, namespace: str, selector: Mapping[str, str], patches: list[Json]) -> Json:
-        revision = self._options.revision
-        spec: Json = {"priority": PRIORITY}
-        if selector:
-            spec["workloadSelector"] = {"labels": dict(selector)}
-        return {
-            "apiVersion": "networking.istio.io/v1alpha3",
-            "kind": "EnvoyFilter",
-            "metadata": {
-                "name": f"metaprotocol-{name}-{revision}",
-                "namespace": namespace,
-                "labels": {**RENDERED, "metaprotocol.io/revision": revision},
-            },
-            "spec": {**spec, "configPatches": patches},
-        }
+        return envoy_filter(name, namespace, selector, self._options.revision, patches)
 
 
 def _host(cluster: Cluster) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from metaprotocol_mesh.load import RENDERED
 from metaprotocol_mesh.render.clusters import IDLE_TIMEOUT, idle_options, idle_timeout
 from metaprotocol_mesh.render.listeners import HCM, HCM_KIND, ROUTER, header_limits
 from metaprotocol_mesh.render.pieces import Json, typed
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from metaprotocol_mesh.render.engine import Engine
     from metaprotocol_mesh.resolved import Cluster, Listener
 
+METADATA = "METAPROTOCOL"
+"""The proxy metadata whose value is the revision of the module and the codecs that a proxy has."""
+PRIORITY = 100
+"""Of the EnvoyFilters: after those of others, so that admission stays the first HTTP filter."""
 POOLED_IDLE = "0.8s"
 """After this time a proxy closes an idle connection to another proxy.
 
@@ -27,6 +32,33 @@ well above `POOLED_IDLE`, so that no request meets a connection which the other 
 without a proxy stay open."""
 
 _DIRECTIONS = {"outbound": "SIDECAR_OUTBOUND", "inbound": "SIDECAR_INBOUND", "gateway": "GATEWAY"}
+
+
+def envoy_filter(
+    name: str, namespace: str, selector: Mapping[str, str], revision: str, patches: Sequence[Json]
+) -> Json:
+    """Return an EnvoyFilter.
+
+    Args:
+        name: What it is for; its own name says whose it is, too, and the revision.
+        namespace: The object's.
+        selector: The labels of the proxies that it changes; empty is all of the namespace.
+        revision: Of the module and the codecs.
+        patches: Its changes.
+    """
+    spec: Json = {"priority": PRIORITY}
+    if selector:
+        spec["workloadSelector"] = {"labels": dict(selector)}
+    return {
+        "apiVersion": "networking.istio.io/v1alpha3",
+        "kind": "EnvoyFilter",
+        "metadata": {
+            "name": f"metaprotocol-{name}-{revision}",
+            "namespace": namespace,
+            "labels": {**RENDERED, "metaprotocol.io/revision": revision},
+        },
+        "spec": {**spec, "configPatches": list(patches)},
+    }
 
 
 @frozen

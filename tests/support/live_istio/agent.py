@@ -16,7 +16,7 @@ from patience import PATIENCE
 from live_istio.certificates import Authority
 from live_istio.process import Process
 from live_istio.programs import AGENT, BOOTSTRAP, program
-from metaprotocol_mesh.istio.filters import METADATA
+from metaprotocol_mesh.istio.patches import METADATA
 
 
 class Sidecar:
