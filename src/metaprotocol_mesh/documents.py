@@ -7,7 +7,7 @@ scalars have the types that Kubernetes gives them (YAML 1.1 as in sigs.k8s.io/ya
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 from attrs import define, field, frozen
@@ -116,6 +116,26 @@ def parse(source: str, data: bytes) -> Iterator[Document]:
         raise _error(source, line, column, f"this is not YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise _error(source, 1, 1, f"this is not YAML: {str(error).splitlines()[0]}") from None
+
+
+def tree(value: Any, depth: int = 0) -> Node:
+    """Return what JSON holds as nodes, which are in no line of a file.
+
+    Args:
+        value: Of `json.loads`.
+        depth: Of the value inside others.
+
+    Raises:
+        ConfigurationError: It is deeper than files may be.
+    """
+    if depth > MAX_DEPTH:
+        raise _error("", 0, 0, f"there are more than {MAX_DEPTH} levels of values inside values")
+    if isinstance(value, dict):
+        items = {name: tree(one, depth + 1) for name, one in value.items()}
+        return Mapping(0, 0, items, {name: Scalar(0, 0, name, name, quoted=True) for name in items})
+    if isinstance(value, list):
+        return Sequence(0, 0, [tree(one, depth + 1) for one in value])
+    return Scalar(0, 0, value, str(value), isinstance(value, str))
 
 
 class _Builder:

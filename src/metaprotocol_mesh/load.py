@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from attrs import frozen
 
-from metaprotocol_mesh.documents import Document, Mapping, Node, Scalar, Sequence, parse
+from metaprotocol_mesh.documents import Document, Mapping, Node, Scalar, Sequence, parse, tree
 from metaprotocol_mesh.model import KINDS, Item, Object, ObjectMeta
 from metaprotocol_mesh.places import ConfigurationError, Place, Problem, did_you_mean
 from metaprotocol_mesh.structure import Reader, plain
@@ -133,6 +133,21 @@ def read(source: str, data: bytes, other: Other | None = None) -> tuple[list[Obj
     except ConfigurationError as error:
         reader.problems += error.problems
     return objects, reader.problems
+
+
+def read_json(source: str, content: dict[str, Any]) -> tuple[Object[Item] | None, list[Problem]]:
+    """Return an object of the API server, and what is wrong with it. Its places have keys and no lines.
+
+    Args:
+        source: What it is called in errors.
+        content: It, as `json.loads` returned it.
+    """
+    reader = Reader(source)
+    try:
+        found = _object(reader, tree(content), "", None)
+    except ConfigurationError as error:
+        return None, list(error.problems)
+    return (None if reader.problems else found), reader.problems[:MAX_PROBLEMS]
 
 
 def _items(document: Document) -> Iterator[tuple[Node, str]]:

@@ -26,7 +26,7 @@ from metaprotocol_mesh.resolved import Limits, Listener, VirtualHost
 from metaprotocol_mesh.structure import written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from metaprotocol_mesh.load import Configuration
     from metaprotocol_mesh.render.pieces import Json
@@ -47,28 +47,42 @@ class Converted:
     notes: list[Problem]
 
 
-def convert(configuration: Configuration, revision: str) -> Converted:
+def convert(configuration: Configuration, revisions: Sequence[str]) -> Converted:
     """Return the objects of Istio that stand for those of Aeraki Mesh.
 
     Args:
         configuration: MetaRouters, ApplicationProtocols and the Services that they speak of.
-        revision: Of the module: limits reach proxies that have it.
+        revisions: Of the module: limits reach proxies that have one of them.
     """
     notes = list(_renamed(configuration))
     objects: list[Json] = []
     for router in configuration.of(MetaRouter):
-        found = virtual_service(router)
-        if found is not None:
-            objects.append(_virtual_service(router, found.spec))
-        if router.spec.local_rate_limit is None and router.spec.global_rate_limit is None:
-            continue
-        service = _service(configuration, router)
-        if service is None:
+        found = convert_router(router, _service(configuration, router), revisions)
+        objects += found.objects
+        notes += found.notes
+    return Converted(objects, [one.as_warning() for one in notes])
+
+
+def convert_router(router: Object[MetaRouter], service: Object[Service] | None, revisions: Sequence[str]) -> Converted:
+    """Return the objects of Istio that stand for a MetaRouter.
+
+    Args:
+        router: It.
+        service: Of its host, whose pods have the proxies that count its limits.
+        revisions: As of `convert`.
+    """
+    objects: list[Json] = []
+    notes: list[Problem] = []
+    found = virtual_service(router)
+    if found is not None:
+        objects.append(_virtual_service(router, found.spec))
+    if router.spec.local_rate_limit is not None or router.spec.global_rate_limit is not None:
+        if service is None or not service.spec.selector:
             text = f"the limits of {router.title} are counted by the proxies of its servers, and no Service says which"
             notes.append(Problem(router.spec.at, text, f"give the Service of {router.spec.hosts[0]}, too"))
         else:
-            objects.append(_limits(router, service, revision))
-    return Converted(objects, [one.as_warning() for one in notes])
+            objects += (_limits(router, service, one) for one in revisions)
+    return Converted(objects, notes)
 
 
 def _virtual_service(router: Object[MetaRouter], spec: VirtualService) -> Json:

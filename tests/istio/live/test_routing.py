@@ -185,7 +185,7 @@ spec:
     requestMutation: [{key: lane, value: "100%"}]
   - route: [{destination: {host: reviews.default.svc.cluster.local, subset: v1}}]
 """
-    mesh.write(as_yaml(*convert(load_text(router), "1").objects))
+    mesh.write(as_yaml(*convert(load_text(router), ["1"]).objects))
     eventually(lambda: {mesh.answers(user="converted") for _ in range(10)} == {b"v2"})
     assert {mesh.answers(user="other") for _ in range(10)} == {b"v1"}
     assert mesh.v2.received[-1].properties["lane"] == "100%"

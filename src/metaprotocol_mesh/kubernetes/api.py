@@ -1,0 +1,310 @@
+"""Requests to the Kubernetes API server. Objects are dictionaries, as their JSON has them."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import httpx2
+from attrs import frozen
+from lightkube.core.exceptions import ConfigError
+
+from metaprotocol_sdk import MetaProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+
+Json: TypeAlias = dict[str, Any]
+Key: TypeAlias = tuple[str, str]
+"""Namespace and name; the namespace of what has none is ""."""
+
+_PAGE = 500
+"""Objects of one answer to a list, as of kubectl."""
+_JSON = "application/json"
+
+
+@frozen
+class Resource:
+    """A kind of objects that have a namespace.
+
+    Args:
+        version: Group and version: "v1", "networking.istio.io/v1".
+        plural: Its name in a path: "virtualservices".
+        kind: "VirtualService".
+    """
+
+    version: str
+    plural: str
+    kind: str
+
+    @property
+    def title(self) -> str:
+        """Its name for kubectl: "virtualservices.networking.istio.io"."""
+        group, slash, _ = self.version.partition("/")
+        return f"{self.plural}.{group}" if slash else self.plural
+
+    def path(self, namespace: str, *more: str) -> str:
+        """Return the path of its objects in a namespace ("" for all), or of one of them."""
+        parts = ["apis" if "/" in self.version else "api", self.version]
+        parts += ["namespaces", namespace] if namespace else []
+        return "/" + "/".join([*parts, self.plural, *more])
+
+
+def key_of(content: Json) -> Key:
+    """Return the namespace and the name of an object."""
+    metadata = content["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]
+
+
+def title(content: Json) -> str:
+    """Return the kind and the name of an object: "VirtualService default/reviews"."""
+    return f"{content['kind']} {'/'.join(key_of(content))}"
+
+
+class ApiError(MetaProtocolError):
+    """A request that the API server refused.
+
+    Args:
+        doing: What was asked for: "list metarouters.metaprotocol.aeraki.io".
+        status: The server's answer, a Status of Kubernetes.
+        hint: What to do about it; "" if the answer says it.
+    """
+
+    def __init__(self, doing: str, status: Json, hint: str = "") -> None:
+        self.code = int(status.get("code") or 0)
+        self.reason = str(status.get("reason") or "")
+        self.message = str(status.get("message") or self.reason or f"HTTP status {self.code}")
+        details = status.get("details") or {}
+        self.causes: list[Json] = details.get("causes") or []
+        self.retry_after = float(details.get("retryAfterSeconds") or 0)
+        # A 404 that names no object is about its kind.
+        self.named = bool(details.get("name"))
+        text = f"cannot {doing}: {self.message}"
+        super().__init__(f"{text}; {hint}" if hint else text)
+
+    @property
+    def owners(self) -> list[str]:
+        """The fields that other field managers own, each with its manager: why an apply was refused."""
+        conflicts = [one for one in self.causes if one.get("reason") == "FieldManagerConflict"]
+        return [f"{one.get('field', '')}: {one.get('message', '')}" for one in conflicts]
+
+
+class Unreachable(ApiError):
+    """An API server that does not answer.
+
+    Args:
+        server: Its address.
+        error: Why.
+    """
+
+    def __init__(self, server: str, error: Exception) -> None:
+        text = f"{server} does not answer ({error or type(error).__name__})"
+        hint = "is it the server that `kubectl cluster-info` names? --kubeconfig and --context choose another"
+        super().__init__("reach the API server", {"message": text}, hint)
+
+
+class Api:
+    """The API server.
+
+    Args:
+        client: With its address and our credentials.
+        manager: Our name as a field manager.
+        namespace: Of the credentials.
+    """
+
+    def __init__(self, client: httpx2.AsyncClient, manager: str, namespace: str = "default") -> None:
+        self._client, self.manager, self.namespace = client, manager, namespace
+        self._server = str(client.base_url).rstrip("/")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def list(self, resource: Resource, namespace: str = "") -> tuple[list[Json], str]:
+        """Return all objects of a kind, and the version to watch from.
+
+        Args:
+            resource: The kind.
+            namespace: Theirs; "" for those of all.
+
+        Raises:
+            ApiError: The server refuses, or does not answer.
+        """
+        items: list[Json] = []
+        query = {"limit": str(_PAGE)}
+        while True:
+            page = await self._send("list", resource, "GET", resource.path(namespace), query)
+            items += (_kept(resource, one) for one in page.get("items") or ())
+            metadata = page.get("metadata") or {}
+            following = metadata.get("continue")
+            if not following:
+                return items, metadata.get("resourceVersion", "")
+            query["continue"] = following
+
+    async def watch(
+        self, resource: Resource, version: str, namespace: str = "", seconds: int = 300
+    ) -> AsyncGenerator[tuple[str, Json]]:
+        """Yield what happens after a version: ADDED, MODIFIED, DELETED or BOOKMARK, and the object.
+
+        The first is OPEN, without an object: the server has accepted the watch.
+
+        Args:
+            resource: The kind.
+            version: As `list` returned it, or of the object that was seen last.
+            namespace: As of `list`.
+            seconds: After them the server ends the watch.
+
+        Raises:
+            ApiError: The server refuses or does not answer; the code is 410 if it no longer knows the version.
+        """
+        query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
+        query |= {"resourceVersion": version} if version else {}
+        # The server ends the watch: if it does not, nobody is at the other end of the connection.
+        timeout = httpx2.Timeout(10, read=seconds + 30)
+        doing = f"watch {resource.title}"
+        async with self._reached():
+            target = resource.path(namespace)
+            async with self._client.stream("GET", target, params=query, timeout=timeout) as answer:
+                if answer.status_code >= 400:
+                    await answer.aread()
+                    raise _error(doing, answer, resource)
+                yield "OPEN", {}
+                async for line in answer.aiter_lines():
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise ApiError(doing, event["object"])
+                    yield event["type"], _kept(resource, event["object"])
+
+    async def apply(self, resource: Resource, content: Json, *, force: bool = False) -> Json:
+        """Apply an object on the server, which keeps what other field managers own.
+
+        Args:
+            resource: Its kind.
+            content: The fields that are ours. With a resourceVersion it must not have changed since.
+            force: Take fields that other managers own.
+
+        Raises:
+            ApiError: As of `list`; the code is 409 if it has changed, or if another manager owns a field.
+        """
+        namespace, name = key_of(content)
+        query = {"fieldManager": self.manager, "fieldValidation": "Strict"} | ({"force": "true"} if force else {})
+        target = resource.path(namespace, name)
+        found = await self._send("patch", resource, "PATCH", target, query, content, "application/apply-patch+yaml")
+        return _kept(resource, found)
+
+    async def set_status(self, resource: Resource, content: Json, status: Json) -> Json:
+        """Merge into the status of an object, if it has not changed since.
+
+        Args:
+            resource: Its kind.
+            content: The object.
+            status: What to change.
+
+        Raises:
+            ApiError: As of `list`; the code is 409 if it has changed, and 404 if it has no status.
+        """
+        namespace, name = key_of(content)
+        patch = {"metadata": {"resourceVersion": content["metadata"]["resourceVersion"]}, "status": status}
+        target, query = resource.path(namespace, name, "status"), {"fieldManager": self.manager}
+        kind = "application/merge-patch+json"
+        return _kept(resource, await self._send("patch status of", resource, "PATCH", target, query, patch, kind))
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Json:
+        """Return an object.
+
+        Raises:
+            ApiError: As of `list`; the code is 404 if there is none.
+        """
+        return await self._send("get", resource, "GET", resource.path(namespace, name))
+
+    async def create(self, resource: Resource, content: Json) -> Json:
+        """Create an object.
+
+        Raises:
+            ApiError: As of `list`; the code is 409 if there is one.
+        """
+        target, query = resource.path(key_of(content)[0]), {"fieldManager": self.manager}
+        return await self._send("create", resource, "POST", target, query, content)
+
+    async def replace(self, resource: Resource, content: Json) -> Json:
+        """Replace an object that has not changed since.
+
+        Raises:
+            ApiError: As of `list`; the code is 409 if it has.
+        """
+        target, query = resource.path(*key_of(content)), {"fieldManager": self.manager}
+        return await self._send("update", resource, "PUT", target, query, content)
+
+    async def delete(self, resource: Resource, content: Json) -> None:
+        """Delete an object, if it has not changed since; it may be gone.
+
+        Raises:
+            ApiError: As of `list`; the code is 409 if it has changed.
+        """
+        metadata = content["metadata"]
+        preconditions = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+        try:
+            await self._send("delete", resource, "DELETE", resource.path(*key_of(content)), body=body)
+        except ApiError as error:
+            if error.code != 404:
+                raise
+
+    async def _send(
+        self,
+        verb: str,
+        resource: Resource,
+        method: str,
+        target: str,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        kind: str = _JSON,
+    ) -> Json:
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"accept": _JSON} | ({} if body is None else {"content-type": kind})
+        async with self._reached():
+            answer = await self._client.request(method, target, params=query, content=content, headers=headers)
+            if answer.status_code >= 400:
+                raise _error(f"{verb} {resource.title}", answer, resource)
+            found: Json = answer.json()
+            return found
+
+    @asynccontextmanager
+    async def _reached(self) -> AsyncIterator[None]:
+        """Tell what is wrong with the connection, the credentials or the answer."""
+        try:
+            yield
+        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
+            raise Unreachable(self._server, error) from error
+        except (ConfigError, OSError, ValueError) as error:  # of a program that fetches credentials, or no JSON
+            raise Unreachable(self._server, error) from error
+
+
+def _kept(resource: Resource, content: Json) -> Json:
+    """Return an object with its kind, which lists leave out, and without what takes most of its memory."""
+    content = {"apiVersion": resource.version, "kind": resource.kind, **content}
+    content["metadata"] = {name: one for name, one in content["metadata"].items() if name != "managedFields"}
+    return content
+
+
+def _error(doing: str, answer: httpx2.Response, resource: Resource) -> ApiError:
+    status: Json = {"message": f"HTTP status {answer.status_code}: {answer.text[:200]}"}
+    with suppress(ValueError):
+        found = answer.json()
+        if isinstance(found, dict) and found.get("kind") == "Status":
+            status = found
+    status["code"] = answer.status_code
+    if "retry-after" in answer.headers and answer.headers["retry-after"].isdigit():
+        status["details"] = {**(status.get("details") or {}), "retryAfterSeconds": answer.headers["retry-after"]}
+    return ApiError(doing, status, _hint(status, resource))
+
+
+def _hint(status: Json, resource: Resource) -> str:
+    if status["code"] == 401:
+        return "the credentials are not accepted: does `kubectl auth whoami` work with this kubeconfig?"
+    if status["code"] == 403:
+        return f"give the account the permission, for example with a ClusterRole for {resource.title}"
+    if status["code"] == 404 and not (status.get("details") or {}).get("name"):
+        return f"the cluster does not know {resource.title} in {resource.version}: install its CustomResourceDefinition"
+    return ""
