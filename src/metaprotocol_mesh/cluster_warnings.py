@@ -48,9 +48,9 @@ def _localities(mesh: Mesh) -> Iterator[Problem]:
             continue
         if (setting.distribute or setting.failover) and not mesh.proxy.locality:
             hint = f"say where it is: --labels {LOCALITY_LABELS[0]}=region.zone.subzone"
-            yield Problem(setting.at, "nothing comes of it: the proxy has no locality", hint)
+            yield Problem(setting.at, "it has no effect: the proxy has no locality", hint)
         if setting.failover_priority and not mesh.proxy.labels:
-            yield Problem(setting.at, "nothing comes of it: the proxy has no labels", "give it some: --labels app=here")
+            yield Problem(setting.at, "it has no effect: the proxy has no labels", "give it some: --labels app=here")
         if (setting.failover or setting.failover_priority) and cluster.policy.outlier_detection is None:
             text = "nothing fails over without `outlierDetection`, which finds servers that fail"
             yield Problem(setting.at, text, "add it to the same `trafficPolicy`")

@@ -94,7 +94,7 @@ def parse(source: str, data: bytes) -> Iterator[Document]:
         data: What it holds.
 
     Raises:
-        ConfigurationError: It is no YAML, or more than the bounds allow.
+        ConfigurationError: It is not YAML, or more than the bounds allow.
     """
     if len(data) > MAX_SIZE:
         raise _error(source, 1, 1, f"the file has {len(data):,} bytes", f"at most {MAX_SIZE:,} are read")

@@ -164,7 +164,7 @@ def _items(document: Document) -> Iterator[tuple[Node, str]]:
 
 def _object(reader: Reader, node: Node, path: str, other: Other | None) -> Object[Item] | None:
     if not isinstance(node, Mapping):
-        reader.note(node, path, "this is no object", "an object has the keys apiVersion, kind, metadata and spec")
+        reader.note(node, path, "this is not an object", "an object has the keys apiVersion, kind, metadata and spec")
         return None
     kind = _text(reader, node, "kind", path)
     version = _text(reader, node, "apiVersion", path)

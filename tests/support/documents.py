@@ -5,7 +5,7 @@
   that name.
 * A `diff` block changes a saved file: its first line is `--- courier.py`, and its lines that begin with a blank or a
   minus must be in the file just once.
-* Of `console` blocks the commands behind `$` are run, and what the block shows under them is compared with what they
+* Of `console` blocks the commands after `$` are run, and what the block shows under them is compared with what they
   print, on either stream. A line `...` stands for any lines. `$ echo $?` shows the exit status, which is otherwise 0. A
   line that ends with a backslash goes on in the next one.
 """

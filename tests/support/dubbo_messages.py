@@ -46,7 +46,7 @@ def request_of_version(dubbo: str | None) -> Metadata:
     return sound(request(dubbo=dubbo))
 
 
-# The client behind a response where a test says nothing else: it reads attachments of responses.
+# The client of a response where a test says nothing else: it reads attachments of responses.
 CLIENT = request_of_version("2.0.2")
 
 

@@ -15,7 +15,7 @@ from metaprotocol_cli.new.protocol import KINDS
 
 LONG = "a meaning of eighty characters, which is as long as the meaning of a field may get"[:80]
 
-# Options behind `metaprotocol new NAME --defaults`, by NAME.
+# Options after `metaprotocol new NAME --defaults`, by NAME.
 AWKWARD = {
     name: shlex.split(options)
     for name, options in {

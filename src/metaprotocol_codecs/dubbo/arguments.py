@@ -252,6 +252,6 @@ def _no_run(_data: bytes, _position: int) -> None:
 
 
 known_parameters = lru_cache(1024)(_parse)
-"""Returns what a string of up to `LONGEST_KNOWN` characters announces, or None if it is no descriptor."""
+"""Returns what a string of up to `LONGEST_KNOWN` characters announces, or None if it is not a descriptor."""
 
 _NO_PARAMETERS = Parameters((), 0, simple_values(0))

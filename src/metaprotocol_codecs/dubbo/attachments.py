@@ -85,7 +85,7 @@ def read_attachments(
         limits: Bounds of what is built.
 
     Raises:
-        DecodeError: What is there is no map.
+        DecodeError: It is not a map.
         LimitExceeded: There are too many attachments, or one is too long.
     """
     found = read_map(message, span, limits, tables)

@@ -59,7 +59,7 @@ _OK = Status.OK
 _read_header = Struct(">2xBBQ").unpack_from
 _HEADER_SIZE = header.LAYOUT.size
 _EVENTS = {None: "HEARTBEAT", "": "HEARTBEAT", "R": "READONLY", "W": "WRITEABLE"}
-# No serialization takes more bytes for null; what is longer is no heartbeat of Dubbo's.
+# No serialization takes more bytes for null; what is longer is not a heartbeat of Dubbo.
 _LONGEST_NULL = 256
 
 

@@ -78,7 +78,7 @@ def _read_fastjson(message: bytes, position: int, limits: Limits) -> ForeignInvo
     if len(pairs) > limits.max_elements:
         return None
     found = {json.loads(key): json.loads(value) for key, value in pairs}
-    # To fastjson these two are no keys: they name a class, and another part of the document.
+    # fastjson does not take these two for keys: they name a class, and another part of the document.
     return None if "@type" in found or "$ref" in found else ForeignInvocation(strings, found)
 
 

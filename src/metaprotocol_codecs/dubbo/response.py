@@ -56,7 +56,7 @@ def read_result(message: bytes, position: int) -> Result:
         position: Where its body begins.
 
     Raises:
-        DecodeError: The body is no result.
+        DecodeError: The body is not a result.
     """
     try:
         kind, start = read_integer(message, position)
@@ -79,7 +79,7 @@ def read_response(message: bytes, position: int, limits: Limits) -> tuple[Result
         limits: Bounds of what is built.
 
     Raises:
-        ProtocolError: The body is no result, or passes the limits.
+        ProtocolError: The body is not a result, or passes the limits.
     """
     result = read_result(message, position)
     properties: dict[str, str] = {}

@@ -79,8 +79,8 @@ def test_the_principal_decides(start_envoy: Any, certificates: Any, principal: s
     engine = Engine.installed()
     with serving(CODEC, replying(b"served")) as peer:
         inbound = rendered(ingress(peer.port, *certificates), policy(principal), engine=engine)
-        behind = start_envoy(anywhere(inbound).bootstrap())
-        outbound = rendered(*egress(behind.port("127.0.0.1_19081"), *certificates, server), engine=engine)
+        server_side = start_envoy(anywhere(inbound).bootstrap())
+        outbound = rendered(*egress(server_side.port("127.0.0.1_19081"), *certificates, server), engine=engine)
         front = start_envoy(anywhere(outbound).bootstrap())
         with Client(CODEC, front.port("127.0.0.1_19080")) as client:
             answer = client.call(request(1, {"service": "reviews"}))
@@ -129,8 +129,8 @@ def test_a_certificate_and_an_operation_decide_at_ingress_and_gateway(
         page = shown("authorization", "by-identity").replace("21101", str(server.port))
         if kind == "gateway":
             page = of_gateway(page, protocol, server.port)
-        behind = LiveMesh(start_envoy, tmp_path / "server", named(page))
-        servers = {"v1": [behind.port]}
+        server_side = LiveMesh(start_envoy, tmp_path / "server", named(page))
+        servers = {"v1": [server_side.port]}
         of_caller = named(shown("authorization", "of-a-caller"))
         front = LiveMesh(
             start_envoy, tmp_path / "client", service_entry(protocol, servers), of_caller, sidecar(protocol)
@@ -138,10 +138,10 @@ def test_a_certificate_and_an_operation_decide_at_ingress_and_gateway(
         with Caller(protocol, front.port) as client:
             assert client.text(allowed) == "served"
             assert not text_or_error(client.ask(refused))
-            behind.write(named(page).replace("sa/web", "sa/other"))
+            server_side.write(named(page).replace("sa/web", "sa/other"))
             client.text_until(lambda text: not text, allowed)
             count = len(server.received)
-        with socket.create_connection(("127.0.0.1", behind.port), PATIENCE) as plain:
+        with socket.create_connection(("127.0.0.1", server_side.port), PATIENCE) as plain:
             plain.sendall(protocol.request(1, allowed))
             with suppress(ConnectionError):
                 while plain.recv(100):  # an alert of TLS

@@ -19,7 +19,7 @@ _LONG = ("echo", ["x" * 40_000])
 _LIST = ("list", [["a", "世界", "c"]])
 _NULL = ("echo", [None])
 
-# A command to run with a port behind it, and what it needs in its environment.
+# A command to run to which a port is added, and what it needs in its environment.
 Command = tuple[list[str | Path], dict[str, str]]
 
 

@@ -1,4 +1,4 @@
-"""Values of Hessian 2.0 that Python has no type of its own for, and how values are shown to a person.
+"""Values of Hessian 2.0 without a type of their own in Python, and the text by which values are shown.
 
 The other values are `None`, `bool`, `int` (32 bits), `float`, `str`, `bytes` and, for lists without a type, `list`.
 """
