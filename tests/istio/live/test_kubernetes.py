@@ -32,7 +32,7 @@ from metaprotocol_mesh.istio.filters import Options, envoy_filters
 from metaprotocol_mesh.istio.output import as_yaml
 from metaprotocol_mesh.load import load_text
 from metaprotocol_mesh.render.engine import Engine
-from metaprotocol_sdk import Metadata
+from metaprotocol_sdk import ErrorType, Metadata
 
 pytestmark = pytest.mark.live
 
@@ -209,7 +209,7 @@ def test_a_call_to_the_address_of_a_service_meets_its_rules(cluster: Cluster) ->
     eventually(served)
     found = cluster.call(user="mallory")
     assert found is not None
-    assert found.status_code
+    assert CODEC.error_type(found) is ErrorType.UNAUTHORIZED
 
 
 def test_http_of_others_passes_at_the_same_port(cluster: Cluster) -> None:

@@ -63,11 +63,6 @@ def behaving(server: Server, handler: Handler) -> Iterator[None]:
         server._handler = before
 
 
-def error(mesh: Scenario, **properties: str) -> ErrorType | None:
-    found = mesh.call(**properties)
-    return CODEC.error_type(found) if found is not None and found.status_code else None
-
-
 def test_a_property_and_an_operation_choose_the_version(mesh: Scenario) -> None:
     mesh.rules(
         f"""
@@ -106,15 +101,15 @@ def test_changed_routes_and_clusters_lose_no_call(mesh: Scenario) -> None:
 def test_a_timeout_is_an_error_of_the_protocol(mesh: Scenario) -> None:
     mesh.rules(f"- timeout: 0.1s\n  route: [{to('v1')}]")
     with behaving(mesh.v1, lambda message, connection: None):
-        assert error(mesh) is ErrorType.TIMEOUT
+        assert mesh.error() is ErrorType.TIMEOUT
 
 
 def test_an_injected_fault_is_an_error_of_the_protocol(mesh: Scenario) -> None:
-    fault = "fault: {abort: {httpStatus: 503, percentage: {value: 100}}}"
+    fault = "fault: {abort: {httpStatus: 429, percentage: {value: 100}}}"
     mesh.rules(
         f"- match: [{{headers: {{user: {{exact: eve}}}}}}]\n  {fault}\n  route: [{to('v1')}]\n- route: [{to('v1')}]"
     )
-    assert mesh.status(user="eve")
+    assert mesh.error(user="eve") is ErrorType.OVER_LIMIT
     assert mesh.answers(user="bob") == b"v1"
 
 
@@ -166,7 +161,7 @@ def test_a_limit_on_connections_refuses_the_calls_above_it(mesh: Scenario) -> No
 
 def test_a_limit_of_envoy_is_an_error_of_the_protocol(mesh: Scenario) -> None:
     mesh.rules(f"- route: [{to('v1')}]", RATE_LIMIT)
-    found = [error(mesh) for _ in range(10)]
+    found = [mesh.error() for _ in range(10)]
     assert found[-1] is ErrorType.OVER_LIMIT
     mesh.write()
     eventually(lambda: bool(mesh.answers()))

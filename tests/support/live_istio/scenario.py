@@ -17,7 +17,7 @@ from metaprotocol_mesh.istio.filters import Options, envoy_filters
 from metaprotocol_mesh.istio.output import as_yaml
 from metaprotocol_mesh.load import load_text
 from metaprotocol_mesh.render.engine import Engine
-from metaprotocol_sdk import Metadata
+from metaprotocol_sdk import ErrorType, Metadata
 
 RATINGS_IP = "127.0.0.3"
 SERVICES = f"""
@@ -140,11 +140,11 @@ class Scenario:
         """
         self._version += 1
         version = str(self._version)
-        marker = f"- match: [{{headers: {{rules: {{exact: '{version}'}}}}}}]\n  directResponse: {{status: 418}}\n"
+        marker = f"- match: [{{headers: {{rules: {{exact: '{version}'}}}}}}]\n  directResponse: {{status: 400}}\n"
         marked = virtual_service("reviews", marker + http.strip())
         subsets = SUBSETS + (f"  trafficPolicy: {policy}\n" if policy else "")
         self.istiod.write("30-rules", "\n---\n".join([subsets, marked, *documents]))
-        eventually(lambda: bool(self.status(rules=version)))
+        eventually(lambda: self.error(rules=version) is ErrorType.BAD_REQUEST)
 
     def call(
         self, service: str = "reviews", payload: bytes = b"", command: int = 7, **properties: str
@@ -161,10 +161,10 @@ class Scenario:
         found = self.call(service, **properties)
         return body(found) if found is not None and not found.status_code else b""
 
-    def status(self, service: str = "reviews", **properties: str) -> int | None:
-        """Return the status of an answer; None if there is none."""
-        found = self.call(service, **properties)
-        return found.status_code if found is not None else None
+    def error(self, service: str = "reviews", command: int = 7, **properties: str) -> ErrorType | None:
+        """Return the error that an answer tells of; None if it is a good one, or there is none."""
+        found = self.call(service, command=command, **properties)
+        return CODEC.error_type(found) if found is not None and found.status_code else None
 
     def takes_plain_text(self) -> bool:
         """Return True if the proxy of ratings answers a client that has no proxy."""
