@@ -1,6 +1,7 @@
 """Shared by all tests: the corpus of recorded traffic, and the profiles of hypothesis."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ settings.load_profile("metaprotocol")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell lets its background jobs ignore Ctrl-C, and their children inherit that: commands that the tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "interop: talks to a real peer, which is installed or started for the test")
     config.addinivalue_line("markers", "live: takes longer with a real Envoy than `make test` can spare")
     config.addinivalue_line("markers", "mutants: holds a wrong codec to every property, not to its own alone")
