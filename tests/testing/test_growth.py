@@ -100,10 +100,10 @@ def test_load_does_not_hide_a_square(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class EndsAFastPath(ReadsTheBody):
-    """From the 1,000th byte on, each costs eight times as much, and from the 100,000th again."""
+    """Looks at every eighth byte, which costs eight times as much from the 1,000th on, and more from the 100,000th."""
 
     def read(self, body):
-        for at in range(len(body)):
+        for at in range(0, len(body), 8):
             if at > 1_000:
                 for _ in range(8):
                     pass
@@ -146,9 +146,9 @@ class GrowsALargeBuffer(ReadsTheBody):
             del buffer[:16]
 
 
-class SearchesFromEveryByte(ReadsTheBody):
+class SearchesFromManyBytes(ReadsTheBody):
     def read(self, body):
-        for i in range(len(body)):
+        for i in range(0, len(body), 4):
             body[i:].find(b"x")
 
 
@@ -167,12 +167,12 @@ def test_a_codec_without_a_square_has_the_property(codec: type[ReadsTheBody], fo
 @pytest.mark.parametrize("found_by", ["MP-COST-002", "MP-COST-004"])
 def test_a_square_does_not(found_by: str) -> None:
     with pytest.raises(Violation, match="grows faster than its input"):
-        replay(found_by, SearchesFromEveryByte, REPEATED)
+        replay(found_by, SearchesFromManyBytes, REPEATED)
 
 
 def test_no_later_property_makes_long_messages_of_a_square() -> None:
     only = ["MP-COST-002", "MP-COST-004", "MP-MUTATION-*", "MP-HOSTILE-*"]
-    report = check(Subject(SearchesFromEveryByte, effort=FEW), only)
+    report = check(Subject(SearchesFromManyBytes, effort=FEW), only)
     assert report.failing() == {"MP-COST-002"}
     assert {result.verdict for result in report.results[1:]} == {Verdict.NOT_RUN}
 
@@ -180,7 +180,7 @@ def test_no_later_property_makes_long_messages_of_a_square() -> None:
 def test_there_are_fewer_long_messages_of_a_square_even_if_all_properties_are_tried() -> None:
     longest: list[int] = []
 
-    class MeasuresTheLongest(SearchesFromEveryByte):
+    class MeasuresTheLongest(SearchesFromManyBytes):
         def decode(self, message, direction):
             longest.append(len(message))
             return super().decode(message, direction)
