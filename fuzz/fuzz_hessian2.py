@@ -3,7 +3,7 @@
 from support import Target, instrumented, main, recorded
 
 with instrumented():
-    from metaprotocol_codecs.dubbo import hessian2
+    from metaprotocol_codecs import hessian2
     from metaprotocol_sdk import EncodeError, Limits, ProtocolError
 
 FAR = 2**40

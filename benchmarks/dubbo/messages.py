@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from metaprotocol_codecs.dubbo.hessian2 import Date, Instance, Long, Writer
+from metaprotocol_codecs.hessian2 import Date, Instance, Long, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

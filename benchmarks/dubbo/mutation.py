@@ -12,7 +12,7 @@ from benchmarks.dubbo.messages import KINDS, Kind, batch
 from benchmarks.model import OURS, Lane, Task, WrongAnswerError
 from benchmarks.peers import available_peers
 from metaprotocol_codecs.dubbo import DubboCodec
-from metaprotocol_codecs.dubbo.hessian2 import Map, Reader
+from metaprotocol_codecs.hessian2 import Map, Reader
 from metaprotocol_sdk import DecodeError, Direction, Limits, Metadata, Mutation
 
 if TYPE_CHECKING:

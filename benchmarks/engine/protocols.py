@@ -9,7 +9,7 @@ from attrs import frozen
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_codecs.dubbo import DubboCodec
-from metaprotocol_codecs.dubbo.hessian2 import Writer
+from metaprotocol_codecs.hessian2 import Writer
 from metaprotocol_codecs.thrift import ThriftCodec
 from metaprotocol_sdk import Direction, MessageDecoder
 

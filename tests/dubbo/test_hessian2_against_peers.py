@@ -11,7 +11,7 @@ from hessian2_values import UNBOUNDED, same
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaprotocol_codecs.dubbo.hessian2 import Date, Instance, Long, Map, TypedList, read_value, write_value
+from metaprotocol_codecs.hessian2 import Date, Instance, Long, Map, TypedList, read_value, write_value
 
 _INTS = st.integers(-(2**31), 2**31 - 1)
 _LONGS = st.integers(-(2**63), 2**63 - 1)

@@ -7,7 +7,7 @@ from hessian2_values import UNBOUNDED
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from metaprotocol_codecs.dubbo.hessian2 import Reader, ReferenceTables, skip_values
+from metaprotocol_codecs.hessian2 import Reader, ReferenceTables, skip_values
 from metaprotocol_sdk import ProtocolError
 
 _Outcome = tuple[int, int, int, list[int]] | None

@@ -6,7 +6,7 @@ import pytest
 from hessian2_values import same
 from hessian2_vectors import named_value, vectors
 
-from metaprotocol_codecs.dubbo.hessian2 import Instance, TypedList, describe, read_value, write_value
+from metaprotocol_codecs.hessian2 import Instance, TypedList, describe, read_value, write_value
 from metaprotocol_sdk import Limits
 
 ENCODERS = ("java-lite3", "java-lite4", "hessianjs-2.11")

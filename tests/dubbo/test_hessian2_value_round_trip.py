@@ -6,7 +6,7 @@ from hessian2_values import UNBOUNDED, same, scalars, values
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaprotocol_codecs.dubbo.hessian2 import (
+from metaprotocol_codecs.hessian2 import (
     Reader,
     ReferenceTables,
     Writer,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metaprotocol_codecs.dubbo.hessian2 import Date, Instance, Long, Map, TypedList, describe
+from metaprotocol_codecs.hessian2 import Date, Instance, Long, Map, TypedList, describe
 
 
 def test_a_long_is_an_int_that_knows_its_class() -> None:

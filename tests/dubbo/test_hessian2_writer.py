@@ -8,7 +8,7 @@ from hessian2_values import UNBOUNDED, same
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from metaprotocol_codecs.dubbo.hessian2 import (
+from metaprotocol_codecs.hessian2 import (
     Date,
     Instance,
     Long,

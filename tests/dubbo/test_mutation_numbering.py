@@ -7,7 +7,7 @@ import pytest
 from dubbo_bytes import request
 from dubbo_messages import HASH_MAP, OBJECT, attachments_of, body_values, changed, hx, properties
 
-from metaprotocol_codecs.dubbo.hessian2.values import Instance, Map, TypedList
+from metaprotocol_codecs.hessian2.values import Instance, Map, TypedList
 from metaprotocol_sdk import UnsupportedMutation
 
 A1, B2 = "01 61 01 31", "01 62 01 32"

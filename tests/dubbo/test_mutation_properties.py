@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from examples import examples
-from metaprotocol_codecs.dubbo.hessian2.values import Instance, Map
+from metaprotocol_codecs.hessian2.values import Instance, Map
 from metaprotocol_sdk import Metadata, Mutation, UnsupportedMutation
 
 FIELDS = ("method", "parameter_types", "interface", "dubbo", "body_path", "generic_method", "exception", "error")

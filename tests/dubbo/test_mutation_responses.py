@@ -5,7 +5,7 @@ from dubbo_bytes import response
 from dubbo_messages import CODEC, HASH_MAP, attachments_of, changed, hx, properties, read, request_of_version, sound
 
 from metaprotocol_codecs.dubbo import DubboCodec
-from metaprotocol_codecs.dubbo.hessian2.values import Instance
+from metaprotocol_codecs.hessian2.values import Instance
 from metaprotocol_sdk import Limits, MessageType, Metadata, Mutation, UnsupportedMutation
 
 A1, B2 = "01 61 01 31", "01 62 01 32"

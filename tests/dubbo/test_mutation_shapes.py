@@ -8,7 +8,7 @@ from dubbo_bytes import request
 from dubbo_messages import HASH_MAP, MAP, OBJECT, attachments_of, body_values, changed, hx, properties, sound
 
 from metaprotocol_codecs.dubbo import DubboCodec
-from metaprotocol_codecs.dubbo.hessian2.values import Instance
+from metaprotocol_codecs.hessian2.values import Instance
 from metaprotocol_sdk import Limits, UnsupportedMutation
 
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from examples import examples
 from metaprotocol_codecs.dubbo.attachments import AttachmentsSpan, read_ascii_map, read_map
-from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, skip, skip_simple_values, skip_values
 from metaprotocol_codecs.dubbo.request import LONGEST_ASCII, read_ascii_request, read_request
 from metaprotocol_codecs.dubbo.strategies import hessian2_values
+from metaprotocol_codecs.hessian2 import ReferenceTables, skip, skip_simple_values, skip_values
 from metaprotocol_sdk import DecodeError, LimitExceeded, Limits, Metadata, Mutation, UnsupportedMutation
 
 LIMITS = Limits()

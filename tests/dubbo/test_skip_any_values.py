@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, skip_values
 from metaprotocol_codecs.dubbo.strategies import hessian2_values
+from metaprotocol_codecs.hessian2 import ReferenceTables, skip_values
 from metaprotocol_sdk import DecodeError
 
 ENCODERS = ["hessianjs-2.11", "java-lite3", "java-lite4"]

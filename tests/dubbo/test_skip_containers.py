@@ -2,7 +2,7 @@
 
 import pytest
 
-from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, skip_values
+from metaprotocol_codecs.hessian2 import ReferenceTables, skip_values
 from metaprotocol_sdk import DecodeError
 
 hx = bytes.fromhex

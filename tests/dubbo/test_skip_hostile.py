@@ -6,7 +6,7 @@ import pytest
 from work import lines_run
 
 from metaprotocol_codecs import dubbo
-from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, skip_values
+from metaprotocol_codecs.hessian2 import ReferenceTables, skip_values
 from metaprotocol_sdk import DecodeError
 
 hx = bytes.fromhex

@@ -6,8 +6,8 @@ from typing import Any
 from dubbo_bytes import request
 
 from metaprotocol_codecs.dubbo import DubboCodec
-from metaprotocol_codecs.dubbo.hessian2.reader import Reader
-from metaprotocol_codecs.dubbo.hessian2.values import Map
+from metaprotocol_codecs.hessian2.reader import Reader
+from metaprotocol_codecs.hessian2.values import Map
 from metaprotocol_sdk import Direction, Limits, MessageDecoder, Metadata, Mutation
 
 CODEC = DubboCodec()

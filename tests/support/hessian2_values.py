@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from metaprotocol_codecs.dubbo.hessian2 import Date, Instance, Long, Map, TypedList
+from metaprotocol_codecs.hessian2 import Date, Instance, Long, Map, TypedList
 from metaprotocol_sdk import Limits
 
 # Nothing that fits in memory passes these.

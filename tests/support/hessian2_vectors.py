@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
-from metaprotocol_codecs.dubbo.hessian2 import Date, Instance, Long, Map, TypedList
+from metaprotocol_codecs.hessian2 import Date, Instance, Long, Map, TypedList
 
 
 @frozen

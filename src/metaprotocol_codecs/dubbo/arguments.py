@@ -15,8 +15,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, read_type_end, skip_values
-from metaprotocol_codecs.dubbo.hessian2.skip import (
+from metaprotocol_codecs.hessian2 import ReferenceTables, read_type_end, skip_values
+from metaprotocol_codecs.hessian2.skip import (
     CLASS_DEFINITION,
     LIST_RUN,
     LONGEST_RUN,
@@ -26,7 +26,7 @@ from metaprotocol_codecs.dubbo.hessian2.skip import (
     simple_values,
     skip_class_definition,
 )
-from metaprotocol_codecs.dubbo.hessian2.strings import raise_cut_off, read_integer
+from metaprotocol_codecs.hessian2.strings import raise_cut_off, read_integer
 from metaprotocol_sdk import DecodeError
 
 # JVM specification 4.3.2: field descriptors, one after the other.

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from attrs import define
 
-from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, read_text, read_type_end, skip_values
-from metaprotocol_codecs.dubbo.hessian2.skip import CLASS_DEFINITION, skip_class_definition
-from metaprotocol_codecs.dubbo.hessian2.strings import NULL, is_integer, read_integer, read_short_ascii, string_size
+from metaprotocol_codecs.hessian2 import ReferenceTables, read_text, read_type_end, skip_values
+from metaprotocol_codecs.hessian2.skip import CLASS_DEFINITION, skip_class_definition
+from metaprotocol_codecs.hessian2.strings import NULL, is_integer, read_integer, read_short_ascii, string_size
 from metaprotocol_sdk import DecodeError, LimitExceeded, Limits
 
 Entry = tuple[int, int, int, str | None, str | None]

@@ -24,11 +24,11 @@ from metaprotocol_codecs.dubbo.header import (
     TWO_WAY,
     error_reply,
 )
-from metaprotocol_codecs.dubbo.hessian2 import read_error_text, read_string
 from metaprotocol_codecs.dubbo.other_serializations import read_foreign
 from metaprotocol_codecs.dubbo.request import LONGEST_ASCII, read_ascii_request, read_request
 from metaprotocol_codecs.dubbo.response import read_response
 from metaprotocol_codecs.dubbo.spans import message_spans
+from metaprotocol_codecs.hessian2 import read_error_text, read_string
 from metaprotocol_sdk import (
     Capability,
     Codec,

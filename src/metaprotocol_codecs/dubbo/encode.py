@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, cast
 
 from metaprotocol_codecs.dubbo import header
 from metaprotocol_codecs.dubbo.fastjson2 import FASTJSON2, KIND_OFFSET, Fastjson2Span, edit_fastjson2_attachments
-from metaprotocol_codecs.dubbo.hessian2 import read_strings
-from metaprotocol_codecs.dubbo.hessian2.strings import read_integer
 from metaprotocol_codecs.dubbo.mutation import check_count, edit_attachments, write_key, write_map, write_value
 from metaprotocol_codecs.dubbo.request import BODY_FIELDS, EVENT_FIELDS
 from metaprotocol_codecs.dubbo.response import EXCEPTION_WITH_ATTACHMENTS, FIELDS
+from metaprotocol_codecs.hessian2 import read_strings
+from metaprotocol_codecs.hessian2.strings import read_integer
 from metaprotocol_sdk import EncodeError, Limits, Metadata, Mutation, UnsupportedMutation
 
 if TYPE_CHECKING:

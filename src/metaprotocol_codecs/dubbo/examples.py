@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from metaprotocol_codecs.dubbo.fastjson2 import FASTJSON2
 from metaprotocol_codecs.dubbo.header import EVENT, HESSIAN2, OK, REQUEST, TWO_WAY
-from metaprotocol_codecs.dubbo.hessian2 import Date, Instance, Long, Map, TypedList, Writer
 from metaprotocol_codecs.dubbo.jsonb import END, INT8, OBJECT, write_text
 from metaprotocol_codecs.dubbo.response import (
     EXCEPTION,
@@ -17,6 +16,7 @@ from metaprotocol_codecs.dubbo.response import (
     VALUE,
     VALUE_WITH_ATTACHMENTS,
 )
+from metaprotocol_codecs.hessian2 import Date, Instance, Long, Map, TypedList, Writer
 from metaprotocol_sdk import Direction
 
 if TYPE_CHECKING:

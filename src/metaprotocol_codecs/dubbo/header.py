@@ -11,7 +11,7 @@ from struct import Struct as PythonStruct
 
 from construct import Const, Enum, Int8ub, Int16ub, Int32ub, Int64ub, Struct
 
-from metaprotocol_codecs.dubbo.hessian2 import write_string
+from metaprotocol_codecs.hessian2 import write_string
 from metaprotocol_sdk import Error, ErrorType, Layout
 from metaprotocol_sdk.error_codes import ErrorCodes
 

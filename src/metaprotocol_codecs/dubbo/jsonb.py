@@ -15,7 +15,7 @@ from typing import Any
 
 from attrs import Factory, define
 
-from metaprotocol_codecs.dubbo.hessian2.values import Date, Instance, Map, TypedList
+from metaprotocol_codecs.hessian2.values import Date, Instance, Map, TypedList
 
 ASCII_0, ASCII_47, ASCII, UTF8, _UTF16, _UTF16_LE, _UTF16_BE, _SYMBOL = 0x49, 0x78, *range(0x79, 0x7E), 0x7F
 _BINARY, TYPED, _REFERENCE, _ARRAY_0, _ARRAY, END, OBJECT, NULL = 0x91, 0x92, 0x93, 0x94, 0xA4, 0xA5, 0xA6, 0xAF

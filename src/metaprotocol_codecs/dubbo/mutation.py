@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metaprotocol_codecs.dubbo.attachments import AttachmentMap, AttachmentsSpan, read_map, skip_map_head
-from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, read_text, skip_values
-from metaprotocol_codecs.dubbo.hessian2.skip import CLASS_DEFINITION
-from metaprotocol_codecs.dubbo.hessian2.strings import NULL, decode_text, read_integer, string_size
-from metaprotocol_codecs.dubbo.hessian2.writer import write_string
+from metaprotocol_codecs.hessian2 import ReferenceTables, read_text, skip_values
+from metaprotocol_codecs.hessian2.skip import CLASS_DEFINITION
+from metaprotocol_codecs.hessian2.strings import NULL, decode_text, read_integer, string_size
+from metaprotocol_codecs.hessian2.writer import write_string
 from metaprotocol_sdk import Limits, Mutation, UnsupportedMutation
 
 if TYPE_CHECKING:

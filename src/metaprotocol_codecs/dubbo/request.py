@@ -19,9 +19,9 @@ from metaprotocol_codecs.dubbo.attachments import (
     read_ascii_map,
     read_attachments,
 )
-from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, read_strings, read_text, skip_values
-from metaprotocol_codecs.dubbo.hessian2.skip import CLASS_DEFINITION, skip_class_definition
-from metaprotocol_codecs.dubbo.hessian2.strings import is_integer, is_long, raise_cut_off, read_integer
+from metaprotocol_codecs.hessian2 import ReferenceTables, read_strings, read_text, skip_values
+from metaprotocol_codecs.hessian2.skip import CLASS_DEFINITION, skip_class_definition
+from metaprotocol_codecs.hessian2.strings import is_integer, is_long, raise_cut_off, read_integer
 from metaprotocol_sdk import DecodeError, Limits
 
 # The properties that a body tells; `version` and `group` are attachments too.

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from metaprotocol_codecs.dubbo.attachments import AttachmentsSpan, read_ascii_map, read_attachments
-from metaprotocol_codecs.dubbo.hessian2 import ReferenceTables, read_class_name, skip_values
-from metaprotocol_codecs.dubbo.hessian2.strings import raise_cut_off, read_integer
+from metaprotocol_codecs.hessian2 import ReferenceTables, read_class_name, skip_values
+from metaprotocol_codecs.hessian2.strings import raise_cut_off, read_integer
 from metaprotocol_sdk import DecodeError, Limits
 
 # By the number that begins the body.

@@ -10,7 +10,9 @@ from metaprotocol_codecs.dubbo.arguments import descriptors
 from metaprotocol_codecs.dubbo.attachments import AttachmentsSpan, read_map
 from metaprotocol_codecs.dubbo.fastjson2 import FASTJSON2, LENGTH, Fastjson2Span, chunk_of
 from metaprotocol_codecs.dubbo.fastjson2 import read_map as read_jsonb_map
-from metaprotocol_codecs.dubbo.hessian2 import (
+from metaprotocol_codecs.dubbo.request import read_argument_count, read_invocation
+from metaprotocol_codecs.dubbo.response import KINDS, read_result
+from metaprotocol_codecs.hessian2 import (
     Map,
     Reader,
     ReferenceTables,
@@ -20,9 +22,7 @@ from metaprotocol_codecs.dubbo.hessian2 import (
     read_text,
     skip_values,
 )
-from metaprotocol_codecs.dubbo.hessian2.strings import NULL
-from metaprotocol_codecs.dubbo.request import read_argument_count, read_invocation
-from metaprotocol_codecs.dubbo.response import KINDS, read_result
+from metaprotocol_codecs.hessian2.strings import NULL
 from metaprotocol_sdk import Limits, Metadata, ProtocolError, Span
 
 if TYPE_CHECKING:

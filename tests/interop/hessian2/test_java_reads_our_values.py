@@ -11,7 +11,7 @@ from hessian2_values import UNBOUNDED, scalars
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaprotocol_codecs.dubbo.hessian2 import Date, Instance, Long, Map, TypedList, read_value, write_value
+from metaprotocol_codecs.hessian2 import Date, Instance, Long, Map, TypedList, read_value, write_value
 from metaprotocol_sdk import Limits
 
 pytestmark = pytest.mark.interop

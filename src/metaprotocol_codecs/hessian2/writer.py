@@ -10,7 +10,7 @@ import re
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
-from metaprotocol_codecs.dubbo.hessian2.values import (
+from metaprotocol_codecs.hessian2.values import (
     MILLISECONDS_PER_MINUTE,
     Date,
     Instance,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Any, NoReturn
 
-from metaprotocol_codecs.dubbo.hessian2.strings import (
+from metaprotocol_codecs.hessian2.strings import (
     NULL,
     is_long,
     raise_cut_off,
@@ -17,7 +17,7 @@ from metaprotocol_codecs.dubbo.hessian2.strings import (
     read_long,
     read_string,
 )
-from metaprotocol_codecs.dubbo.hessian2.values import MILLISECONDS_PER_MINUTE, Date, Instance, Long, Map, TypedList
+from metaprotocol_codecs.hessian2.values import MILLISECONDS_PER_MINUTE, Date, Instance, Long, Map, TypedList
 from metaprotocol_sdk import DecodeError, LimitExceeded, Limits
 
 _CLASS, _END, _REFERENCE = 0x43, 0x5A, 0x51

@@ -4,17 +4,17 @@ Source: the Hessian 2.0 specification, and where writers differ from it, what Ap
 Hessian 4, hessian.js and dubbo-go really send.
 """
 
-from metaprotocol_codecs.dubbo.hessian2.reader import Reader, read_value
-from metaprotocol_codecs.dubbo.hessian2.skip import (
+from metaprotocol_codecs.hessian2.reader import Reader, read_value
+from metaprotocol_codecs.hessian2.skip import (
     ReferenceTables,
     read_class_name,
     read_type_end,
     skip_simple_values,
     skip_values,
 )
-from metaprotocol_codecs.dubbo.hessian2.strings import read_error_text, read_string, read_strings, read_text
-from metaprotocol_codecs.dubbo.hessian2.values import Date, Instance, Long, Map, TypedList, describe
-from metaprotocol_codecs.dubbo.hessian2.writer import Writer, write_string, write_value
+from metaprotocol_codecs.hessian2.strings import read_error_text, read_string, read_strings, read_text
+from metaprotocol_codecs.hessian2.values import Date, Instance, Long, Map, TypedList, describe
+from metaprotocol_codecs.hessian2.writer import Writer, write_string, write_value
 
 __all__ = [
     "Date",

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-from metaprotocol_codecs.dubbo.hessian2.strings import (
+from metaprotocol_codecs.hessian2.strings import (
     raise_cut_off,
     read_integer,
     read_string,
