@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,6 +40,21 @@ def visible(export_to: Iterable[str], owner: str, namespace: str) -> bool:
     """Return True if an object of the namespace `owner` is seen from a namespace."""
     names = list(export_to)
     return not names or "*" in names or namespace in names or ("." in names and owner == namespace)
+
+
+def cluster_name(port: int, subset: str, host: str) -> str:
+    """Return istiod's name of the cluster of a service; the subset may be ""."""
+    return f"outbound|{port}|{subset}|{host}"
+
+
+def address_of_url(url: str) -> tuple[str, int] | None:
+    """Return the host and the port of a URL of HTTP; None if it is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except (KeyError, ValueError):
+        return None
+    return (parts.hostname, port) if parts.hostname else None
 
 
 def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:

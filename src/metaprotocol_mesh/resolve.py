@@ -26,7 +26,7 @@ from metaprotocol_mesh.model import (
     WasmPlugin,
 )
 from metaprotocol_mesh.model import Service as KubernetesService
-from metaprotocol_mesh.names import full_name, selects, visible
+from metaprotocol_mesh.names import address_of_url, cluster_name, full_name, selects, visible
 from metaprotocol_mesh.places import ConfigurationError, Problem, did_you_mean
 from metaprotocol_mesh.resolved import Authorizer, Cluster, Listener, Mesh, Policy, Proxy, Service, ServicePort
 from metaprotocol_mesh.routes import Rules
@@ -122,16 +122,18 @@ class _Resolver:
         self._peers()
         judged = [one for one in listeners if one.direction != "outbound"]
         policies = self._selected(AuthorizationPolicy, judged)
+        authentications = self._selected(RequestAuthentication, judged)
         return Mesh(
             self._proxy,
             tuple(listeners),
             clusters,
             tuple(policies),
-            tuple(self._selected(RequestAuthentication, judged)),
+            tuple(authentications),
             tuple(sorted(self._selected(Telemetry, listeners), key=_generality)),
             tuple(sorted(self._selected(WasmPlugin, listeners), key=lambda one: -one.spec.priority)),
             tuple(sorted(self._selected(EnvoyFilter, listeners), key=lambda one: one.spec.priority)),
             self._authorizer(policies, clusters),
+            self._issuers(authentications, clusters),
         )
 
     def _authorizer(
@@ -151,7 +153,7 @@ class _Resolver:
                 text = f"no IstioOperator has an ext_authz service {wanted.name!r} in `meshConfig.extensionProviders`"
                 self._wrong(wanted.at, text, did_you_mean(wanted.name, providers))
                 continue
-            name = _name(service.port, "", full_name(service.service.rpartition("/")[2], self._proxy.namespace))
+            name = cluster_name(service.port, "", full_name(service.service.rpartition("/")[2], self._proxy.namespace))
             if name not in clusters:
                 text = f"no ServiceEntry has the service {service.service} with the port {service.port}"
                 self._wrong(service.at, text)
@@ -163,6 +165,31 @@ class _Resolver:
                 self._wrong(wanted.at, text, "let one service decide about both")
             asked = Authorizer(provider, name)
         return asked
+
+    def _issuers(
+        self, authentications: Iterable[Object[RequestAuthentication]], clusters: Mapping[str, Cluster]
+    ) -> dict[str, str]:
+        """Return the clusters that keys of tokens are fetched from, by URL."""
+        found = {}
+        for authentication in authentications:
+            for rule in authentication.spec.jwt_rules:
+                address = address_of_url(rule.jwks_uri) if rule.jwks_uri else None
+                if address is None:
+                    continue
+                host, port = full_name(address[0], authentication.metadata.namespace), address[1]
+                place, name = rule.at.of("jwksUri"), cluster_name(port, "", host)
+                cluster = clusters.get(name)
+                if cluster is None:
+                    text = f"no ServiceEntry has the host {host} with the port {port}"
+                    self._wrong(place, text, "write one: Envoy fetches the keys from it")
+                elif cluster.port.codec:
+                    text = f"the port {port} of {host} speaks {cluster.port.codec}, and not HTTP"
+                    self._wrong(place, text, "name it `http` or `https`")
+                elif rule.jwks_uri.startswith("https:") and cluster.policy.tls is None:
+                    text = f"connections to {host} have no TLS, and the URL is of https"
+                    self._wrong(place, text, f"write a DestinationRule of {host} with `tls: {{mode: SIMPLE}}`")
+                found[rule.jwks_uri] = name
+        return found
 
     def _wrong(self, place: Place, text: str, hint: str = "") -> None:
         self._problems.append(Problem(place, text, hint))
@@ -214,10 +241,10 @@ class _Resolver:
             rule = rules[service.host].spec if service.host in rules else None
             for port in service.ports.values():
                 policy = _policy(rule.traffic_policy if rule else None, None, port.number)
-                found = [Cluster(_name(port.number, "", service.host), port, service, policy=policy)]
+                found = [Cluster(cluster_name(port.number, "", service.host), port, service, policy=policy)]
                 for subset in rule.subsets if rule else ():
                     policy = _policy(rule.traffic_policy if rule else None, subset.traffic_policy, port.number)
-                    name = _name(port.number, subset.name, service.host)
+                    name = cluster_name(port.number, subset.name, service.host)
                     found.append(Cluster(name, port, service, subset.name, subset.labels, policy))
                 clusters.update((cluster.name, cluster) for cluster in found)
         return clusters
@@ -285,10 +312,6 @@ def _selector(spec: Item) -> Mapping[str, str]:
 
 def _generality(one: Object[Telemetry]) -> tuple[bool, bool]:
     return (one.metadata.namespace != _ROOT_NAMESPACE, one.spec.selector is not None)
-
-
-def _name(port: int, subset: str, host: str) -> str:
-    return f"outbound|{port}|{subset}|{host}"
 
 
 def _policy(rule: TrafficPolicy | None, subset: TrafficPolicy | None, port: int) -> Policy:

@@ -256,6 +256,7 @@ class Mesh:
         plugins: WasmPlugins of this proxy.
         patches: EnvoyFilters of this proxy, in their order.
         authorizer: The service that its CUSTOM policies ask.
+        issuers: The clusters that the keys of its tokens are fetched from, by URL.
     """
 
     proxy: Proxy
@@ -267,6 +268,7 @@ class Mesh:
     plugins: tuple[Object[WasmPlugin], ...] = ()
     patches: tuple[Object[EnvoyFilter], ...] = ()
     authorizer: Authorizer | None = None
+    issuers: Mapping[str, str] = field(factory=dict)
 
     def incomplete(self, listener: Listener) -> str:
         """Return what happens to messages whose properties may lack some: "refuse" or "pass".

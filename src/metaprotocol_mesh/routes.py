@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from metaprotocol_mesh.names import full_name, host_matches, selects, short_names, visible
+from metaprotocol_mesh.names import cluster_name, full_name, host_matches, selects, short_names, visible
 from metaprotocol_mesh.places import Place, Problem, did_you_mean
 from metaprotocol_mesh.resolved import (
     Cluster,
@@ -61,7 +61,7 @@ class Rules:
         names = [*short_names(service.host, self.proxy.namespace), *service.names]
         owner = self._virtual_service(service.host)
         if owner is None:
-            cluster = self.clusters[f"outbound|{port.number}||{service.host}"]
+            cluster = self.clusters[cluster_name(port.number, "", service.host)]
             rules: tuple[Rule, ...] = (
                 Rule(f"service {service.host}", "default", service.entry.at, None, None,
                      (Target(cluster, 1, 100.0),), hashes=_hashes([cluster])),
@@ -160,7 +160,7 @@ class Rules:
             known = ", ".join(map(str, service.ports))
             self._wrong(destination.at, f"{host} has no port {number}", f"write `port: {{number: ...}}` with {known}")
             return None
-        cluster = self.clusters.get(f"outbound|{number}|{destination.subset}|{host}")
+        cluster = self.clusters.get(cluster_name(number, destination.subset, host))
         if cluster is None:
             subsets = {one.subset for one in self.clusters.values() if one.service is service and one.subset}
             hint = did_you_mean(destination.subset, subsets) or "a DestinationRule defines subsets"

@@ -218,3 +218,40 @@ OTHER = policy("{action: CUSTOM, provider: {name: other}, rules: [{}]}", "b")
 def test_a_service_that_cannot_be_asked_is_an_error(texts: list[str], text: str) -> None:
     (problem,) = problems(SERVICE, INGRESS, *texts)
     assert text in problem.text
+
+
+def tokens(keys: str) -> str:
+    return f"""
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {{name: tokens, namespace: default}}
+spec: {{jwtRules: [{{issuer: i, {keys}}}]}}
+"""
+
+
+LOGIN = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: login, namespace: default}
+spec: {hosts: [login.example], resolution: DNS, ports: [{number: 443, name: https, protocol: HTTPS}]}
+"""
+KEYS = tokens("jwksUri: 'https://login.example/keys'")
+
+
+@pytest.mark.parametrize(
+    ("texts", "text"),
+    [
+        ([tokens("audiences: [a]")], "the keys are missing: write `jwks` or `jwksUri`"),
+        ([tokens("""jwks: '{"keys": []}', jwksUri: 'http://a/b'""")], "only one of jwks and jwksUri may be set"),
+        ([tokens("jwksUri: login.example")], "this is not a URL"),
+        ([tokens("jwksUri: 'https://[/keys'")], "this is not a URL"),
+        ([tokens("jwksUri: 'https://login.example:70000/'")], "this is not a URL"),
+        ([KEYS], "no ServiceEntry has the host login.example with the port 443"),
+        ([tokens("jwksUri: 'http://login.example/keys'"), LOGIN], "has the host login.example with the port 80"),
+        ([KEYS, LOGIN], "connections to login.example have no TLS, and the URL is of https"),
+        ([tokens("jwksUri: 'http://reviews:9080/keys'")], "speaks awesomerpc, and not HTTP"),
+    ],
+)
+def test_keys_of_tokens_are_here_or_at_a_service(texts: list[str], text: str) -> None:
+    (problem,) = problems(SERVICE, INGRESS, *texts)
+    assert text in problem.text

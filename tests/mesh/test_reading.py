@@ -84,7 +84,9 @@ def test_the_kinds_are_known_by_name_and_version() -> None:
         "a.yaml:1:7: kind: the kind 'VirtualServce' is not supported; did you mean 'VirtualService'?"
     ]
     assert "VirtualService is known as networking.istio.io/v1" in told("kind: VirtualService\napiVersion: v1")[0]
-    assert told("- a") == ["a.yaml:1:1: this is not an object; an object has the keys apiVersion, kind, metadata and spec"]
+    assert told("- a") == [
+        "a.yaml:1:1: this is not an object; an object has the keys apiVersion, kind, metadata and spec"
+    ]
     assert told("kind: Sidecar\napiVersion: networking.istio.io/v1\nmetadata: {name: a}\nspecs: {}")[0] == (
         "a.yaml:4:1: specs: there is no key 'specs' here; did you mean 'spec'?"
     )

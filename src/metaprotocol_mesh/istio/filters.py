@@ -21,7 +21,7 @@ from metaprotocol_mesh.model import (
     Sidecar,
     VirtualService,
 )
-from metaprotocol_mesh.names import selects
+from metaprotocol_mesh.names import cluster_name, selects
 from metaprotocol_mesh.places import NOWHERE, ConfigurationError, Problem
 from metaprotocol_mesh.resolve import resolve
 from metaprotocol_mesh.resolved import Cluster, Listener, Mesh, Proxy
@@ -183,7 +183,7 @@ class _Filters:
                 if names is not None:
                     yield names
         for cluster in self._clusters.values():
-            whole = self._clusters[f"outbound|{cluster.port.number}||{_host(cluster)}"]
+            whole = self._clusters[cluster_name(cluster.port.number, "", _host(cluster))]
             if cluster.policy.connection_pool != whole.policy.connection_pool:
                 yield self._patches.cluster(cluster, direction)
 

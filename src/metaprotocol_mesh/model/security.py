@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from attrs import frozen
 
-from metaprotocol_mesh.model.base import REQUIRED, Item, entry
+from metaprotocol_mesh.model.base import REQUIRED, Duration, Item, entry
+from metaprotocol_mesh.names import address_of_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,24 +145,34 @@ class JWTRule(Item):
     """An issuer of tokens."""
 
     UNSUPPORTED: ClassVar[dict[str, str]] = {
-        "jwksUri": "write the keys as `jwks`",
         "fromParams": "operations have no query: use `fromHeaders`",
         "fromCookies": "messages have no cookies: use `fromHeaders`",
         "outputPayloadToHeader": "it is not built yet",
         "outputClaimToHeaders": "it is not built yet",
         "spaceDelimitedClaims": "it is not built yet",
-        "timeout": "it is of `jwksUri`",
     }
+    ONE_OF: ClassVar[tuple[tuple[str, ...], ...]] = (("jwks", "jwks_uri"),)
 
     issuer: str = entry("`providers[].issuer`", REQUIRED)
     audiences: tuple[str, ...] = entry("`audiences`", ())
-    jwks: str = entry("`local_jwks.inline_string`", REQUIRED)
+    jwks: str = entry("`local_jwks.inline_string`", "")
+    jwks_uri: str = entry("`remote_jwks.http_uri`: Envoy fetches the keys, from the ServiceEntry of that host", "")
+    timeout: Duration = entry("`remote_jwks.http_uri.timeout`", Duration(5 * 10**9))
     from_headers: tuple[JWTHeader, ...] = entry(
         "`from_headers`; by default the property `authorization`, `Bearer `", ()
     )
     forward_original_token: bool = entry("`forward`", False)
 
     def faults(self) -> Iterator[tuple[str, str]]:
+        if self.jwks_uri:
+            if address_of_url(self.jwks_uri) is None:
+                yield "jwksUri", "this is not a URL: https://login.example/keys"
+        elif not self.jwks:
+            yield "", "the keys are missing: write `jwks` or `jwksUri`"
+        else:
+            yield from self._keys()
+
+    def _keys(self) -> Iterator[tuple[str, str]]:
         try:
             keys = json.loads(self.jwks)["keys"]
         except (ValueError, TypeError, KeyError, RecursionError):

@@ -89,7 +89,7 @@ def _http_filters(listener: Listener, mesh: Mesh, engine: Engine) -> list[Json]:
         phases.setdefault(plugin.spec.phase, []).append(_wasm(name, plugin.spec))
     found = [engine.admission_filter(), *phases.get("AUTHN", ())]
     if listener.direction != "outbound":
-        tokens = security.jwt_filter(mesh.authentications)
+        tokens = security.jwt_filter(mesh.authentications, mesh.issuers)
         found += [tokens] if tokens is not None else []
         found += phases.get("AUTHZ", ())
         found += security.custom_filters(mesh.authorizer) if mesh.authorizer is not None else []

@@ -14,7 +14,7 @@ from metaprotocol_mesh.places import ConfigurationError, Problem
 from metaprotocol_mesh.render.pieces import TYPES, Json, typed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from metaprotocol_mesh.model import AuthorizationPolicy, Object, RequestAuthentication
     from metaprotocol_mesh.model.security import Condition, Operation, Rule, Source
@@ -116,18 +116,28 @@ def _names(names: Iterable[str]) -> Json:
     return {"patterns": [_text(name.lower()) for name in names]}
 
 
-def jwt_filter(authentications: Iterable[Object[RequestAuthentication]]) -> Json | None:
-    """Return the HTTP filter that reads tokens; None if there is no rule."""
+def jwt_filter(authentications: Iterable[Object[RequestAuthentication]], issuers: Mapping[str, str]) -> Json | None:
+    """Return the HTTP filter that reads tokens; None if there is no rule.
+
+    Args:
+        authentications: The rules.
+        issuers: The clusters that keys are fetched from, by URL.
+    """
     providers: Json = {}
     for authentication in authentications:
         for number, rule in enumerate(authentication.spec.jwt_rules):
             name = f"{authentication.metadata.namespace}/{authentication.metadata.name}-{number}"
             provider: Json = {
                 "issuer": rule.issuer,
-                "local_jwks": {"inline_string": rule.jwks},
                 "forward": rule.forward_original_token,
                 "payload_in_metadata": "payload",
             }
+            if rule.jwks_uri:
+                uri = {"uri": rule.jwks_uri, "cluster": issuers[rule.jwks_uri], "timeout": str(rule.timeout)}
+                # Without this, the first request with a token waits for the keys.
+                provider["remote_jwks"] = {"http_uri": uri, "async_fetch": {}}
+            else:
+                provider["local_jwks"] = {"inline_string": rule.jwks}
             if rule.audiences:
                 provider["audiences"] = list(rule.audiences)
             if rule.from_headers:

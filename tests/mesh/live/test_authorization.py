@@ -5,8 +5,11 @@ import hashlib
 import hmac
 import json
 import re
+import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from ext_authz import deciding, deciding_by_grpc
 from governance import EVERY_FORM, WITH_PROPERTIES, Scenario, shown
 from live_engine.config import built_module
 from live_engine.peers import Server
+from live_envoy.certificates import self_signed
 from mesh_protocols import FRAMED, THRIFT, Caller, Protocol, ThriftLibrary
 from mesh_scenarios import LiveMesh, gateway, service_entry
 from thrift.Thrift import TApplicationException
@@ -130,6 +134,53 @@ def test_the_claims_of_a_token_decide(scenario: Scenario, protocol: Protocol) ->
             assert client.ask({"token": one}).status_code == refusal(protocol), why
         assert client.ask().status_code == refusal(protocol)
         assert ["token" in message.properties for message in server.received] == [False, False]
+
+
+@contextmanager
+def issuing(keys: object, key: Path, certificate: Path) -> Iterator[int]:
+    """Run a server that gives keys by HTTPS, and yield its port."""
+    content = json.dumps(keys).encode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/keys" else 404)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@WITH_PROPERTIES
+def test_the_keys_of_tokens_are_fetched_from_their_issuer(
+    scenario: Scenario, protocol: Protocol, tmp_path: Path
+) -> None:
+    secret = b"a secret of the tests, 32 bytes!"
+    shared = {"kty": "oct", "kid": "demo", "alg": "HS256", "k": base64.urlsafe_b64encode(secret).decode().rstrip("=")}
+    key, certificate = self_signed(tmp_path, "login.example")
+    with issuing({"keys": [shared]}, key, certificate) as port:
+        page = shown("authorization", "keys-of-the-issuer")
+        page = page.replace("mode: SIMPLE", f"mode: SIMPLE, caCertificates: {certificate}")
+        endpoint = f"STATIC\n  endpoints: [{{address: 127.0.0.1, ports: {{https: {port}}}}}]"
+        page = page.replace("DNS", endpoint)
+        with guarded(scenario, protocol, page) as server, scenario.caller() as client:
+            good = {"iss": ISSUER, "sub": "mary", "exp": FAR_AWAY}
+            assert client.text({"token": token(secret, **good)}) == "served"
+            assert client.text() == "served"
+            assert client.ask({"token": token(b"x" * 32, **good)}).status_code == refusal(protocol)
+            assert len(server.received) == 2
 
 
 UNASKED = {"awesomerpc": {"service": "health"}, "dubbo": {"method": "ping"}, "thrift": {"method": "ping"}}
