@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+import thrift_messages
 from hypothesis import given
 from hypothesis import strategies as st
 from live_engine.streams import build as stream
@@ -167,6 +168,15 @@ def test_a_change_that_the_message_cannot_carry_is_refused_and_the_client_told()
     counter, reply, close = refused.answer(refused.refusal())
     assert (counter, close) == (reply_counter(ErrorType.BAD_REQUEST), False)
     assert b"cannot be changed" in reply
+
+
+def test_a_trace_that_a_message_has_no_room_for_is_left_out_and_other_changes_are_refused() -> None:
+    call = thrift_messages.strict(thrift_messages.CALL, "hello", 7, b"\x00")
+    (step,) = connect("thrift").feed(thrift_messages.framed(call))
+    sent = step[7]
+    traced = [(b"method", b"hello"), (b"traceparent", b"00-1-2-01"), (b"x-b3-traceid", b"1")]
+    assert sent.outgoing(traced, False) == sent.outgoing([(b"method", b"hello")], False)
+    assert sent.outgoing([*traced, (b"user", b"mary")], False) == Counter.MUTATIONS_REFUSED
 
 
 def test_a_oneway_leaves_with_an_id_that_nobody_knows() -> None:

@@ -19,6 +19,7 @@ from metaprotocol_envoy.headers import (
     property_name,
     unescape_value,
 )
+from metaprotocol_sdk import Mutation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -96,6 +97,16 @@ def difference(
         if added is not None:
             mutation[added] = unescape_value(new)
     return mutation
+
+
+def without_tracing(mutation: Mutation) -> Mutation:
+    """Return a change of properties without the headers of tracers."""
+
+    def is_tracing(name: str) -> bool:
+        lower = name.lower()
+        return any(lower == one or (one.endswith("*") and lower.startswith(one[:-1])) for one in TRACING)
+
+    return Mutation({name: value for name, value in mutation.items() if not is_tracing(name)})
 
 
 def change_headers(fields: Fields, mutation: Mapping[str, str | None]) -> tuple[str | None, ...]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from metaprotocol_envoy.attempt import Attempt, StreamAttempt
-from metaprotocol_envoy.changes import change_headers, changed, difference
+from metaprotocol_envoy.changes import change_headers, changed, difference, without_tracing
 from metaprotocol_envoy.errors import STOPPED, answer_with_error, error_type
 from metaprotocol_envoy.log import report_bug
 from metaprotocol_envoy.statistics import Counter
@@ -132,6 +133,13 @@ class Request:
             try:
                 return (renumbered(codec, metadata, mutation, self.number), -1)
             except UnsupportedMutation:
+                # A message without room for a trace goes without it, so that tracing never refuses a call.
+                rest = without_tracing(mutation)
+                if len(rest) < len(mutation):
+                    with suppress(UnsupportedMutation):
+                        found = renumbered(codec, metadata, rest, self.number)
+                        self._mutation = rest
+                        return (found, -1)
                 if not service.passes:
                     raise
                 unchanged = renumbered(codec, metadata, Mutation(), self.number)
