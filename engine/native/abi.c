@@ -290,6 +290,8 @@ bool CALL(http_set_filter_state_bytes)(void *, struct text, struct text);
 bool CALL(http_get_cluster_name)(void *, struct text *);
 bool CALL(http_get_metadata_string)(void *, int, struct text, struct text, struct text *);
 void CALL(http_clear_route_cache)(void *);
+void *CALL(http_get_active_span)(void *);
+bool CALL(http_span_get_trace_id)(void *, struct text *);
 void CALL(http_send_response)(void *, uint32_t, struct header *, size_t, struct text, struct text);
 int CALL(http_filter_config_define_counter)(void *, struct text, struct text *, size_t, size_t *);
 int CALL(http_filter_increment_counter)(void *, size_t, struct text *, size_t, uint64_t);
@@ -326,6 +328,11 @@ bool abi_http_cluster(void *envoy, bool *marked) {
     *marked = CALL(http_get_metadata_string)(envoy, METADATA_OF_CLUSTER, TEXT("metaprotocol"), TEXT("bridge"), &value) &&
               text_is(value, TEXT("codec"));
     return *marked || CALL(http_get_cluster_name)(envoy, &value);
+}
+
+bool abi_http_trace(void *envoy, struct text *id) {
+    void *span = CALL(http_get_active_span)(envoy);
+    return span && CALL(http_span_get_trace_id)(span, id) && id->size;
 }
 
 void abi_http_clear_route(void *envoy) { CALL(http_clear_route_cache)(envoy); }

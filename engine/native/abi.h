@@ -90,6 +90,8 @@ void abi_http_set_state(void *envoy, struct text name, struct text value);
 bool abi_http_number(void *envoy, enum abi_attribute attribute, uint64_t *value);
 /* True if a cluster was chosen; `marked`: its metadata says that it has the bridge. */
 bool abi_http_cluster(void *envoy, bool *marked);
+/* The id of the trace that the stream is a part of; false if there is none. */
+bool abi_http_trace(void *envoy, struct text *id);
 void abi_http_clear_route(void *envoy);
 void abi_http_answer(void *envoy, uint32_t status, struct text details);
 size_t abi_http_define_counter(void *envoy_config, struct text name);

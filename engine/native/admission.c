@@ -1,5 +1,6 @@
 /* The filters `admission` and `attempt`: the way of a request's token through Envoy. Touch x-metaprotocol-* headers alone,
  * and the filter state of the stream. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,6 +105,31 @@ int admission_request(struct http_filter *filter) {
     return check_cluster(filter);
 }
 
+/* Keep the ids by which an access log and a trace know the request. */
+static void keep_ids(struct http_filter *filter, struct request *request) {
+    struct text id, trace;
+    size_t values = 0;
+    int size = 0;
+    if (abi_http_header(filter->envoy, ABI_REQUEST_HEADERS, TEXT("x-request-id"), &id, &values) && values) {
+        size = snprintf(request->ids, sizeof request->ids, "request %.*s", (int)(id.size < 48 ? id.size : 48), id.data);
+    }
+    if (abi_http_trace(filter->envoy, &trace)) {
+        snprintf(request->ids + size, sizeof request->ids - (size_t)size, "%strace %.*s", size ? ", " : "",
+                 (int)(trace.size < 32 ? trace.size : 32), trace.data);
+    }
+    for (char *byte = request->ids; *byte; byte++) {
+        if (*byte < ' ' || *byte > '~') *byte = '?'; /* a filter has set the header to what is not an id */
+    }
+}
+
+static bool is_failure(const struct request *request) {
+    if (!text_begins((struct text){request->details, strlen(request->details)}, TEXT("via_upstream"))) return true;
+    for (const struct reply *reply = request->replies; reply; reply = reply->next) {
+        if (reply->is_error) return true;
+    }
+    return false;
+}
+
 int admission_response(struct http_filter *filter) {
     struct request *request = filter->request;
     if (!request) {
@@ -120,6 +146,7 @@ int admission_response(struct http_filter *filter) {
         memcpy(request->details, details.data, size);
         request->details[size] = 0;
     }
+    if (is_failure(request)) keep_ids(filter, request);
     return ABI_CONTINUE;
 }
 

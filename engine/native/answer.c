@@ -38,7 +38,9 @@ static void answer_locally(struct codec_filter *filter, struct exchange *exchang
     struct request *request = exchange->request;
     python_enter();
     void *status = PyLong_FromLong(exchange->status);
-    void *details = PyUnicode_FromStringAndSize(request->details, (ssize_t)strlen(request->details));
+    char text[sizeof request->details + sizeof request->ids];
+    int size = snprintf(text, sizeof text, "%s\n%s", request->details, request->ids);
+    void *details = PyUnicode_FromStringAndSize(text, size);
     answer_set(filter, exchange, python_call_method(request->object, "local_reply", status, details));
     Py_DecRef(status);
     Py_DecRef(details);
@@ -58,8 +60,11 @@ static void answer_with(struct codec_filter *filter, struct exchange *exchange, 
     if (reply->is_oneway) {
         exchange->answered = true;
     } else if (reply->is_error) {
+        const struct request *request = exchange->request;
         python_enter();
-        answer_set(filter, exchange, python_call_method(exchange->request->object, "answer", reply->result, NULL));
+        void *ids = PyUnicode_FromStringAndSize(request->ids, (ssize_t)strlen(request->ids));
+        answer_set(filter, exchange, python_call_method(request->object, "answer", reply->result, ids));
+        Py_DecRef(ids);
         python_leave();
     } else if (same && !reply->stateful) {
         exchange->answered = true;

@@ -58,6 +58,8 @@ def test_folders_variables_and_jobs_stay_from_block_to_block(tmp_path: Path) -> 
     [
         ("a\nb\n", "a\nb\n", True),
         ("a  \n\n", "a\n", True),
+        ("a (…)\n", "a (b c)\n", True),
+        ("a (…)\n", "a (b\nc)\n", False),
         ("a\n...\nd\n", "a\nb\nc\nd\n", True),
         ("a\n...\nb\n", "a\nb\n", True),
         ("...\n", "", True),

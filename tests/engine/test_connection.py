@@ -219,6 +219,14 @@ def test_a_local_reply_is_the_protocols_own_error_by_its_cause(status: int, deta
     assert read(reply).status_code == STATUSES[cause]
 
 
+def test_an_error_ends_with_the_ids_of_the_request_and_its_trace() -> None:
+    _, reply, _ = request().local_reply(504, "response_timeout\nrequest 1-2, trace ab")
+    assert reply.endswith(b"response_timeout (request 1-2, trace ab)")
+    sent = request()
+    _, reply, _ = sent.answer(sent.bad_response(), "request 1-2")
+    assert reply.endswith(b"no answer to the request (request 1-2)")
+
+
 def test_an_answer_has_a_status_headers_and_the_servers_bytes_with_the_clients_id() -> None:
     sent = request()
     attempt, came = sent.attempt(), answer(sent, headers={"host": "a"}, payload=b"yes")

@@ -6,8 +6,8 @@
 * A `diff` block changes a saved file: its first line is `--- courier.py`, and its lines that begin with a blank or a
   minus must be in the file just once.
 * Of `console` blocks the commands after `$` are run, and what the block shows under them is compared with what they
-  print, on either stream. A line `...` stands for any lines. `$ echo $?` shows the exit status, which is otherwise 0. A
-  line that ends with a backslash goes on in the next one.
+  print, on either stream. A line `...` stands for any lines, and `…` in a line for any text. `$ echo $?` shows the
+  exit status, which is otherwise 0. A line that ends with a backslash goes on in the next one.
 """
 
 import os
@@ -68,7 +68,7 @@ def evaluate(document: Document, console: Console) -> None:
 def matches(expected: str, found: str) -> bool:
     """Compare line by line; blanks at a line's end and empty lines at the text's end do not count."""
     lines = [line.rstrip() for line in expected.rstrip().splitlines()]
-    pattern = "".join(r"(?:.*\n)*?" if line == "..." else re.escape(line) + r"\n" for line in lines)
+    pattern = "".join(r"(?:.*\n)*?" if line == "..." else re.escape(line).replace("…", ".*") + r"\n" for line in lines)
     return re.fullmatch(pattern, "".join(f"{line.rstrip()}\n" for line in found.rstrip().splitlines())) is not None
 
 

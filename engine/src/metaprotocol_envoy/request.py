@@ -6,6 +6,8 @@ import copy
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
+import attrs
+
 from metaprotocol_envoy.attempt import Attempt, StreamAttempt
 from metaprotocol_envoy.changes import change_headers, changed, difference, without_tracing
 from metaprotocol_envoy.errors import STOPPED, answer_with_error, error_type
@@ -203,27 +205,28 @@ class Request:
 
     # Answers to the client.
 
-    def answer(self, error: Error | None) -> Answer:
+    def answer(self, error: Error | None, ids: str = "") -> Answer:
         """Return the answer to a request whose attempt ended with an error.
 
         Args:
             error: What one of the methods above returned; None if the codec failed.
+            ids: The ids of the request and its trace, for a person.
         """
-        return self._answer(error or Error(ErrorType.UNSPECIFIED, "the codec failed"))
+        return self._answer(error or Error(ErrorType.UNSPECIFIED, "the codec failed"), ids)
 
-    def local_reply(self, status: int, details: str) -> Answer:
+    def local_reply(self, status: int, why: str) -> Answer:
         """Return the answer to a request that Envoy answered itself.
 
         Args:
             status: The HTTP status of Envoy's own reply; 0 if the stream was reset.
-            details: Envoy's `response.code_details`, or "".
+            why: Envoy's `response.code_details`, or "". The ids of the request and its trace may follow in a line.
         """
+        details, _, ids = why.partition("\n")
         if self._stopped is not None and details.startswith(STOPPED):
-            return self._answer(self._stopped)
+            return self._answer(self._stopped, ids)
         cause = error_type(status, details)
-        return self._answer(
-            Error(cause, details or (f"HTTP status {status}" if status else "Envoy has reset the stream"))
-        )
+        text = details or (f"HTTP status {status}" if status else "Envoy has reset the stream")
+        return self._answer(Error(cause, text), ids)
 
     def overflow(self) -> Answer:
         """Return the answer to a request that was not sent, since too many wait."""
@@ -234,5 +237,7 @@ class Request:
         """Return the answer to a request whose answer was changed as an HTTP body."""
         return self._answer(Error(ErrorType.BAD_RESPONSE, "the answer was given an HTTP body"))
 
-    def _answer(self, error: Error) -> Answer:
+    def _answer(self, error: Error, ids: str = "") -> Answer:
+        if ids:
+            error = attrs.evolve(error, message=f"{error.message} ({ids})")
         return answer_with_error(self._codec, self.metadata, error, open_stream=self.opened)

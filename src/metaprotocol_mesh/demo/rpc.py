@@ -134,7 +134,8 @@ class Client:
             self._waiting.pop(number, None)
         body = reply.message[reply.header_size :]
         if reply.message_type is MessageType.EXCEPTION:
-            raise CallError(reply.status_code or 0, body.decode("utf-8", "replace"))
+            text = body.decode("utf-8", "replace").partition(" (request ")[0]  # its id is for logs
+            raise CallError(reply.status_code or 0, text)
         parsed: Json = json.loads(body)
         return parsed
 
