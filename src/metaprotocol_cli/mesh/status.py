@@ -61,7 +61,7 @@ def _print(status: Status, color: bool | None) -> None:
     for title, rows in (("listener", status.listeners), ("route", status.routes), ("cluster", status.clusters)):
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
         table.add_column(title, overflow="fold", style="cyan")
-        for column in ("requests", "errors", "connections", "p50 ms", "p99 ms"):
+        for column in ("requests", "errors", "connections", "p50 ms", "p90 ms", "p99 ms"):
             if column != "connections" or title != "route":
                 table.add_column(column, justify="right")
         for row in rows:
@@ -73,7 +73,7 @@ def _cells(row: Row) -> list[str]:
     found = [f"{row.requests:,}", f"{row.errors:,}"]
     if row.connections is not None:
         found.append(f"{row.connections:,}")
-    return [*found, _milliseconds(row.p50), _milliseconds(row.p99)]
+    return [*found, *map(_milliseconds, (row.p50, row.p90, row.p99))]
 
 
 def _milliseconds(value: float | None) -> str:

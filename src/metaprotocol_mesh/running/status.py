@@ -26,7 +26,7 @@ _WANTED = (
     r"^(vhost|cluster\.(outbound|inbound)|http\.(outbound|inbound|gateway)_)"
     r".*_(rq_(completed|total|[45]xx|time)|cx_active)$"
 )
-_QUANTILES = (50, 99)
+_QUANTILES = (50, 90, 99)
 
 
 @frozen
@@ -39,7 +39,8 @@ class Row:
         errors: Those that failed: a status of 400 or more.
         connections: Of clients of a listener, and to servers of a cluster, idle ones included; None for a route.
         p50: Milliseconds; half of the requests took longer. None if there was none.
-        p99: Milliseconds; one of a hundred took longer. Both are as of the last second, the counts as of now.
+        p90: Milliseconds; one of ten took longer.
+        p99: Milliseconds; one of a hundred took longer. All three are as of the last second, the counts as of now.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Row:
     errors: int
     connections: int | None
     p50: float | None
+    p90: float | None
     p99: float | None
 
 
@@ -137,10 +139,10 @@ def _rows(
         elif isinstance(value, int):
             found.setdefault(name, {})[what] = value
     for name, values in sorted(found.items()):
-        p50, p99 = latencies.get(name, [None, None])
+        p50, p90, p99 = latencies.get(name, [None, None, None])
         errors = values.get("4xx", 0) + values.get("5xx", 0)
         done = values.get("completed", values.get("total", 0))
-        yield Row(name, done, errors, values.get("cx_active"), p50, p99)
+        yield Row(name, done, errors, values.get("cx_active"), p50, p90, p99)
 
 
 def _codecs(listeners: list[dict[str, Any]], facts: dict[str, Any]) -> Iterator[Codec]:
