@@ -61,6 +61,8 @@ _BODIES = {
     "buffer.v3.Buffer": re.compile(""),
 }
 """The filters of Envoy that may read bodies, and what in their configuration tells that they do."""
+_OF_CLIENTS = re.compile(r"request\.(?:url_path|path|host|id|headers(?:\[[^]]*\]|\.\w+))")
+"""The expressions of CEL that return what a client has sent."""
 _FAILURE = re.compile(r"\]\[(?:critical|error)\]\[[^\]]*\] (?:\[[^\]]*\] )?(.*)")
 
 
@@ -87,6 +89,7 @@ def warnings(mesh: Mesh) -> list[Problem]:
     found += cluster_warnings(mesh)
     found += _policies(mesh)
     found += _bodies(mesh)
+    found += _labels(mesh)
     found += _watches(mesh)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if mesh.listeners and hard != resource.RLIM_INFINITY and hard < _DESCRIPTORS:
@@ -209,6 +212,18 @@ def _bodies(mesh: Mesh) -> Iterator[Problem]:
         if reads is not None and reads.search(json.dumps(config)):
             text = "this filter reads the bodies of HTTP, and no message becomes one: it sees operation and properties"
             yield Problem(patch.patch.at.of("value"), text)
+
+
+def _labels(mesh: Mesh) -> Iterator[Problem]:
+    """Yield labels of metrics that take whatever clients send: each value is a metric of its own, for good."""
+    for metrics in (one for owner in mesh.telemetries for one in owner.spec.metrics):
+        for override in metrics.overrides:
+            for name, change in override.tag_overrides.items():
+                value = change.value.strip()
+                if _OF_CLIENTS.fullmatch(value):
+                    text = f"clients choose the values of the label {name!r}, and each is a metric that Envoy keeps"
+                    hint = f"name those that count: {value} in ['...'] ? {value} : 'other'"
+                    yield Problem(change.at.of("value"), text, hint)
 
 
 def _fits(text: str, value: str) -> bool:

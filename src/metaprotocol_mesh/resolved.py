@@ -56,6 +56,11 @@ class Proxy:
     labels: Mapping[str, str] = field(factory=dict)
 
     @property
+    def app(self) -> str:
+        """The name: the label `app`."""
+        return self.labels.get("app", "metaprotocol")
+
+    @property
     def locality(self) -> str:
         """region/zone/subzone, or "". Istio reads it from the same labels, where a dot stands for the slash."""
         found = next((self.labels[name] for name in LOCALITY_LABELS if name in self.labels), "")
@@ -230,16 +235,16 @@ class Listener:
 
 
 @frozen
-class Authorizer:
-    """A service that decides about requests.
+class Provider:
+    """A provider of MeshConfig, which policies and Telemetry name: a service, a log or metrics.
 
     Args:
-        provider: What the file says.
-        cluster: The name of its cluster.
+        says: What the file says.
+        cluster: The name of the service's cluster; "" if it is not a service.
     """
 
-    provider: ExtensionProvider
-    cluster: str
+    says: ExtensionProvider
+    cluster: str = ""
 
 
 @frozen
@@ -257,6 +262,7 @@ class Mesh:
         patches: EnvoyFilters of this proxy, in their order.
         authorizer: The service that its CUSTOM policies ask.
         issuers: The clusters that the keys of its tokens are fetched from, by URL.
+        providers: What Telemetry names, by name.
     """
 
     proxy: Proxy
@@ -267,8 +273,9 @@ class Mesh:
     telemetries: tuple[Object[Telemetry], ...] = ()
     plugins: tuple[Object[WasmPlugin], ...] = ()
     patches: tuple[Object[EnvoyFilter], ...] = ()
-    authorizer: Authorizer | None = None
+    authorizer: Provider | None = None
     issuers: Mapping[str, str] = field(factory=dict)
+    providers: Mapping[str, Provider] = field(factory=dict)
 
     def incomplete(self, listener: Listener) -> str:
         """Return what happens to messages whose properties may lack some: "refuse" or "pass".

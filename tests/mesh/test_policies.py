@@ -199,8 +199,8 @@ OTHER = policy("{action: CUSTOM, provider: {name: other}, rules: [{}]}", "b")
 @pytest.mark.parametrize(
     ("texts", "text"),
     [
-        ([CUSTOM, DECIDER], "no IstioOperator has an ext_authz service 'decider'"),
-        ([CUSTOM, DECIDER, operator("{name: decider}")], "no IstioOperator has an ext_authz service 'decider'"),
+        ([CUSTOM, DECIDER], "no IstioOperator has a provider 'decider' with envoyExtAuthzGrpc or envoyExtAuthzHttp"),
+        ([CUSTOM, DECIDER, operator("{name: decider}")], "a provider needs one of envoyExtAuthzGrpc, "),
         ([CUSTOM, GRPC], "no ServiceEntry has the service decider.default.svc.cluster.local with the port 9000"),
         ([CUSTOM, OTHER, DECIDER, GRPC], "another policy asks 'decider': a proxy asks one service"),
         (

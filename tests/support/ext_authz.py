@@ -1,12 +1,11 @@
 """A service that Envoys ask about requests, by ext_authz."""
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from grpc_service import serving_grpc
+from http_service import serving_http
 from live_envoy import Envoy
 from protobuf_oracle import oracle
 
@@ -25,35 +24,18 @@ _Answer = oracle("CheckResponse", {"status": (1, _Status), "ok_response": (3, _O
 _PERMISSION_DENIED = 7
 
 
-@contextmanager
-def deciding(decide: Decide) -> Iterator[int]:
-    """Run the service, and yield its port.
+def deciding(decide: Decide) -> AbstractContextManager[int]:
+    """Return the context of the service, which is its port.
 
     Args:
         decide: Takes the path and the headers that it was asked about; returns a status and headers.
     """
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
+        status, more = decide(path, headers)
+        return status, {**more, "connection": "close"}, b""
 
-        def do_POST(self) -> None:
-            status, headers = decide(self.path, self.headers)  # type: ignore[arg-type] - a mapping of texts
-            self.send_response(status)
-            for name, value in {**headers, "content-length": "0", "connection": "close"}.items():
-                self.send_header(name, value)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+    return serving_http(answer)
 
 
 def deciding_by_grpc(start_envoy: Callable[..., Envoy], decide: Decide) -> AbstractContextManager[int]:

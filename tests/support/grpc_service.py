@@ -1,10 +1,9 @@
 """Services that Envoys call by gRPC."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from http_service import serving_http
 from live_envoy import Envoy
 from live_envoy.config import bootstrap, cluster, http_connection_manager, listener, route, typed
 
@@ -21,32 +20,15 @@ def serving_grpc(start_envoy: Callable[..., Envoy], method: str, answer: Callabl
         answer: Takes a request and returns the response, both as Protocol Buffers.
     """
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def respond(path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
+        assert path == method
+        return 200, {"content-type": _TYPE}, answer(body)
 
-        def do_POST(self) -> None:
-            assert self.path == method
-            response = answer(self.rfile.read(int(self.headers["content-length"])))
-            self.send_response(200)
-            self.send_header("content-type", _TYPE)
-            self.send_header("content-length", str(len(response)))
-            self.end_headers()
-            self.wfile.write(response)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            kind = "extensions.filters.http.grpc_http1_reverse_bridge.v3.FilterConfig"
-            name = "envoy.filters.http.grpc_http1_reverse_bridge"
-            bridge = typed(name, kind, content_type=_TYPE, withhold_grpc_frames=True)
-            whole = typed("buffer", "extensions.filters.http.buffer.v3.Buffer", max_request_bytes=65536)
-            manager = http_connection_manager([route("service")], bridge, whole, codec_type="HTTP2")
-            config = bootstrap([listener("grpc", manager)], [cluster("service", server.server_address[1])])
-            yield start_envoy(config).port("grpc")
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving_http(respond) as port:
+        kind = "extensions.filters.http.grpc_http1_reverse_bridge.v3.FilterConfig"
+        name = "envoy.filters.http.grpc_http1_reverse_bridge"
+        bridge = typed(name, kind, content_type=_TYPE, withhold_grpc_frames=True)
+        whole = typed("buffer", "extensions.filters.http.buffer.v3.Buffer", max_request_bytes=65536)
+        manager = http_connection_manager([route("service")], bridge, whole, codec_type="HTTP2")
+        config = bootstrap([listener("grpc", manager)], [cluster("service", port)])
+        yield start_envoy(config).port("grpc")

@@ -21,14 +21,15 @@ _TARGETS = {"targetRef": "it is of the Gateway API", "targetRefs": "it is of the
 class ProviderRef(Item):
     """A provider."""
 
-    name: Literal["envoy"] = entry(
-        "an access log on standard output; other providers need Istio's MeshConfig", REQUIRED
+    name: str = entry(
+        "`envoy`, an access log on standard output; `prometheus`; or one of an IstioOperator's `extensionProviders`",
+        REQUIRED,
     )
 
 
 @frozen(kw_only=True)
-class LogSelector(Item):
-    """The listeners whose requests are logged."""
+class ModeSelector(Item):
+    """The listeners that something is for."""
 
     mode: Literal["CLIENT_AND_SERVER", "CLIENT", "SERVER"] = entry(
         "Sidecar's egress and gateways, ingress, or all", "CLIENT_AND_SERVER"
@@ -46,24 +47,122 @@ class LogFilter(Item):
 class AccessLogging(Item):
     """A log of requests."""
 
-    match: LogSelector | None = entry("the listeners")
+    match: ModeSelector | None = entry("the listeners")
     providers: tuple[ProviderRef, ...] = entry("`access_log`", ())
     disabled: bool = entry("no `access_log`", False)
     filter: LogFilter | None = entry("`access_log[].filter`")
 
 
 @frozen(kw_only=True)
+class LiteralText(Item):
+    """A text."""
+
+    value: str = entry("`literal.value`", REQUIRED)
+
+
+@frozen(kw_only=True)
+class Environment(Item):
+    """An environment variable of Envoy."""
+
+    name: str = entry("`environment.name`", REQUIRED)
+    default_value: str = entry("`environment.default_value`", "")
+
+
+@frozen(kw_only=True)
+class RequestHeader(Item):
+    """A property of the request."""
+
+    name: str = entry("`request_header.name`", REQUIRED)
+    default_value: str = entry("`request_header.default_value`", "")
+
+
+@frozen(kw_only=True)
+class CustomTag(Item):
+    """A tag of a span."""
+
+    ONE_OF: ClassVar[tuple[tuple[str, ...], ...]] = (("literal", "environment", "header"),)
+    UNSUPPORTED: ClassVar[dict[str, str]] = {"formatter": "use `header`"}
+
+    literal: LiteralText | None = entry("`literal`")
+    environment: Environment | None = entry("`environment`")
+    header: RequestHeader | None = entry("`request_header`")
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if not (self.literal or self.environment or self.header):
+            yield "", "a tag needs `literal`, `environment` or `header`"
+
+
+@frozen(kw_only=True)
+class Tracing(Item):
+    """Traces of requests."""
+
+    UNSUPPORTED: ClassVar[dict[str, str]] = {
+        "useRequestIdForTraceSampling": "Envoy's own default holds, which is true",
+        "enableIstioTags": "there are none",
+    }
+
+    match: ModeSelector | None = entry("the listeners")
+    providers: tuple[ProviderRef, ...] = entry("`tracing.provider`; the first", ())
+    random_sampling_percentage: float | None = entry("`tracing.random_sampling`; 1 by default", minimum=0, maximum=100)
+    disable_span_reporting: bool | None = entry("no `tracing`")
+    custom_tags: Mapping[str, CustomTag] = entry("`tracing.custom_tags`", {})
+
+
+@frozen(kw_only=True)
+class MetricSelector(Item):
+    """The metrics that an override is for."""
+
+    UNSUPPORTED: ClassVar[dict[str, str]] = {"customMetric": "Istio's standard metrics are all there are"}
+
+    metric: Literal["ALL_METRICS", "REQUEST_COUNT", "REQUEST_DURATION", "REQUEST_SIZE", "RESPONSE_SIZE"] = entry(
+        "the metric", "ALL_METRICS"
+    )
+    mode: Literal["CLIENT_AND_SERVER", "CLIENT", "SERVER"] = entry(
+        "Sidecar's egress and gateways, ingress, or all", "CLIENT_AND_SERVER"
+    )
+
+
+@frozen(kw_only=True)
+class TagOverride(Item):
+    """A change of a label."""
+
+    operation: Literal["UPSERT", "REMOVE"] = entry("whether the label is there", "UPSERT")
+    value: str = entry("the label's value, an expression of CEL", "", pattern=r"[^%\n]*")
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        if bool(self.value) == (self.operation == "REMOVE"):
+            yield "value", "UPSERT has a `value`, and REMOVE none"
+
+
+@frozen(kw_only=True)
+class MetricsOverrides(Item):
+    """A change of some metrics."""
+
+    match: MetricSelector | None = entry("which of them; all without it")
+    disabled: bool | None = entry("whether they are there")
+    tag_overrides: Mapping[str, TagOverride] = entry("labels", {})
+
+
+@frozen(kw_only=True)
+class Metrics(Item):
+    """Istio's standard metrics."""
+
+    UNSUPPORTED: ClassVar[dict[str, str]] = {"reportingInterval": "it is of TCP"}
+
+    providers: tuple[ProviderRef, ...] = entry("nothing: there is Prometheus", ())
+    overrides: tuple[MetricsOverrides, ...] = entry("changes of them, the later ones after the earlier", ())
+
+
+@frozen(kw_only=True)
 class Telemetry(Item):
     """The metrics, traces and access logs of requests."""
 
-    UNSUPPORTED: ClassVar[dict[str, str]] = {
-        **_TARGETS,
-        "tracing": "its providers are in Istio's MeshConfig; use an EnvoyFilter that merges `tracing` into the HCM",
-        "metrics": "Envoy's own metrics are all there: see `mesh status`",
-    }
+    UNSUPPORTED: ClassVar[dict[str, str]] = {**_TARGETS}
 
     selector: Selector | None = entry("whether it is this proxy's")
     access_logging: tuple[AccessLogging, ...] = entry("`access_log` of the HCM", ())
+    tracing: tuple[Tracing, ...] = entry("`tracing` of the HCM", ())
+    metrics: tuple[Metrics, ...] = entry("an access log that counts: `istio_requests_total` and the others", ())
 
 
 @frozen(kw_only=True)

@@ -135,8 +135,8 @@ def render(mesh: Mesh, engine: Engine | None = None) -> Rendered:
     if problems:
         raise ConfigurationError(dict.fromkeys(problems))
     proxy = mesh.proxy
-    name = proxy.labels.get("app", "metaprotocol")
-    node: Json = {"id": f"{name}.{proxy.namespace}", "cluster": f"{name}.{proxy.namespace}"}
+    name = f"{proxy.app}.{proxy.namespace}"
+    node: Json = {"id": name, "cluster": name}
     if proxy.locality:
         parts = zip(("region", "zone", "sub_zone"), proxy.locality.split("/"), strict=False)
         node["locality"] = dict(parts)

@@ -65,6 +65,9 @@ def render_cluster(cluster: Cluster, proxy: Proxy, engine: Engine) -> Rendered:
         found.update(respect_dns_ttl=True, dns_refresh_rate="60s")
     if cluster.port.codec:
         found.update(engine.bridge())
+        if cluster.service is not None:  # metrics name them
+            about = {"service": cluster.service.host, "version": cluster.labels.get("version", "unknown")}
+            found["metadata"]["filter_metadata"]["metaprotocol"].update(about)
     else:
         version = "http2" if any(part in cluster.port.name for part in ("grpc", "http2")) else "http"
         found["typed_extension_protocol_options"] = http_options(version)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from metaprotocol_mesh.render import limits, routes, security
+from metaprotocol_mesh.render import limits, routes, security, telemetry
 from metaprotocol_mesh.render.engine import HEADERS_OF_ENVOY, HEADERS_SIZE_OF_ENVOY, HeaderLimits
 from metaprotocol_mesh.render.pieces import Json, socket_address, typed
 
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 HCM = "envoy.filters.network.http_connection_manager"
 ROUTER = "envoy.filters.http.router"
 HCM_KIND = "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
-
-_LOG = (
-    '[%START_TIME%] "%REQ(:METHOD)% %REQ(:PATH)%" %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% '
-    "%BYTES_RECEIVED% %BYTES_SENT% %DURATION% %REQ(:AUTHORITY)% %UPSTREAM_HOST% %UPSTREAM_CLUSTER% "
-    "%DOWNSTREAM_REMOTE_ADDRESS% %ROUTE_NAME%\n"
-)
 
 
 def render_listener(listener: Listener, mesh: Mesh, engine: Engine) -> Json:
@@ -62,9 +56,12 @@ def _hcm(listener: Listener, mesh: Mesh, engine: Engine) -> Json:
         "stream_idle_timeout": "0s",
         "use_remote_address": listener.direction == "gateway",
     }
-    logs = _access_log(listener, mesh)
+    logs = telemetry.access_logs(listener, mesh)
     if logs:
         fields["access_log"] = logs
+    traces = telemetry.tracing(listener, mesh)
+    if traces is not None:
+        fields["tracing"] = traces
     return typed(HCM, HCM_KIND, **fields)
 
 
@@ -152,29 +149,3 @@ def _tls(tls: ServerTLSSettings) -> Json:
         common_tls_context=context,
         require_client_certificate=tls.mode == "MUTUAL",
     )
-
-
-def _access_log(listener: Listener, mesh: Mesh) -> list[Json]:
-    """Return the logs of a listener: the most special Telemetry that speaks of them says which."""
-    side = "SERVER" if listener.direction == "inbound" else "CLIENT"
-    found: list[Json] = []
-    for telemetry in mesh.telemetries:
-        fitting = [
-            one
-            for one in telemetry.spec.access_logging
-            if one.match is None or one.match.mode in (side, "CLIENT_AND_SERVER")
-        ]
-        if fitting:
-            found = []
-        for one in fitting:
-            if one.disabled:
-                continue
-            source = {"text_format_source": {"inline_string": _LOG}}
-            kind = "extensions.access_loggers.file.v3.FileAccessLog"
-            log = typed("envoy.access_loggers.file", kind, path="/dev/stdout", log_format=source)
-            if one.filter is not None:
-                cel = "extensions.access_loggers.filters.cel.v3.ExpressionFilter"
-                name = "envoy.access_loggers.extension_filters.cel"
-                log["filter"] = {"extension_filter": typed(name, cel, expression=one.filter.expression)}
-            found.append(log)
-    return found

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from metaprotocol_mesh.model import AuthorizationPolicy, Object, RequestAuthentication
     from metaprotocol_mesh.model.security import Condition, Operation, Rule, Source
     from metaprotocol_mesh.places import Place
-    from metaprotocol_mesh.resolved import Authorizer
+    from metaprotocol_mesh.resolved import Provider
 
 DENY = "envoy.filters.http.rbac.deny"
 ALLOW = "envoy.filters.http.rbac.allow"
@@ -69,13 +69,13 @@ def rbac_of(policies: Iterable[Object[AuthorizationPolicy]]) -> Json:
     return found
 
 
-def custom_filters(authorizer: Authorizer) -> list[Json]:
+def custom_filters(authorizer: Provider) -> list[Json]:
     """Return the HTTP filters that ask a service: one finds the requests that a rule is for, the other asks about them.
 
     Args:
         authorizer: The service.
     """
-    grpc, http = authorizer.provider.envoy_ext_authz_grpc, authorizer.provider.envoy_ext_authz_http
+    grpc, http = authorizer.says.envoy_ext_authz_grpc, authorizer.says.envoy_ext_authz_http
     service = grpc or http
     assert service is not None  # noqa: S101 - resolving has seen to it
     fields: Json = {

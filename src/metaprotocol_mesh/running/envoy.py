@@ -65,6 +65,7 @@ class EnvoyProcess:
         self._ended = ended
         command = [str(program), "--config-path", str(folder / "bootstrap.json"), "--concurrency", str(workers)]
         command += ["--disable-hot-restart", "--log-level", "warning"]
+        command += ["--file-flush-interval-msec", "1000"]  # of access logs; Envoy's own is 10 s
         command += ["--drain-time-s", str(drain_time), "--drain-strategy", "immediate"]
         self._process = subprocess.Popen(  # noqa: S603 - the user's own
             command,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from collectors import collecting
 from governance import failing, shown, silent
 from live_engine.config import built_module
 from live_engine.peers import serving
@@ -116,3 +117,20 @@ def test_a_call_that_a_policy_refuses_reaches_no_provider(consumer, version, pro
         assert "rbac_access_denied" in outcome["message"]
         assert client.call("echo", "hello", user="jason")["same"] is True
     assert provider.next_call()["attachments"]["user"] == "jason"
+
+
+@pytest.mark.parametrize("tracer", ["opentelemetry", "zipkin"])
+def test_a_trace_goes_on_in_the_attachments(consumer, provider, start, tracer: str) -> None:
+    """The provider gets the id of the span that the collector gets, for each call."""
+    with collecting() as collector:
+        port = start(shown("telemetry", tracer).replace("21106", str(collector.port)))
+        with consumer.client(port) as client:
+            for _ in range(5):
+                assert client.call("echo", "hello")["same"] is True
+        spans = collector.wait(5)
+    seen = [provider.next_call()["attachments"] for _ in range(5)]
+    if tracer == "zipkin":
+        ids = [(one["x-b3-traceid"], one["x-b3-spanid"]) for one in seen]
+    else:
+        ids = [tuple(one["traceparent"].split("-")[1:3]) for one in seen]
+    assert sorted(ids) == sorted((span.trace, span.id) for span in spans)
