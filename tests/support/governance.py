@@ -155,6 +155,11 @@ class Scenario:
         """The beginning of the statistics of the listener."""
         return f"http.outbound_127.0.0.1_{self.number}"
 
+    @property
+    def limit(self) -> str:
+        """The beginning of the statistics of the service's local limit."""
+        return f"{self._namespace}/reviews.http_local_rate_limit"
+
     def _own(self, text: str) -> str:
         text = text.replace(".default.svc", f".{self._namespace}.svc").replace("19080", str(self.number))
         text = text.replace("http-awesomerpc", f"http-{self._protocol}")

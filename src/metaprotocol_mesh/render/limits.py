@@ -48,17 +48,17 @@ def limits_of(limits: Limits) -> Json:
     """Return the fields of a virtual host with limits."""
     found: Json = {}
     if limits.local is not None:
-        found["typed_per_filter_config"] = {LOCAL: _local(limits.local)}
+        found["typed_per_filter_config"] = {LOCAL: _local(limits.local, limits.title.rpartition(" ")[2])}
     if limits.shared is not None:
         found["rate_limits"] = [{"actions": _shared_actions(limits.shared)}]
     return found
 
 
-def _local(limit: LocalRateLimit) -> Json:
+def _local(limit: LocalRateLimit, name: str) -> Json:
     everyone = {"numerator": 100, "denominator": "HUNDRED"}
     found: Json = {
         "@type": TYPES + _LOCAL_KIND,
-        "stat_prefix": "http_local_rate_limiter",
+        "stat_prefix": name,  # each counts by itself
         "token_bucket": _bucket(limit.token_bucket) if limit.token_bucket is not None else _ENDLESS,
         "filter_enabled": {"default_value": everyone},
         "filter_enforced": {"default_value": everyone},

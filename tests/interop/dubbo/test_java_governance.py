@@ -119,6 +119,17 @@ def test_a_call_that_a_policy_refuses_reaches_no_provider(consumer, version, pro
     assert provider.next_call()["attachments"]["user"] == "jason"
 
 
+def test_a_call_over_a_limit_reaches_no_provider(consumer, version, provider, start) -> None:
+    rules = shown("limits", "local").replace("{method: {exact: export}}", "{method: {exact: echo}}")
+    with consumer.client(start(rules), retries=0) as client:
+        assert [client.call("echo", "hello")["same"] for _ in range(2)] == [True] * 2
+        outcome = client.call("echo", "hello")
+        assert outcome["exception"] == version.rpc_exception
+        assert "local_rate_limited (request " in outcome["message"]
+        assert client.call("fail", "runtime")["exception"] == "java.lang.IllegalStateException"
+    assert [provider.next_call()["called"] for _ in range(3)] == ["echo", "echo", "fail"]
+
+
 @pytest.mark.parametrize("tracer", ["opentelemetry", "zipkin"])
 def test_a_trace_goes_on_in_the_attachments(consumer, provider, start, tracer: str) -> None:
     """The provider gets the id of the span that the collector gets, for each call."""

@@ -1,4 +1,7 @@
-"""Aeraki's scenarios of limits, local and global. Tokens come back after an hour, so no test meets one twice."""
+"""Aeraki's scenarios of limits, with both releases of Envoy; the five cases of conditions are in test_limits.py.
+
+Tokens come back after an hour, so no test meets one twice.
+"""
 
 import socket
 from collections.abc import Iterator
@@ -25,28 +28,6 @@ def limited(mesh: LiveMesh, errors: list[ErrorType | None]) -> list[bool]:
 
 
 CONDITION = f"conditions: [{{match: {{attributes: {{method: {{exact: sayHello}}}}}}, {bucket(2)}}}]"
-
-
-@pytest.mark.parametrize(
-    ("limits", "method", "allowed"),
-    [
-        ([bucket(5), CONDITION], "sayHello", 2),
-        ([bucket(3), CONDITION], "sayBye", 3),
-        ([CONDITION], "sayHello", 2),
-        ([CONDITION], "sayBye", 8),
-        ([bucket(2)], "sayBye", 2),
-    ],
-    ids=["condition", "default beside a condition", "condition alone", "no limit", "default alone"],
-)
-def test_a_local_limit_counts_by_condition(start_mesh, limits: list[str], method: str, allowed: int) -> None:
-    """A9: a condition has a limit of its own; anything else has the default's, if there is one."""
-    router = meta_router(f"localRateLimit: {{{', '.join(limits)}}}")
-    with versions(DUBBO, "v1") as servers:
-        mesh = start_mesh(service(DUBBO, ports(servers)), router)
-        with Caller(DUBBO, mesh.port) as client:
-            errors = [client.error({"method": method}) for _ in range(8)]
-        assert limited(mesh, errors) == [False] * allowed + [True] * (8 - allowed)
-    assert len(servers["v1"].received) == allowed
 
 
 def test_a_request_that_meets_a_condition_takes_no_token_of_the_default(start_mesh) -> None:
