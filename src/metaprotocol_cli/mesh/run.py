@@ -80,6 +80,12 @@ def _addresses(ctx: click.Context, parameter: click.Parameter, value: Any) -> An
 @click.option(
     "--name", default="", metavar="NAME", help="What `mesh status` calls it. By default the name of the first file."
 )
+@click.option(
+    "--metrics",
+    callback=_addresses,
+    metavar="[IP:]PORT",
+    help="Serve Envoy's metrics for Prometheus there, at /stats/prometheus. Without it, nowhere.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @color_option
 def command(
@@ -93,6 +99,7 @@ def command(
     drain_time: int,
     envoy: Path | None,
     name: str,
+    metrics: tuple[Address, ...],
     as_json: bool,
 ) -> None:
     """Run a mesh: start Envoy, and keep it as the files and the codecs say.
@@ -136,7 +143,7 @@ def command(
         if codec not in known:
             text = f"no codec is called {codec!r}; there are {', '.join(sorted(known))}"
             raise click.BadParameter(text, param_hint="--codec")
-        stdin = single_service(codec, _listener(listen[0]), [(one.host, one.port) for one in upstreams])
+        stdin = single_service(codec, _listener(listen[0], "--listen"), [(one.host, one.port) for one in upstreams])
         files, name = ("-",), name or codec
     mesh = MeshRun(
         files,
@@ -148,6 +155,7 @@ def command(
         drain_time=drain_time,
         envoy=envoy,
         name=name,
+        metrics=_listener(metrics[0], "--metrics") if metrics else None,
         access_log=2 if as_json else 1,
         report=lambda line: _say(as_json, "report", line, err=True),
     )
@@ -235,11 +243,11 @@ def _say(as_json: bool, event: str, text: str, *, err: bool = False) -> None:
         click.echo(text, err=err)
 
 
-def _listener(address: Address) -> tuple[str, int]:
+def _listener(address: Address, option: str) -> tuple[str, int]:
     host = {"localhost": "127.0.0.1"}.get(address.host, address.host)
     try:
         ipaddress.ip_address(host)
     except ValueError as error:
         text = f"a listener has an IP address, which {host!r} is not"
-        raise click.BadParameter(text, param_hint="--listen") from error
+        raise click.BadParameter(text, param_hint=option) from error
     return host, address.port

@@ -14,6 +14,7 @@ from metaprotocol_mesh.render.clusters import render_cluster
 from metaprotocol_mesh.render.engine import Engine
 from metaprotocol_mesh.render.listeners import HCM, render_listener
 from metaprotocol_mesh.render.patches import apply_patches
+from metaprotocol_mesh.render.statistics import admin_cluster, metrics_listener, stats_config
 from metaprotocol_mesh.render.tap import with_taps
 
 if TYPE_CHECKING:
@@ -60,13 +61,14 @@ class Rendered:
         found["static_resources"] = {"listeners": listeners, "clusters": list(self.clusters)}
         return found
 
-    def files(self, folder: Path) -> dict[str, Json]:
+    def files(self, folder: Path, metrics: tuple[str, int] | None = None) -> dict[str, Json]:
         """Return files by name, all to be written into one folder; Envoy starts with `bootstrap.json`.
 
         Listeners, routes, clusters and endpoints are files of their own, so that a change of one touches no other.
 
         Args:
             folder: Where they will be; its path is in the files.
+            metrics: The IP address and the port where Prometheus finds Envoy's metrics; None for nowhere.
         """
         files: dict[str, Json] = {}
         listeners, clusters = [], []
@@ -86,7 +88,11 @@ class Rendered:
             clusters.append({"@type": _type("cluster.v3.Cluster"), **one})
         files["listeners.json"] = resources(listeners)
         files["clusters.json"] = resources(clusters)
-        bootstrap = self._bootstrap(str(folder / "admin.sock"))
+        admin = str(folder / "admin.sock")
+        bootstrap = self._bootstrap(admin)
+        if metrics is not None:
+            static = {"listeners": [metrics_listener(*metrics)], "clusters": [admin_cluster(admin)]}
+            bootstrap["static_resources"] = static
         bootstrap["dynamic_resources"] = {
             "lds_config": _source(folder, "listeners.json"),
             "cds_config": _source(folder, "clusters.json"),
@@ -96,6 +102,7 @@ class Rendered:
 
     def _bootstrap(self, admin: str) -> Json:
         found: Json = {"node": self.node, "watchdogs": _WATCHDOG, "stats_flush_interval": "1s"}
+        found["stats_config"] = stats_config()
         found["layered_runtime"] = {"layers": [{"name": "global config", "static_layer": _RUNTIME}]}
         if admin:
             # Whoever may open it can read the mesh's secrets, and stop it.

@@ -6,6 +6,8 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from attrs import asdict
+
 from metaprotocol_mesh.files import write_files
 from metaprotocol_mesh.places import NOWHERE, ConfigurationError, Place, Problem
 from metaprotocol_mesh.running import code, files
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from metaprotocol_mesh.render.pieces import Json
     from metaprotocol_mesh.running.code import Copy
 
 _COPIES_KEPT = 8
@@ -46,11 +49,18 @@ class Following:
         self._renderer = Renderer(self._copies, named)
         try:
             self.answer = self._renderer.render(wish)
-            self._check(taken(self.answer.listeners))
+            self._check(taken([*self.answer.listeners, *self._metrics()]))
         except BaseException:
             self._renderer.close()
             raise
         write_files(wish.folder, self.answer.files)
+
+    def _metrics(self) -> list[Json]:
+        """Return the listener of metrics, as an Answer has others."""
+        if self._wish.metrics is None:
+            return []
+        address, port = self._wish.metrics
+        return [{"address": address, "port": port, "place": asdict(Place("--metrics"))}]
 
     def validate(self) -> None:
         """Let Envoy read the configuration.

@@ -48,6 +48,7 @@ class Wish:
         namespace: The proxy's; "" takes the Sidecar's.
         labels: The proxy's; None takes those that the Sidecar selects.
         folder: Where Envoy will read the files.
+        metrics: The IP address and the port where Prometheus finds Envoy's metrics; None for nowhere.
     """
 
     paths: tuple[str, ...]
@@ -55,6 +56,7 @@ class Wish:
     namespace: str
     labels: Mapping[str, str] | None
     folder: Path
+    metrics: tuple[str, int] | None = None
 
 
 @frozen
@@ -105,6 +107,7 @@ class Renderer:
             "namespace": wish.namespace,
             "labels": wish.labels,
             "folder": str(wish.folder),
+            "metrics": wish.metrics,
             "validate": str(validate) if validate is not None else "",
         }
         answer = self._ask(json.dumps(line).encode() + b"\n", stopping)

@@ -66,6 +66,7 @@ class MeshRun:
         drain_time: Seconds that requests in flight have at the end, and connections of a changed listener or codec.
         envoy: The program; None takes the one that is installed.
         name: What `metaprotocol mesh status` calls it; "" takes the name of the first file.
+        metrics: The IP address and the port where Prometheus finds Envoy's metrics; None for nowhere.
         access_log: A descriptor that gets Envoy's access log, where Telemetry asks for one.
         report: Is called with each line that the engine or a codec reports, in another thread.
 
@@ -87,12 +88,14 @@ class MeshRun:
         drain_time: int = DRAIN_TIME,
         envoy: Path | None = None,
         name: str = "",
+        metrics: tuple[str, int] | None = None,
         access_log: int = subprocess.DEVNULL,
         report: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._paths = tuple(map(str, paths))
         self._named = dict(codecs or {})
         self._proxy = (stdin, namespace, labels)
+        self._metrics = metrics
         self._drain_time = drain_time
         self._workers, self._access_log, self._report = workers, access_log, report
         self._program = envoy
@@ -255,7 +258,7 @@ class MeshRun:
             raise ConfigurationError([Problem(NOWHERE, text)])
         raise_descriptor_limit()
         stdin, namespace, labels = self._proxy
-        wish = Wish(self._paths, stdin, namespace, labels, self.folder)
+        wish = Wish(self._paths, stdin, namespace, labels, self.folder, self._metrics)
         try:
             self._following = followed = Following(wish, self._named, program, self._stopping)
             self._envoy = EnvoyProcess(

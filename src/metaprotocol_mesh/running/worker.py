@@ -91,7 +91,7 @@ class _Worker:
             }
             for one in mesh.listeners
         ]
-        files = rendered.files(Path(wish["folder"]))
+        files = rendered.files(Path(wish["folder"]), tuple(wish["metrics"]) if wish["metrics"] else None)
         return {"files": files, "listeners": listeners, "problems": [asdict(one) for one in warnings(mesh)]}
 
     def _start(self, mesh: Mesh) -> None:
