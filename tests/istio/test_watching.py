@@ -2,6 +2,8 @@
 
 import pytest
 from aeraki_cluster import LIMIT, AerakiCluster, router, service
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from metaprotocol_mesh.istio.controller import MANAGER, NotHeld
 
@@ -283,15 +285,54 @@ def test_a_missing_permission_is_told_and_tried_again(cluster: AerakiCluster) ->
     assert cluster.sync() == IN_STEP
 
 
-def test_of_two_metarouters_the_older_has_the_name(cluster: AerakiCluster) -> None:
-    for namespace in ("a", "b"):
-        host = "reviews.default.svc.cluster.local"
-        cluster.put(router(namespace=namespace, hosts=[host], routes=None, localRateLimit=LIMIT))
+def test_of_two_metarouters_the_older_has_the_name() -> None:
+    cluster = AerakiCluster("1", "b-1")
+    for name in ("a", "a-b"):
+        cluster.put(router(name, routes=None, localRateLimit=LIMIT))
+        cluster.put(service(name, "http-awesomerpc"))
+    assert cluster.sync() == (False, False)
+    assert cluster.condition("Converted", "a")[0] == "True"
+    status, reason, message = cluster.condition("Converted", "a-b")
+    assert (status, reason) == ("False", "NameTaken")
+    assert message.startswith("EnvoyFilter default/metaprotocol-limits-a-b-1 is that of MetaRouter default/a")
+
+
+def test_a_metarouter_has_no_say_in_the_proxies_of_another_namespace(cluster: AerakiCluster) -> None:
+    host = "reviews.default.svc.cluster.local"
+    cluster.put(router(namespace="other", hosts=[host], localRateLimit=LIMIT))
     cluster.put(service("reviews", "http-awesomerpc"))
     assert cluster.sync() == (False, False)
-    (found,) = cluster.all("EnvoyFilter")
-    assert found["metadata"]["annotations"]["metaprotocol.io/metarouter"] == "a/reviews"
-    assert cluster.condition("Converted", namespace="b")[1] == "NameTaken"
+    assert cluster.all("EnvoyFilter") == []
+    assert cluster.condition("Converted", namespace="other")[2].endswith("not for Service default/reviews")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = ("hosts", "routes", "localRateLimit", "ports", "selector", "protocol", "codec")
+SPEC = JSON | st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, JSON))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["MetaRouter", "ApplicationProtocol", "Service", "ServiceEntry"]), SPEC, JSON))
+)
+@settings(max_examples=25)
+def test_no_object_ends_it(objects) -> None:
+    cluster = AerakiCluster()
+    cluster.put(router("good", localRateLimit=LIMIT))
+    for kind, spec, status in objects:
+        content = {**router(), "kind": kind, "spec": spec}
+        if kind != "MetaRouter":
+            content["apiVersion"] = {"Service": "v1", "ServiceEntry": "networking.istio.io/v1"}.get(
+                kind, content["apiVersion"]
+            )
+        cluster.put(content)
+        patch = {"status": {"conditions": status}}
+        cluster.server.storage.merge(cluster._kind(kind), "default", "reviews", patch, "x", sub="status")
+    cluster.sync()
+    assert subset(cluster, "good") == "v1"
 
 
 def test_labels_by_which_helm_and_argo_know_their_own_are_not_copied(cluster: AerakiCluster) -> None:

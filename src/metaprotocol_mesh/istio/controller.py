@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from metaprotocol_mesh.istio.hosts import mapping
 from metaprotocol_mesh.istio.metarouters import (
     METAROUTERS,
     OURS,
@@ -157,8 +158,9 @@ class Controller:
 
     async def _tell(self, router: Json, conditions: tuple[Condition, ...]) -> bool:
         """Write conditions into a MetaRouter, and Events of those that changed; return True to try again."""
-        uid, status = router["metadata"]["uid"], router.get("status") or {}
-        before = {one.get("type"): one for one in status.get("conditions") or () if isinstance(one, dict)}
+        uid, status = router["metadata"]["uid"], mapping(router.get("status"))
+        found = status.get("conditions")
+        before = {one.get("type"): one for one in found if isinstance(one, dict)} if isinstance(found, list) else {}
         written = [_condition(one, router, before.get(one.type, {})) for one in conditions]
         known = {name: (one.get("status"), one.get("reason"), one.get("message")) for name, one in before.items()}
         told = self._told.get(uid, known)

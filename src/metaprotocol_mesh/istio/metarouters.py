@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import evolve, field, frozen
 
 from metaprotocol_mesh.aeraki import codec_name
 from metaprotocol_mesh.istio.convert import convert_router
+from metaprotocol_mesh.istio.hosts import mapping, port_named, service_key
 from metaprotocol_mesh.kubernetes import Json, Key, Resource, key_of, title
 from metaprotocol_mesh.load import RENDERED, read_json
 from metaprotocol_mesh.model import MetaRouter, Service
-from metaprotocol_mesh.names import DOMAIN, full_name
+from metaprotocol_mesh.names import full_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from metaprotocol_mesh.model import Item, Object
     from metaprotocol_mesh.places import Problem
@@ -38,7 +39,7 @@ ROUTER = "metaprotocol.io/metarouter"
 DIGEST = "metaprotocol.io/digest"
 """The annotation by which an object that is as it should be is known without a request."""
 
-_TCP = "tcp-metaprotocol-"
+Cluster: TypeAlias = "Mapping[Resource, Mapping[Key, Json]]"
 
 
 @frozen
@@ -101,9 +102,10 @@ class Planner:
 
     def __init__(self, revisions: Sequence[str]) -> None:
         self._revisions = revisions
+        self._converted: dict[Key, tuple[tuple[str, ...], Plan]] = {}
         self._read: dict[tuple[str, Key], tuple[str, Object[Item] | None, list[Problem]]] = {}
 
-    def plans(self, cluster: Mapping[Resource, Mapping[Key, Json]]) -> list[Plan]:
+    def plans(self, cluster: Cluster) -> list[Plan]:
         """Return a plan for each MetaRouter. Of two that want the same object the older one has it.
 
         Args:
@@ -111,7 +113,7 @@ class Planner:
         """
         protocols = {
             str(spec.get("protocol", "")): codec_name(str(spec.get("codec", "")))
-            for spec in (one.get("spec") or {} for one in cluster[PROTOCOLS].values())
+            for spec in (mapping(one.get("spec")) for one in cluster[PROTOCOLS].values())
         }
         self._forget(cluster)
         taken: dict[tuple[Resource, Key], Json] = {}
@@ -128,34 +130,44 @@ class Planner:
             found.append(plan)
         return found
 
-    def _plan(
-        self, content: Json, cluster: Mapping[Resource, Mapping[Key, Json]], protocols: Mapping[str, str]
-    ) -> Plan:
+    def _plan(self, content: Json, cluster: Cluster, protocols: Mapping[str, str]) -> Plan:
         router, problems = self._object(METAROUTERS, content)
         if router is None or not isinstance(router.spec, MetaRouter):
             text = "; ".join(map(_text, problems))
             return Plan(content, (Condition("Converted", "False", "Invalid", text),), keeps=True)
         host = full_name(router.spec.hosts[0], router.metadata.namespace)
-        named = _port_named(host, cluster, protocols)
-        key = _service_key(host)
-        raw = cluster[SERVICES].get(key) if key is not None else None
-        service, unreadable = self._object(SERVICES, raw) if raw is not None else (None, [])
-        limited = router.spec.local_rate_limit is not None or router.spec.global_rate_limit is not None
-        if limited and unreadable:
-            text = f"Service {'/'.join(key or ())}: {'; '.join(map(_text, unreadable))}"
-            return Plan(content, (Condition("Converted", "False", "InvalidService", text), named), keeps=True)
-        readable = service if service is not None and isinstance(service.spec, Service) else None
+        named = Condition("PortNamed", *port_named(host, cluster[SERVICES], cluster[ENTRIES], protocols))
+        service = cluster[SERVICES].get(service_key(host) or ("", ""))
+        stamp = tuple(one["metadata"]["resourceVersion"] for one in (content, service) if one is not None)
+        known = self._converted.get(key_of(content))
+        if known is None or known[0] != stamp:
+            known = self._converted[key_of(content)] = stamp, self._convert(router, content, service)
+        return evolve(known[1], conditions=(*known[1].conditions, named))
+
+    def _convert(self, router: Object[Any], content: Json, owner: Json | None) -> Plan:
+        """Return the plan of a MetaRouter that can be read, without what its ports say."""
+        service, unreadable = self._object(SERVICES, owner) if owner is not None else (None, [])
+        if router.spec.local_rate_limit is None and router.spec.global_rate_limit is None:
+            service = None
+        elif owner is not None and unreadable:
+            text = f"{title(owner)}: {'; '.join(map(_text, unreadable))}"
+            return Plan(content, (Condition("Converted", "False", "InvalidService", text),), keeps=True)
+        foreign = service is not None and service.metadata.namespace != router.metadata.namespace
+        readable = service if service is not None and isinstance(service.spec, Service) and not foreign else None
         converted = convert_router(router, readable, self._revisions)  # type: ignore[arg-type]
         wanted = tuple(Wanted(_resource(one), _marked(one, content)) for one in converted.objects)
         if converted.notes:
             text = "; ".join(f"{one.text}; {one.hint}" for one in converted.notes)
+            if owner is not None and foreign:
+                # Who may write MetaRouters in one namespace need not have a say in the proxies of another.
+                text = f"the limits of a MetaRouter hold for Services of its namespace, and not for {title(owner)}"
             condition = Condition("Converted", "False", "PartlyConverted" if wanted else "NotConverted", text)
         elif not wanted:
             condition = Condition("Converted", "True", "Empty", "it has neither routes nor limits")
         else:
             text = ", ".join(title(one.content) for one in wanted)
             condition = Condition("Converted", "True", "Converted", f"converted to {text}")
-        return Plan(content, (condition, named), wanted)
+        return Plan(content, (condition,), wanted)
 
     def _object(self, resource: Resource, content: Json) -> tuple[Object[Item] | None, list[Problem]]:
         """Return an object as a class of the model, and what is wrong with it."""
@@ -168,26 +180,28 @@ class Planner:
             known = self._read[place] = (metadata["resourceVersion"], found, problems)
         return known[1], known[2]
 
-    def _forget(self, cluster: Mapping[Resource, Mapping[Key, Json]]) -> None:
+    def _forget(self, cluster: Cluster) -> None:
         kinds = {one.kind: one for one in READ}
         for kind, key in [*self._read]:
             if key not in cluster[kinds[kind]]:
                 del self._read[kind, key]
+        for key in self._converted.keys() - cluster[METAROUTERS].keys():
+            del self._converted[key]
 
 
 def is_ours(content: Json) -> bool:
     """Return True if an object is one that is written here."""
-    return (content["metadata"].get("labels") or {}).get(OURS[0]) == OURS[1]
+    return mapping(content["metadata"].get("labels")).get(OURS[0]) == OURS[1]
 
 
 def router_of(content: Json) -> str:
     """Return the namespace and the name of the MetaRouter that an object was written for."""
-    return str((content["metadata"].get("annotations") or {}).get(ROUTER, ""))
+    return str(mapping(content["metadata"].get("annotations")).get(ROUTER, ""))
 
 
 def _text(problem: Problem) -> str:
     """Return a problem of an object that is named already."""
-    text = f"{problem.place.path}: {problem.text}"
+    text = f"{problem.place.path}: {problem.text}" if problem.place.path else problem.text
     return f"{text}; {problem.hint}" if problem.hint else text
 
 
@@ -208,7 +222,7 @@ def _marked(content: Json, router: Json) -> Json:
     metadata: Json = {one: content["metadata"][one] for one in ("name", "namespace")}
     given = router["metadata"]
     kept = {
-        name: {key: one for key, one in (given.get(name) or {}).items() if _is_read(key)}
+        name: {key: one for key, one in mapping(given.get(name)).items() if _is_read(key)}
         for name in ("labels", "annotations")
     }
     rendered = content["metadata"].get("labels") or {} if content["kind"] == ENVOY_FILTERS.kind else {}
@@ -230,44 +244,3 @@ def _within(part: Any, whole: Any) -> bool:
     if isinstance(part, list) and isinstance(whole, list):
         return len(part) == len(whole) and all(map(_within, part, whole))
     return bool(part == whole)
-
-
-def _service_key(host: str) -> Key | None:
-    """Return the key of the Service that a host is; None if it is none of Kubernetes."""
-    name, _, rest = host.partition(".")
-    namespace, _, domain = rest.partition(".")
-    return (namespace, name) if domain == DOMAIN else None
-
-
-def _port_named(host: str, cluster: Mapping[Resource, Mapping[Key, Json]], protocols: Mapping[str, str]) -> Condition:
-    """Return the condition that Istio knows a port of the host for one of a codec."""
-    owner, names = next(_owners(host, cluster), ("", []))
-    if not owner:
-        return Condition("PortNamed", "Unknown", "NoService", f"no Service and no ServiceEntry has the host {host}")
-    old = next((one.removeprefix(_TCP) for one in names if one.startswith(_TCP)), "")
-    codec = protocols.get(old, old.partition("-")[0])
-    new = (f"http-{codec}", f"tcp-{codec}") if codec else ("http-", "tcp-")
-    if any(one.startswith(new) and not one.startswith(_TCP) for one in names):
-        return Condition("PortNamed", "True", "PortNamed", f"{owner} has a port that names its codec")
-    text = f"Istio takes the ports of {owner} for TCP, and the VirtualService does not hold there"
-    return Condition("PortNamed", "False", "PortIsTcp", f"{text}; add a port with the name http-{codec or '<codec>'}")
-
-
-def _owners(host: str, cluster: Mapping[Resource, Mapping[Key, Json]]) -> Iterator[tuple[str, list[str]]]:
-    """Yield those that have a host, and the names of their ports, as Istio reads them."""
-    key = _service_key(host)
-    if key is not None and key in cluster[SERVICES]:
-        service = cluster[SERVICES][key]
-        yield title(service), [*_names(service)]
-    for entry in cluster[ENTRIES].values():
-        if host in ((entry.get("spec") or {}).get("hosts") or ()):
-            yield title(entry), [*_names(entry)]
-
-
-def _names(owner: Json) -> Iterator[str]:
-    for port in (owner.get("spec") or {}).get("ports") or ():
-        protocol, name = str(port.get("appProtocol") or ""), str(port.get("name") or "")
-        if protocol == "http":
-            yield name if name.startswith("http-") else f"http-{name}"
-        else:
-            yield protocol or name

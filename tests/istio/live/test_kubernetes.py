@@ -91,14 +91,13 @@ def in_cluster(istiod: ControlPlane, text: str, pod: str) -> None:
     metadata = content["metadata"]
     (port,) = content["spec"]["ports"]
     port["protocol"] = "TCP"
-    istiod.cluster.apply("v1", "services", content)
+    istiod.cluster.put(content, "services")
     labels = {"app": metadata["name"]}
     name = f"{metadata['name']}-1"
     kind = {"kind": "Pod", "namespace": "default", "name": name}
-    istiod.cluster.apply(
-        "v1",
-        "pods",
+    istiod.cluster.put(
         {
+            "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": name, "namespace": "default", "labels": labels},
             "spec": {"serviceAccountName": metadata["name"], "containers": []},
@@ -109,11 +108,11 @@ def in_cluster(istiod: ControlPlane, text: str, pod: str) -> None:
                 "conditions": [{"type": "Ready", "status": "True"}],
             },
         },
+        "pods",
     )
-    istiod.cluster.apply(
-        "discovery.k8s.io/v1",
-        "endpointslices",
+    istiod.cluster.put(
         {
+            "apiVersion": "discovery.k8s.io/v1",
             "kind": "EndpointSlice",
             "metadata": {
                 "name": metadata["name"],
@@ -124,6 +123,7 @@ def in_cluster(istiod: ControlPlane, text: str, pod: str) -> None:
             "endpoints": [{"addresses": [pod], "conditions": {"ready": True}, "targetRef": kind}],
             "ports": [{"name": port["name"], "port": port["targetPort"], "protocol": "TCP"}],
         },
+        "endpointslices",
     )
 
 

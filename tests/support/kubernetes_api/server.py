@@ -54,10 +54,9 @@ class Request:
         """Return True if an object is among those that are asked for."""
         metadata = content["metadata"]
         labels = metadata.get("labels") or {}
-        fields = dict(one.split("=", 1) for one in self.query.get("fieldSelector", "").split(",") if "=" in one)
         return (
             self.namespace in ("", metadata.get("namespace", ""))
-            and all(metadata.get(name.removeprefix("metadata.")) == one for name, one in fields.items())
+            and all(_selected(one, _flat(content)) for one in self.query.get("fieldSelector", "").split(",") if one)
             and all(_selected(one, labels) for one in self.query.get("labelSelector", "").split(",") if one)
         )
 
@@ -77,13 +76,24 @@ def _selected(requirement: str, labels: dict[str, str]) -> bool:
     return (name.lstrip("!") in labels) != name.startswith("!")
 
 
+def _flat(content: Json, path: str = "") -> dict[str, str]:
+    """Return the texts of an object by their paths, as field selectors name them."""
+    found = {}
+    for name, one in content.items():
+        if isinstance(one, dict):
+            found |= _flat(one, f"{path}{name}.")
+        elif isinstance(one, str):
+            found[f"{path}{name}"] = one
+    return found
+
+
 class ApiServer:
     """The server, on a port of this machine. Its `with` block is its life.
 
     Args:
         kinds: Those that it knows; others are answered 404.
         certificate: The files of certificate and key; without them it speaks plain HTTP.
-        token: That its clients send; any other is answered 401.
+        token: That its clients send; any other is answered 401. "" lets all in: client-go sends none over plain HTTP.
         any_kind: Know every kind that is asked for, as one of the core without a schema.
     """
 
@@ -139,7 +149,7 @@ class ApiServer:
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "test", "cluster": {"server": server}}],
-            "users": [{"name": "test", "user": {"token": self.token}}],
+            "users": [{"name": "test", "user": {"token": self.token or "any"}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
             "current-context": "test",
         }
@@ -152,7 +162,8 @@ class ApiServer:
         """
         found = self._kinds.get((group, plural))
         if found is None and self._any_kind:
-            found = self._kinds[group, plural] = Kind(group, plural, _KINDS.get(plural) or plural[:-1].capitalize())
+            name = _KINDS.get(plural) or plural[:-1].capitalize()
+            found = self._kinds[group, plural] = Kind(group, plural, name, status=group in _WITH_STATUS)
         if found is None:
             raise Refused(404, "NotFound", "the server could not find the requested resource")
         return found
@@ -214,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
         api = self.server.api
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         try:
-            if self.headers.get("authorization") != f"Bearer {api.token}":
+            if api.token and self.headers.get("authorization") != f"Bearer {api.token}":
                 raise Refused(401, "Unauthorized", "Unauthorized")
             path = urlsplit(self.path).path
             if path in _DISCOVERY:
@@ -384,6 +395,8 @@ _REVIEWS: dict[str, Json] = {
     "tokenreviews": {"authenticated": True, "user": _USER, "audiences": ["istio-ca"]},
 }
 
+# For a server that knows any kind: names of kinds that are not the plural's with a capital letter, and groups whose
+# kinds have a status of their own.
 _KINDS = {
     "endpointslices": "EndpointSlice",
     "configmaps": "ConfigMap",
@@ -395,4 +408,19 @@ _KINDS = {
     "poddisruptionbudgets": "PodDisruptionBudget",
     "mutatingwebhookconfigurations": "MutatingWebhookConfiguration",
     "validatingwebhookconfigurations": "ValidatingWebhookConfiguration",
+    "applicationprotocols": "ApplicationProtocol",
+    "authorizationpolicies": "AuthorizationPolicy",
+    "destinationrules": "DestinationRule",
+    "envoyfilters": "EnvoyFilter",
+    "metarouters": "MetaRouter",
+    "peerauthentications": "PeerAuthentication",
+    "proxyconfigs": "ProxyConfig",
+    "requestauthentications": "RequestAuthentication",
+    "serviceentries": "ServiceEntry",
+    "telemetries": "Telemetry",
+    "virtualservices": "VirtualService",
+    "wasmplugins": "WasmPlugin",
+    "workloadentries": "WorkloadEntry",
+    "workloadgroups": "WorkloadGroup",
 }
+_WITH_STATUS = {"metaprotocol.aeraki.io", "networking.istio.io", "security.istio.io"}

@@ -1,4 +1,4 @@
-"""Istio's control plane, which reads its configuration from a folder."""
+"""Istio's control plane, which reads its configuration from a folder or from its API server."""
 
 import json
 import os
@@ -7,10 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import yaml
+from kubernetes_api import ApiServer, Json
 from mesh_running import free_port
 from patience import PATIENCE
 
-from live_istio.cluster import Cluster
 from live_istio.process import Process
 from live_istio.programs import DISCOVERY, program
 
@@ -22,27 +23,58 @@ _MESH = {
 # The Envoy of the package index lacks the filters of Istio's own.
 _WITHOUT_FILTERS_OF_ISTIO = {"PILOT_ENABLE_ALPN_FILTER": "false", "PILOT_ENABLE_METADATA_EXCHANGE": "false"}
 
+_KINDS = {
+    "networking.istio.io": ("DestinationRule", "EnvoyFilter", "ServiceEntry", "Sidecar", "VirtualService"),
+    "security.istio.io": ("AuthorizationPolicy", "PeerAuthentication"),
+}
+
+
+def _plural(kind: str) -> str:
+    word = kind.lower()
+    return f"{word[:-1]}ies" if word.endswith("y") and word != "gateway" else f"{word}s"
+
+
+def _definition(group: str, kind: str) -> Json:
+    """Return the CustomResourceDefinition by which istiod hears that a kind is there."""
+    names = {"kind": kind, "plural": _plural(kind), "singular": kind.lower()}
+    versions = [{"name": one, "served": True, "storage": one == "v1"} for one in ("v1", "v1alpha3", "v1beta1")]
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{_plural(kind)}.{group}"},
+        "spec": {"group": group, "names": names, "scope": "Namespaced", "versions": versions},
+    }
+
 
 class ControlPlane:
     """A running pilot-discovery. Its `with` block begins when it is ready.
 
     Args:
         folder: For its files.
+        in_cluster: Keep its configuration in the API server, not in a folder.
         mesh: More of its MeshConfig.
     """
 
-    def __init__(self, folder: Path, **mesh: Any) -> None:
+    def __init__(self, folder: Path, *, in_cluster: bool = False, **mesh: Any) -> None:
         self._program = program(DISCOVERY)
         self._folder, self._mesh = folder, {**_MESH, **mesh}
         self._configuration = folder / "configuration"
         self._configuration.mkdir(parents=True)
-        self._cluster = Cluster()
+        self._in_cluster = in_cluster
+        self._written: dict[str, list[Json]] = {}
+        self._cluster = ApiServer(token="", any_kind=True)
+        for name in ("default", "istio-system", "kube-system"):
+            labels = {"kubernetes.io/metadata.name": name}
+            self._put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+        for group, kinds in _KINDS.items() if in_cluster else ():
+            for kind in kinds:
+                self._put(_definition(group, kind))
         self._process: Process | None = None
         self.port = free_port()
         self._http = free_port()
 
     @property
-    def cluster(self) -> Cluster:
+    def cluster(self) -> ApiServer:
         """The API server."""
         return self._cluster
 
@@ -60,9 +92,27 @@ class ControlPlane:
             name: The file's, without a suffix.
             text: Documents of YAML.
         """
+        if self._in_cluster:
+            self._apply(name, [one for one in yaml.safe_load_all(text) if one])
+            return
         unfinished = self._folder / "unfinished"
         unfinished.write_text(text or "# nothing\n")  # it does not always see that a file is gone
         unfinished.replace(self._configuration / f"{name}.yaml")
+
+    def _apply(self, name: str, objects: list[Json]) -> None:
+        """Put the objects of a file into the API server, and delete those that it had before."""
+        kept = {(one["kind"], one["metadata"]["name"]) for one in objects}
+        for one in self._written.get(name, []):
+            metadata = one["metadata"]
+            if (one["kind"], metadata["name"]) not in kept:
+                kind = self._cluster.kind(one["apiVersion"].rpartition("/")[0], _plural(one["kind"]))
+                self._cluster.storage.delete(kind, metadata["namespace"], metadata["name"])
+        self._written[name] = objects
+        for one in objects:
+            self._put(one)
+
+    def _put(self, content: Json) -> None:
+        self._cluster.put(content, _plural(content["kind"]))
 
     def __enter__(self) -> Self:
         self._cluster.__enter__()
@@ -86,7 +136,8 @@ class ControlPlane:
         kubeconfig.write_text(json.dumps(self._cluster.kubeconfig))
         mesh.write_text(json.dumps({**self._mesh, "defaultConfig": {"discoveryAddress": f"127.0.0.1:{self.port}"}}))
         command = [str(self._program), "discovery", "--registries", "Kubernetes", "--domain", "cluster.local"]
-        command += ["--configDir", str(self._configuration), "--kubeconfig", str(kubeconfig), "--meshConfig", str(mesh)]
+        command += ["--kubeconfig", str(kubeconfig), "--meshConfig", str(mesh)]
+        command += [] if self._in_cluster else ["--configDir", str(self._configuration)]
         command += ["--grpcAddr", f"127.0.0.1:{self.port}", "--httpAddr", f"127.0.0.1:{self._http}"]
         command += ["--httpsAddr", "", "--secureGRPCAddr", "", "--monitoringAddr", f"127.0.0.1:{free_port()}"]
         command += ["--ctrlz_port", "0"]

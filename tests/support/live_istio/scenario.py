@@ -176,14 +176,15 @@ class Scenario:
 
 
 @contextmanager
-def scenario(release: Release, folder: Path) -> Iterator[Scenario]:
+def scenario(release: Release, folder: Path, *, in_cluster: bool = False) -> Iterator[Scenario]:
     """Start the control plane, the servers and the proxies.
 
     Args:
         release: Of Envoy.
         folder: For files.
+        in_cluster: As of ControlPlane.
     """
-    istiod, port = ControlPlane(folder / "istiod"), free_port()
+    istiod, port = ControlPlane(folder / "istiod", in_cluster=in_cluster), free_port()
     authority = Authority(folder / "authority")
     with ExitStack() as stack:
         v1, v2, ratings = (stack.enter_context(serving(CODEC, replying(name))) for name in (b"v1", b"v2", b"ratings"))
