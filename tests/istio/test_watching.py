@@ -1,11 +1,16 @@
 """`istio convert --watch` keeps a cluster in step with its MetaRouters."""
 
+import asyncio
+from types import SimpleNamespace
+
 import pytest
 from aeraki_cluster import LIMIT, AerakiCluster, router, service
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaprotocol_mesh.istio.controller import MANAGER, NotHeld
+from metaprotocol_mesh.istio.metarouters import METAROUTERS
+from metaprotocol_mesh.kubernetes import Reflector
 
 IN_STEP = (True, False)
 
@@ -372,3 +377,21 @@ def test_what_changed_meanwhile_is_neither_overwritten_nor_deleted(cluster: Aera
     assert cluster.sync() == (True, True)
     assert cluster.sync() == IN_STEP
     assert subset(cluster) == "v1"
+
+
+def test_an_answer_that_comes_after_later_news_is_left_out() -> None:
+    store = Reflector(None, METAROUTERS, "", lambda: None, lambda *_: None)  # type: ignore[arg-type]
+    store.expect(("default", "reviews"))
+    news = [("OPEN", {}), ("DELETED", {**router(), "metadata": {**router()["metadata"], "resourceVersion": "3"}})]
+
+    async def watch(*_):
+        for one in news:
+            yield one
+
+    store._api = SimpleNamespace(watch=watch)  # type: ignore[assignment]
+    asyncio.run(store._follow())
+    store.keep(router())
+    assert store.objects == {}
+    store.expect(("default", "reviews"))
+    store.keep(router())
+    assert store.objects == {("default", "reviews"): router()}

@@ -127,6 +127,7 @@ class Controller:
             version = found["metadata"]["resourceVersion"]
             content = {**content, "metadata": {**content["metadata"], "resourceVersion": version}}
         self._check()
+        store.expect(key_of(content))
         kept = await self._api.apply(wanted.resource, content, force=self._force and found is not None)
         store.keep(kept)
         if found is None or kept["metadata"]["resourceVersion"] != found["metadata"]["resourceVersion"]:
@@ -152,7 +153,8 @@ class Controller:
                     if error.code != 409:  # otherwise the watch brings what has changed
                         self._report(str(error), True)
                 else:
-                    self._stores[resource].objects.pop(key, None)
+                    if self._stores[resource].objects.get(key) is found:  # and not one that was made since
+                        del self._stores[resource].objects[key]
                     self._report(f"{title(found)} deleted", False)
         return again
 
@@ -175,10 +177,10 @@ class Controller:
             return False
         others = [one for name, one in before.items() if name not in new]
         self._check()
+        store = self._stores[METAROUTERS]
+        store.expect(key_of(router))
         try:
-            self._stores[METAROUTERS].keep(
-                await self._api.set_status(METAROUTERS, router, {"conditions": others + written})
-            )
+            store.keep(await self._api.set_status(METAROUTERS, router, {"conditions": others + written}))
         except Unreachable:
             raise
         except ApiError as error:

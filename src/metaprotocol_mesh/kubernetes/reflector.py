@@ -59,6 +59,7 @@ class Reflector:
         self._changed, self._failed = changed, failed
         self._version = ""
         self._backoff = Backoff()
+        self._expected: set[Key] = set()
         self.objects: dict[Key, Json] = {}
 
     async def relist(self) -> None:
@@ -70,6 +71,7 @@ class Reflector:
         items, version = await self._api.list(self.resource, self._namespace)
         found = {key_of(one): one for one in items}
         before, self.objects, self._version = self.objects, found, version
+        self._expected.clear()
         if before != found:
             self._changed()
 
@@ -104,12 +106,21 @@ class Reflector:
                 self._version = content["metadata"]["resourceVersion"]
                 if what == "BOOKMARK":
                     continue
+                key = key_of(content)
+                self._expected.discard(key)
                 if what == "DELETED":
-                    self.objects.pop(key_of(content), None)
+                    self.objects.pop(key, None)
                 else:
-                    self.objects[key_of(content)] = content
+                    self.objects[key] = content
                 self._changed()
 
+    def expect(self, key: Key) -> None:
+        """Expect the answer to a request about an object, for `keep`."""
+        self._expected.add(key)
+
     def keep(self, content: Json) -> None:
-        """Take over an object as the server answered it, before the watch brings it."""
-        self.objects[key_of(content)] = content
+        """Take over an object as the server answered it, unless the watch has already brought it or what came after."""
+        key = key_of(content)
+        if key in self._expected:
+            self._expected.remove(key)
+            self.objects[key] = content
