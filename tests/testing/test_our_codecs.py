@@ -11,12 +11,21 @@ from metaprotocol_codecs.dubbo.strategies import deviations as dubbo_deviations
 from metaprotocol_codecs.dubbo.strategies import messages as dubbo_messages
 from metaprotocol_codecs.thrift import ThriftCodec
 from metaprotocol_codecs.thrift.strategies import messages as thrift_messages
+from metaprotocol_codecs.trpc import TrpcCodec
+from metaprotocol_codecs.trpc.strategies import messages as trpc_messages
 from metaprotocol_sdk.testing import CodecConformance
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 # `make deep` chooses these tests, and its profile: then they try as much as `metaprotocol check` does.
 pytestmark = pytest.mark.hypothesis
 EFFORT = "default" if settings.default.max_examples >= 100 else "quick"
+
+
+def costs_later(conformance):
+    """Leave the properties of cost, which take most of the time, to `make mutants` and `make deep`."""
+    for name in [name for name in vars(conformance) if name.startswith("test_mp_cost_")]:
+        setattr(conformance, name, pytest.mark.mutants(getattr(conformance, name)))
+    return conformance
 
 
 class TestAwesomeRpc(CodecConformance):
@@ -45,3 +54,15 @@ class TestThrift(CodecConformance):
     @classmethod
     def messages(cls):
         return thrift_messages(ThriftCodec())
+
+
+@costs_later
+class TestTrpc(CodecConformance):
+    codec = TrpcCodec
+    vectors = VECTORS / "trpc" / "go-unary*"
+    strict = True
+    effort = EFFORT
+
+    @classmethod
+    def messages(cls):
+        return trpc_messages()

@@ -1,0 +1,1 @@
+"""Programs that speak tRPC by libraries of others."""
