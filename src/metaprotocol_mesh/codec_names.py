@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from metaprotocol_mesh.model import ApplicationProtocol, Object
 
+# The protocols that Istio itself reads from a port's name: grpc is not a slip of trpc.
+_ISTIOS = frozenset({"grpc", "http", "http2", "https", "mongo", "mysql", "redis", "tcp", "tls", "udp"})
+
 
 @frozen
 class CodecNames:
@@ -62,7 +65,7 @@ class CodecNames:
             name: Of a port or of a codec.
         """
         word = name.removeprefix("tcp-metaprotocol-").removeprefix("http-").removeprefix("tcp-")
-        close = get_close_matches(word, self.installed, 1, 0.6)
+        close = [] if word.split("-")[0] in _ISTIOS else get_close_matches(word, self.installed, 1, 0.6)
         if close:
             return f"did you mean http-{close[0]}?"
         return f"name it http-<codec>; codecs that are installed: {', '.join(sorted(self.installed))}"

@@ -252,3 +252,8 @@ spec: {hosts: [revews], localRateLimit: {tokenBucket: {maxTokens: 5, tokensPerFi
     assert problem.hint == "did you mean 'reviews.default.svc.cluster.local'?"
     (problem,) = problems(SERVICE, LISTENER, ROUTES.replace("hosts: [reviews", "hosts: [revews"))
     assert problem.place.path == "spec.hosts"
+
+
+def test_a_name_that_istio_knows_is_not_a_slip_of_a_codecs():
+    assert "did you mean" not in CodecNames({"trpc"}).hint("grpc-web")
+    assert CodecNames({"trpc"}).hint("http-trcp") == "did you mean http-trpc?"
