@@ -7,6 +7,7 @@ import pytest
 from aeraki_cluster import LIMIT, AerakiCluster, router, service
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kubernetes_api import Refused
 
 from metaprotocol_mesh.istio.controller import MANAGER, NotHeld
 from metaprotocol_mesh.istio.metarouters import METAROUTERS
@@ -117,9 +118,9 @@ def test_a_virtual_service_is_handed_over_with_the_label(cluster: AerakiCluster)
     assert cluster.sync() == IN_STEP
 
 
-def edited(cluster: AerakiCluster) -> None:
+def edited(cluster: AerakiCluster, name: str = "reviews") -> None:
     """Change a VirtualService as `kubectl edit` does."""
-    found = cluster.one("VirtualService")
+    found = cluster.one("VirtualService", name)
     found["spec"]["http"][0]["route"][0]["destination"]["subset"] = "v9"
     cluster.put(found, "kubectl-edit")
 
@@ -267,6 +268,7 @@ def test_without_the_permission_for_status_and_events_it_goes_on_and_says_so_onc
     cluster.put(router(subset="v2"))
     assert cluster.sync() == IN_STEP
     assert subset(cluster) == "v2"
+    cluster.sync(everything=True)
     assert [one.partition(":")[0] for one in cluster.reports if "not written" in one] == [
         "Events are not written",
         "conditions are not written",
@@ -395,3 +397,46 @@ def test_an_answer_that_comes_after_later_news_is_left_out() -> None:
     store.expect(("default", "reviews"))
     store.keep(router())
     assert store.objects == {("default", "reviews"): router()}
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+FAULTS = st.lists(st.sampled_from([409, 500, 403, 429, 404]), max_size=4)
+CHANGES = st.lists(
+    st.one_of(
+        st.tuples(st.just("router"), NAMES, st.sampled_from(["v1", "v2"])),
+        st.tuples(st.just("no router"), NAMES),
+        st.tuples(st.just("edit"), NAMES),
+        st.tuples(st.just("no service"), NAMES),
+        st.tuples(st.just("sync"), FAULTS),
+    ),
+    max_size=12,
+)
+
+
+@given(CHANGES)
+@settings(max_examples=60)
+def test_whatever_happened_it_ends_as_the_metarouters_say(changes) -> None:
+    cluster = AerakiCluster(force=True)
+    wanted: dict[str, str] = {}
+    for what, *rest in changes:
+        match what, *rest:
+            case "router", name, to:
+                cluster.put(router(name, to))
+                wanted[name] = to
+            case "no router", name if name in wanted:
+                cluster.delete("MetaRouter", name)
+                del wanted[name]
+            case "edit", name if cluster.has("VirtualService", name):
+                edited(cluster, name)
+            case "no service", name if cluster.has("VirtualService", name):
+                cluster.delete("VirtualService", name)
+            case "sync", codes:
+                cluster.api.faults = [Refused(code, "Fault", "a fault", name="x") for code in codes]
+                cluster.sync()
+                cluster.api.faults = []
+    assert cluster.sync() == IN_STEP
+    assert {
+        one["metadata"]["name"]: subset(cluster, one["metadata"]["name"]) for one in cluster.all("VirtualService")
+    } == (wanted)
+    assert cluster.sync(everything=True) == IN_STEP
+    assert all(cluster.condition("Applied", name)[0] == "True" for name in wanted)

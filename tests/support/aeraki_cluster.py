@@ -59,6 +59,7 @@ class AerakiCluster:
     def __init__(self, *revisions: str, force: bool = False) -> None:
         self.server = ApiServer(KINDS)
         api: Any = LocalApi(self.server, MANAGER)
+        self.api: LocalApi = api
         self.reports: list[str] = []
         self._stores = {one: Reflector(api, one, "", lambda: None, lambda *_: None) for one in READ + WRITTEN}
         self.controller = Controller(
@@ -96,6 +97,10 @@ class AerakiCluster:
     def one(self, kind: str, name: str = "reviews", namespace: str = "default") -> Json:
         """Return an object."""
         return self.server.storage.get(self._kind(kind), namespace, name)
+
+    def has(self, kind: str, name: str = "reviews", namespace: str = "default") -> bool:
+        """Return True if an object is there."""
+        return self.server.storage.has(self._kind(kind), namespace, name)
 
     def condition(self, condition: str, name: str = "reviews", namespace: str = "default") -> tuple[str, str, str]:
         """Return status, reason and message of a condition of a MetaRouter."""

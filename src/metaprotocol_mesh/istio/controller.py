@@ -66,6 +66,7 @@ class Controller:
         self._instance, self._force, self._may_write = instance, force, may_write
         self._told: dict[str, dict[str, tuple[str, str, str]]] = {}
         self._silent: set[str] = set()
+        self._said: set[str] = set()
 
     async def sync(self, *, everything: bool = False) -> tuple[bool, bool]:
         """Bring the cluster in step.
@@ -81,6 +82,8 @@ class Controller:
             Unreachable: The server does not answer.
         """
         plans = self._planner.plans({one: self._stores[one].objects for one in READ})
+        if everything:
+            self._silent.clear()
         good, again = True, False
         for plan in plans:
             applied, repeat = await self._apply_all(plan, everything=everything)
@@ -227,8 +230,9 @@ class Controller:
                 self._report_once(EVENTS, f"Events are not written: {error}")
 
     def _report_once(self, resource: Resource, text: str) -> None:
-        if resource.plural not in self._silent:
-            self._silent.add(resource.plural)
+        self._silent.add(resource.plural)
+        if resource.plural not in self._said:
+            self._said.add(resource.plural)
             self._report(text, True)
 
     def _check(self) -> None:

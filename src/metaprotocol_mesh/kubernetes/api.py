@@ -95,11 +95,11 @@ class Unreachable(ApiError):
 
     Args:
         server: Its address.
-        error: Why.
+        reason: Why.
     """
 
-    def __init__(self, server: str, error: Exception) -> None:
-        text = f"{server} does not answer ({error or type(error).__name__})"
+    def __init__(self, server: str, reason: str) -> None:
+        text = f"{server} does not answer ({reason})"
         hint = "is it the server that `kubectl cluster-info` names? --kubeconfig and --context choose another"
         super().__init__("reach the API server", {"message": text}, hint)
 
@@ -171,7 +171,7 @@ class Api:
                     raise _error(doing, answer, resource)
                 yield "OPEN", {}
                 async for line in answer.aiter_lines():
-                    event = json.loads(line)
+                    event = self._json(line)
                     if event["type"] == "ERROR":
                         raise ApiError(doing, event["object"])
                     yield event["type"], _kept(resource, event["object"])
@@ -267,8 +267,16 @@ class Api:
             answer = await self._client.request(method, target, params=query, content=content, headers=headers)
             if answer.status_code >= 400:
                 raise _error(f"{verb} {resource.title}", answer, resource)
-            found: Json = answer.json()
-            return found
+            return self._json(answer.content)
+
+    def _json(self, data: str | bytes) -> Json:
+        try:
+            found = json.loads(data)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise Unreachable(self._server, "it answers what is no object of Kubernetes")
+        return found
 
     @asynccontextmanager
     async def _reached(self) -> AsyncIterator[None]:
@@ -276,9 +284,11 @@ class Api:
         try:
             yield
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
-            raise Unreachable(self._server, error) from error
-        except (ConfigError, OSError, ValueError) as error:  # of a program that fetches credentials, or no JSON
-            raise Unreachable(self._server, error) from error
+            raise Unreachable(self._server, str(error) or type(error).__name__) from error
+        except (ConfigError, OSError, ValueError, LookupError, TypeError) as error:
+            # A kubeconfig may name a program that fetches credentials, and lightkube lets through what it does wrong.
+            status = {"message": f"{type(error).__name__}: {str(error).strip()}"}
+            raise ApiError("fetch the credentials", status, "does `kubectl auth whoami` work with them?") from error
 
 
 def _kept(resource: Resource, content: Json) -> Json:

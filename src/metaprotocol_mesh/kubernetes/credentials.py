@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from lightkube.config.client_adapter import AsyncClient, ConnectionParams
 from lightkube.config.kubeconfig import DEFAULT_KUBECONFIG, SERVICE_ACCOUNT, KubeConfig
-from lightkube.config.models import User
+from lightkube.config.models import NameValue, User
 
 from metaprotocol_mesh.kubernetes.api import Api
 from metaprotocol_sdk import MetaProtocolError
 
 if TYPE_CHECKING:
     from lightkube.config.kubeconfig import SingleConfig
+
+_EXEC = "client.authentication.k8s.io"
 
 
 class CredentialsError(MetaProtocolError):
@@ -36,7 +39,7 @@ def connect(kubeconfig: Path | None, context: str | None, manager: str) -> Api:
     try:
         path = kubeconfig or _named()
         if path is None and "KUBERNETES_SERVICE_HOST" in os.environ and Path(SERVICE_ACCOUNT, "token").exists():
-            config = KubeConfig.from_service_account()
+            config = KubeConfig.from_service_account(SERVICE_ACCOUNT)
         else:
             path = path or Path(DEFAULT_KUBECONFIG).expanduser()
             where = str(path)
@@ -45,8 +48,7 @@ def connect(kubeconfig: Path | None, context: str | None, manager: str) -> Api:
             config = KubeConfig.from_file(path)
         # lightkube gives a tuple where its annotation says that it may be None, which is for no default.
         chosen = cast("SingleConfig", config.get(context))
-        if chosen.user is None:
-            chosen = chosen._replace(user=User())
+        chosen = chosen._replace(user=_user(chosen.user))
         client = AsyncClient(chosen, ConnectionParams())
     except CredentialsError:
         raise
@@ -59,6 +61,20 @@ def connect(kubeconfig: Path | None, context: str | None, manager: str) -> Api:
 _MISSING = (
     "there is no kubeconfig {}, and this is not a pod with a service account; name one with --kubeconfig or KUBECONFIG"
 )
+
+
+def _user(user: User | None) -> User:
+    """Return a user whose program for credentials lightkube runs: of its versions it takes v1beta1, which is as v1."""
+    if user is None:
+        return User()
+    program = user.exec
+    if program is not None:
+        asked = {"apiVersion": program.apiVersion, "kind": "ExecCredential", "spec": {"interactive": False}}
+        told = NameValue("KUBERNETES_EXEC_INFO", json.dumps(asked))
+        program.env = [told, *(program.env or [])]
+        if program.apiVersion == f"{_EXEC}/v1":
+            program.apiVersion = f"{_EXEC}/v1beta1"
+    return user
 
 
 def _named() -> Path | None:

@@ -17,6 +17,8 @@ class LocalApi:
 
     def __init__(self, server: ApiServer, manager: str) -> None:
         self._server, self.manager = server, manager
+        self.faults: list[Refused] = []
+        """The answers to the next requests that write, in place of their effect."""
 
     async def list(self, resource: Resource, namespace: str = "") -> tuple[list[Json], str]:
         version, found = self._ask("list", resource, lambda storage, kind: storage.list(kind))
@@ -56,6 +58,8 @@ class LocalApi:
             kind: Kind = self._server.kind(resource.version.rpartition("/")[0], resource.plural)
             if (verb, resource.plural + sub) in self._server.forbidden:
                 raise Refused(403, "Forbidden", f'{resource.plural}{sub} is forbidden: User "test" cannot {verb}')
+            if verb not in ("list", "get") and self.faults:
+                raise self.faults.pop()
             return request(self._server.storage, kind)
         except Refused as error:
             raise ApiError(f"{verb} {resource.title}", error.status) from error
