@@ -1,4 +1,4 @@
-"""`--codec NAME` and `--option KEY=VALUE`, the options of commands that use a codec."""
+"""Options that several commands have: `--codec NAME`, `--option KEY=VALUE`, `--when KEY=VALUE`."""
 
 from __future__ import annotations
 
@@ -90,9 +90,7 @@ def arguments_from(name: str, options: tuple[str, ...]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     limits: dict[str, Any] = {}
     for option in options:
-        key, equals, value = option.partition("=")
-        if not key or not equals:
-            raise click.BadParameter(f"{option!r} is not KEY=VALUE", param_hint="--option")
+        key, value = key_and_value(option, "--option")
         (limits if key in _LIMITS else given)[key] = _value(value)
     if limits:
         try:
@@ -100,6 +98,48 @@ def arguments_from(name: str, options: tuple[str, ...]) -> dict[str, Any]:
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--option") from error
     return given
+
+
+def conditions_from(texts: tuple[str, ...]) -> dict[str, str]:
+    """Return the conditions that `--when` names, as values by key.
+
+    Args:
+        texts: The values of `--when`.
+
+    Raises:
+        click.BadParameter: One is not KEY=VALUE, has no value or a * in its key, or a key comes twice.
+    """
+    conditions: dict[str, str] = {}
+    for text in texts:
+        key, value = key_and_value(text, "--when")
+        if "*" in key:
+            raise click.BadParameter(
+                f"{text!r} has a * in its key: only a value may end with one, as in KEY=VALUE*", param_hint="--when"
+            )
+        if not value:
+            raise click.BadParameter(
+                f"{text!r} has no value: write {key}=VALUE, or {key}=* for any", param_hint="--when"
+            )
+        if key in conditions:
+            raise click.BadParameter(f"{key!r} has two values, and a request has one", param_hint="--when")
+        conditions[key] = value
+    return conditions
+
+
+def key_and_value(text: str, option: str) -> tuple[str, str]:
+    """Return the parts of KEY=VALUE.
+
+    Args:
+        text: The text.
+        option: The option that it was given with, for the error.
+
+    Raises:
+        click.BadParameter: There is no =, or nothing before it.
+    """
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint=option)
+    return key, value
 
 
 def _value(text: str) -> bool | int | str:

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -22,7 +23,7 @@ def run(*arguments: str, text: bytes | None = None) -> Result:
     return result
 
 
-def capture(path: Path, **redaction: bool) -> str:
+def capture(path: Path, **redaction: Any) -> str:
     properties = {"user": "jason", "cmd": "7"}
     request = Message(
         Direction.TO_SERVER, MessageType.REQUEST, SECOND, operation="reviews/7", properties=properties, incomplete=True
@@ -61,6 +62,16 @@ def test_inspect_shows_properties(tmp_path: Path) -> None:
     assert "  user  jason\n  cmd   7\n" in text
 
 
+def test_inspect_names_the_properties_whose_values_are_shown(tmp_path: Path) -> None:
+    result = run("inspect", capture(tmp_path / "out", shown={"user"}))
+    assert result.stderr.endswith("; values are redacted, except those of user\n")
+
+
+def test_inspect_does_not_call_a_capture_redacted_that_shows_every_value(tmp_path: Path) -> None:
+    result = run("inspect", capture(tmp_path / "out", shown={"user", "cmd"}))
+    assert result.stderr == "4 messages: 2 request, 1 response, 1 exception\n"
+
+
 def test_inspect_tells_machines(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in run("inspect", "--json", capture(tmp_path / "out")).stdout.splitlines()]
     assert [line["type"] for line in lines] == ["request", "response", "request", "exception"]
@@ -89,7 +100,7 @@ def test_explain_takes_requests_of_a_capture_with_values(tmp_path: Path) -> None
     assert (result.exit_code, result.stdout.count("100% to outbound|9080|v2|")) == (0, 2)
     result = run("mesh", "explain", str(mesh), "--capture", capture(tmp_path / "redacted"))
     assert result.exit_code == 1
-    assert "the value of 'user' is redacted: capture with --unredacted" in result.stderr
+    assert "the value of 'user' is redacted: capture with --show user, or with --unredacted" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -97,6 +108,8 @@ def test_explain_takes_requests_of_a_capture_with_values(tmp_path: Path) -> None
     [
         (["--when", "user"], "'user' is not KEY=VALUE"),
         (["--when", "a=1", "--when", "a=2"], "'a' has two values"),
+        (["--when", "use*r=jason"], "has a * in its key"),
+        (["--when", "user="], "write user=VALUE, or user=* for any"),
         (["--when", "a=b *"], "has a space before the *"),
         (["--mesh", "a", "--admin", "b"], "leave --mesh out"),
         (["--messages", "0"], "--messages"),

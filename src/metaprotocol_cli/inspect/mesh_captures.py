@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from metaprotocol_mesh.capture.file import Exchange, Message
 
 _INTERRUPTED = 130
+_MOST_SHOWN = 10  # names in the last line; `--show` is given by hand
 
 
 def is_mesh_capture(source: Input) -> bool:
@@ -71,7 +72,8 @@ def mesh_requests(source: Input) -> Iterator[Metadata]:
         properties: dict[str, str] = {}
         for name, value in request.properties.items():
             if isinstance(value, Redacted):
-                raise CaptureFileError(f"the value of {name!r} is redacted: capture with --unredacted")
+                advice = f"capture with --show {name}, or with --unredacted"
+                raise CaptureFileError(f"the value of {name!r} is redacted: {advice}")
             properties[name] = value
         incomplete = "properties may be missing" if request.incomplete else ""
         yield Metadata(b"", request.type, operation=request.operation, properties=properties, incomplete=incomplete)
@@ -97,6 +99,7 @@ class _Text:
         self._verbose = verbose
         self._counts: Counter[str] = Counter()
         self._redacted = False
+        self._shown: set[str] = set()
         self._last = ("", "")
         heading = f" {'time':<15}    {'type':<10} {'status':<10}  operation"
         click.echo(click.style(heading, bold=True))
@@ -107,7 +110,11 @@ class _Text:
             names = (printable(one, 100) or "?" for one in self._last)
             click.echo(click.style(f"connection {f' {arrow(True)} '.join(names)}", bold=True))
         self._counts[message.type] += 1
-        self._redacted |= any(isinstance(value, Redacted) for value in message.properties.values())
+        for key, value in message.properties.items():
+            if isinstance(value, Redacted):
+                self._redacted = True
+            elif len(self._shown) <= _MOST_SHOWN:
+                self._shown.add(key)
         cells = (
             (f" {_clock(message.time):<15}", None),
             (arrow(message.direction is Direction.TO_SERVER), None),
@@ -131,6 +138,10 @@ class _Text:
         summary = f"{total:,} message{'' if total == 1 else 's'}{': ' if kinds else ''}{kinds}"
         if self._redacted:
             summary += "; values are redacted"
+            if self._shown:
+                names = sorted(printable(key, 40) for key in self._shown)
+                names[_MOST_SHOWN:] = ["others"] if len(names) > _MOST_SHOWN else []
+                summary += f", except those of {', '.join(names)}"
         click.echo(click.style(summary, dim=True), err=True)
 
     def _properties(self, message: Message) -> None:

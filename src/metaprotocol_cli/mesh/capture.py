@@ -16,6 +16,7 @@ import click
 from attrs import define, field
 
 from metaprotocol_cli.mesh.common import running_folder
+from metaprotocol_cli.options import conditions_from
 from metaprotocol_cli.terminal import color_option
 from metaprotocol_mesh.capture.conditions import matching
 from metaprotocol_mesh.capture.file import CaptureWriter, Redaction, create
@@ -131,16 +132,8 @@ def command(
 
 
 def _match(texts: tuple[str, ...]) -> Json:
-    conditions: dict[str, str] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not key or not equals:
-            raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--when")
-        if key in conditions:
-            raise click.BadParameter(f"{key!r} has two values, and a request has one", param_hint="--when")
-        conditions[key] = value
     try:
-        return matching(conditions)
+        return matching(conditions_from(texts))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--when") from error
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metaprotocol_cli.options import codec_from, codec_options
+from metaprotocol_cli.options import codec_from, codec_options, conditions_from, key_and_value
 from metaprotocol_cli.record.report import JsonReport, TextReport
 from metaprotocol_cli.record.run import run
 from metaprotocol_cli.terminal import color_option
@@ -113,7 +113,7 @@ def command(
     """
     codec = codec_from(codec_name, options) if codec_name else None
     reply = Error(ErrorType(reply_error), reply_message) if reply_error else None
-    rules = Rules(_mutation(changes, ""), _mutation(changes, "_response"), reply, _conditions(conditions))
+    rules = Rules(_mutation(changes, ""), _mutation(changes, "_response"), reply, conditions_from(conditions))
     _check(codec, rules, options, upstream, reply_message)
     facts = {
         "upstream": None if upstream is None else str(upstream),
@@ -137,37 +137,12 @@ def command(
     ctx.exit(0 if ok else 1)
 
 
-def _conditions(texts: tuple[str, ...]) -> dict[str, str]:
-    conditions: dict[str, str] = {}
-    for text in texts:
-        key, value = _key_and_value(text, "--when")
-        if "*" in key:
-            raise click.BadParameter(
-                f"{text!r} has a * in its key: only a value may end with one, as in KEY=VALUE*", param_hint="--when"
-            )
-        if not value:
-            raise click.BadParameter(
-                f"{text!r} has no value: write {key}=VALUE, or {key}=* for any", param_hint="--when"
-            )
-        if key in conditions:
-            raise click.BadParameter(f"{key!r} has two values, and a request has one", param_hint="--when")
-        conditions[key] = value
-    return conditions
-
-
-def _key_and_value(text: str, option: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise click.BadParameter(f"{text!r} is not KEY=VALUE", param_hint=option)
-    return key, value
-
-
 def _mutation(changes: dict[str, tuple[str, ...]], suffix: str) -> Mutation:
     """Return the changes that the options for requests ("") or responses ("_response") ask for."""
     option = suffix.replace("_", "-")
     mutation = Mutation()
     for text in changes[f"set{suffix}"]:
-        key, value = _key_and_value(text, f"--set{option}")
+        key, value = key_and_value(text, f"--set{option}")
         if key in mutation:
             raise click.BadParameter(f"{key!r} is set twice", param_hint=f"--set{option}")
         mutation[key] = value
