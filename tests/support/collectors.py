@@ -1,13 +1,15 @@
-"""Collectors of traces: OpenTelemetry's and Zipkin's, over HTTP."""
+"""Collectors of traces: OpenTelemetry's, over HTTP and gRPC, and Zipkin's."""
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from attrs import frozen
+from grpc_service import serving_grpc
 from http_service import serving_http
+from live_envoy import Envoy
 from patience import PATIENCE
 from protobuf_oracle import oracle
 
@@ -79,6 +81,20 @@ def collecting() -> Iterator[Collector]:
         return 200, {}, b""
 
     with serving_http(answer) as collector.port:
+        yield collector
+
+
+@contextmanager
+def collecting_by_grpc(start_envoy: Callable[..., Envoy]) -> Iterator[Collector]:
+    """Run a collector that takes spans as OpenTelemetry, by gRPC."""
+    collector = Collector()
+
+    def export(request: bytes) -> bytes:
+        collector.add(_of_open_telemetry(request))
+        return b""
+
+    method = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+    with serving_grpc(start_envoy, method, export) as collector.port:
         yield collector
 
 

@@ -1,11 +1,13 @@
 """Logs and traces, as docs/governance/telemetry.md has them; metrics are in test_metrics.py."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from collectors import Span, collecting
+from collectors import Span, collecting, collecting_by_grpc
 from governance import EVERY_FORM, WITH_PROPERTIES, Scenario, failing, shown
 from live_engine.peers import ServerConnection, serving
 from mesh_files import routes
@@ -192,6 +194,20 @@ def test_the_context_of_a_client_goes_on(scenario: Scenario, protocol: Protocol)
         received = [message.properties["traceparent"] for message in servers["v1"].received]
     assert {(span.trace, span.parent, span.tags["user"]) for span in spans} == {(trace, parent, "mary")}
     assert sorted(received) == sorted(f"00-{trace}-{span.id}-01" for span in spans)
+
+
+def test_open_telemetry_goes_by_grpc(scenario: Scenario, start_envoy: Any) -> None:
+    with collecting_by_grpc(start_envoy) as collector, versions(AWESOMERPC, "v1") as servers:
+        rules = re.sub(" +http: {path: .*\n", "", traced("opentelemetry", collector.port))
+        rules = rules.replace("name: http, protocol: HTTP", "name: grpc, protocol: GRPC").replace("{http: ", "{grpc: ")
+        scenario.apply(AWESOMERPC, ports(servers), rules)
+        with scenario.caller() as client:
+            for _ in range(5):
+                client.text({"user": "mary"})
+        spans = collector.wait(5)
+        contexts = [message.properties["traceparent"] for message in servers["v1"].received]
+    assert sorted(contexts) == sorted(f"00-{span.trace}-{span.id}-01" for span in spans)
+    assert {span.tags["user"] for span in spans} == {"mary"}
 
 
 def sampled(properties: Mapping[str, str]) -> bool:
