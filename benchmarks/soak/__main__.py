@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
 import time
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +15,8 @@ from live_envoy import Envoy, EnvoyFault, NotAvailable
 
 from benchmarks.envoy_option import envoy_option
 from benchmarks.soak.clients import Client, Tally, WrongReply
-from benchmarks.soak.protocol import configuration
+from benchmarks.soak.governed import GOVERNED, governed, use_up_the_limit
+from benchmarks.soak.protocol import DEEDS, configuration
 from benchmarks.soak.server import Server
 from benchmarks.soak.watch import IN_FLIGHT, Moment, growth, is_flat, look
 
@@ -20,17 +24,29 @@ if TYPE_CHECKING:
     from live_envoy import Release
 
 
-async def _soak(release: Release, seconds: float, clients: int) -> tuple[Tally, list[Moment]]:
-    server, tally = Server(), Tally()
+async def _soak(release: Release, seconds: float, clients: int, *, all_on: bool) -> tuple[Tally, list[Moment]]:
+    server, tally = Server(), Tally(GOVERNED if all_on else DEEDS)
     moments: list[Moment] = []
     port = await server.start()
-    with Envoy(release, configuration(port), workers=2) as envoy:
+    with ExitStack() as stack:
+        config = configuration(port)
+        if all_on:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
+            config, seen = stack.enter_context(governed(port, folder))
+        envoy = stack.enter_context(Envoy(release, config, workers=2))
         try:
+            if all_on:
+                await asyncio.to_thread(use_up_the_limit, envoy.port("in"))
             await _traffic(envoy, tally, seconds, clients, moments)
         except WrongReply as error:
             counts = await asyncio.to_thread(envoy.stats, "metaprotocol")
             counted = "\n".join(f"{name}: {value}" for name, value in counts.items() if value)
             raise WrongReply(f"{error}\n{counted}\n{envoy.tail()}") from error
+        if all_on:
+            lines = sum(1 for _ in (folder / "calls.json").open("rb"))
+            click.echo(
+                f"{seen.asked:,} requests were asked about, {seen.spans:,} reports of spans, {lines:,} lines of log"
+            )
     await server.stop()
     return tally, moments
 
@@ -63,8 +79,9 @@ def _show(moment: Moment) -> None:
 @click.command()
 @click.option("--minutes", type=float, default=10.0, show_default=True)
 @click.option("--clients", type=click.IntRange(1), default=48, show_default=True, help="At the same time.")
+@click.option("--governed", "all_on", is_flag=True, help="With all of governance: policies, limits, faults, traces.")
 @envoy_option
-def main(*, minutes: float, clients: int, release: Release) -> None:
+def main(*, minutes: float, clients: int, all_on: bool, release: Release) -> None:
     """Send mixed traffic through one Envoy, with clients that come and go, and watch its memory.
 
     Requests are echoed, changed, retried, reset, answered half, with garbage, late and not at all. Clients leave in the
@@ -72,7 +89,7 @@ def main(*, minutes: float, clients: int, release: Release) -> None:
     must be what it was when Envoy was warm.
     """
     try:
-        tally, moments = asyncio.run(_soak(release, minutes * 60, clients))
+        tally, moments = asyncio.run(_soak(release, minutes * 60, clients, all_on=all_on))
     except (WrongReply, EnvoyFault, NotAvailable) as error:
         raise click.ClickException(str(error)) from error
     before, after = growth(moments)

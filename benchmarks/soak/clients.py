@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, define
 
-from benchmarks.soak.protocol import CODEC, DEEDS, HEARTBEAT, ONEWAY, REQUEST, message
+from benchmarks.soak.protocol import CODEC, HEARTBEAT, ONEWAY, REQUEST, Deed, message
 from metaprotocol_sdk import Direction, MessageDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from metaprotocol_sdk import Metadata
 
 PATIENCE = 60.0
-_NAMES = tuple(DEEDS)
-_WEIGHTS = tuple(deed.weight for deed in DEEDS.values())
 
 
 class WrongReply(Exception):
@@ -27,9 +25,14 @@ class WrongReply(Exception):
 
 @define
 class Tally:
-    """The counts of the clients' calls and connections."""
+    """The counts of the clients' calls and connections.
 
-    calls: dict[str, int] = Factory(lambda: dict.fromkeys(DEEDS, 0))
+    Args:
+        deeds: What requests ask for, by name.
+    """
+
+    deeds: Mapping[str, Deed]
+    calls: dict[str, int] = Factory(lambda tally: dict.fromkeys(tally.deeds, 0), takes_self=True)
     connections: int = 0
     left: int = 0
     oneways: int = 0
@@ -45,14 +48,15 @@ class Tally:
 @define
 class _Call:
     name: str
+    deed: Deed
     key: str
     payload: bytes
 
     @classmethod
-    def drawn(cls, key: str) -> _Call:
-        (name,) = random.choices(_NAMES, _WEIGHTS)
+    def drawn(cls, key: str, deeds: Mapping[str, Deed]) -> _Call:
+        (name,) = random.choices(tuple(deeds), [deed.weight for deed in deeds.values()])
         size = random.choice((0, 20, 20, 20, 1_000, 1_000, 100_000)) if name in {"echo", "change", "retry"} else 20
-        return cls(name, key, random.randbytes(size))
+        return cls(name, deeds[name], key, random.randbytes(size))
 
     def request(self, number: int) -> bytes:
         # A name of its own now and then, so that nothing that remembers names can grow with them unseen.
@@ -60,11 +64,11 @@ class _Call:
         return message(REQUEST, number, headers, self.payload)
 
     def check(self, reply: Metadata) -> None:
-        deed = DEEDS[self.name]
-        if reply.status_code != deed.status:
+        wanted = self.deed.status
+        if reply.status_code != wanted:
             text = reply.message[reply.header_size :][:200]
-            raise WrongReply(f"{self.name} was answered with status {reply.status_code}, not {deed.status}: {text!r}")
-        if deed.status:
+            raise WrongReply(f"{self.name} was answered with status {reply.status_code}, not {wanted}: {text!r}")
+        if wanted:
             return
         if reply.message[reply.header_size :] != self.payload or reply.properties["key"] != self.key:
             raise WrongReply(f"the answer to {self.name} belongs to another request")
@@ -107,7 +111,7 @@ class Client:
 
     def _call(self) -> tuple[int, _Call]:
         self._number = (self._number + 1) % 2**31
-        return self._number, _Call.drawn(f"{self._name}-{self._number}")
+        return self._number, _Call.drawn(f"{self._name}-{self._number}", self._tally.deeds)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Send many requests at once, several times."""

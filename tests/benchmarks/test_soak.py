@@ -31,14 +31,18 @@ def test_memory_that_goes_on_growing_is_not():
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("release", RELEASES, ids=lambda release: f"envoy-{release}")
-def test_every_reply_is_the_one_to_its_request(release):
+@pytest.mark.parametrize(
+    ("release", "options"),
+    [*((release, []) for release in RELEASES), (RELEASES[-1], ["--governed"])],
+    ids=[*(f"envoy-{release}" for release in RELEASES), "all of governance"],
+)
+def test_every_reply_is_the_one_to_its_request(release, options):
     try:
         release.binary()
     except NotAvailable as error:
         require("envoy", str(error))
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.soak", "--minutes", "0.05", "--envoy", str(release)],
+        [sys.executable, "-m", "benchmarks.soak", "--minutes", "0.05", "--envoy", str(release), *options],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         capture_output=True,

@@ -1,12 +1,21 @@
 """A service that is asked by POST, over HTTP/1.1."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 Answer = Callable[[str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
 """Takes path, headers and body of a request; returns status, headers and body of the response."""
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a connection that Envoy has reset: it no longer wants the answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 @contextmanager
@@ -22,7 +31,7 @@ def serving_http(answer: Answer) -> Iterator[int]:
 
         def do_POST(self) -> None:
             body = self._chunks() if self.headers.get("transfer-encoding") else self._rest()
-            status, headers, response = answer(self.path, self.headers, body)  # type: ignore[arg-type] - a mapping of texts
+            status, headers, response = answer(self.path, dict(self.headers), body)
             self.send_response(status)
             for name, value in {**headers, "content-length": str(len(response))}.items():
                 self.send_header(name, value)
@@ -43,7 +52,7 @@ def serving_http(answer: Answer) -> Iterator[int]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with _Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
