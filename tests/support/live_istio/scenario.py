@@ -166,6 +166,10 @@ class Scenario:
         found = self.call(service, command=command, **properties)
         return CODEC.error_type(found) if found is not None and found.status_code else None
 
+    def refuses(self, service: str = "reviews", command: int = 7, **properties: str) -> bool:
+        """Return True if a policy refuses a call. A connection that fails, as one that is closing, does not show it."""
+        return self.error(service, command, **properties) is ErrorType.UNAUTHORIZED
+
     def takes_plain_text(self) -> bool:
         """Return True if the proxy of ratings answers a client that has no proxy."""
         try:
