@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from metaprotocol_mesh import aeraki
 from metaprotocol_mesh.codec_names import CodecNames
@@ -13,7 +13,6 @@ from metaprotocol_mesh.model import (
     DestinationRule,
     EnvoyFilter,
     Gateway,
-    IstioOperator,
     Item,
     MetaRouter,
     Object,
@@ -24,13 +23,12 @@ from metaprotocol_mesh.model import (
     Telemetry,
     VirtualService,
     WasmPlugin,
-    yaml_name,
 )
 from metaprotocol_mesh.model import Service as KubernetesService
-from metaprotocol_mesh.model.operator import ExtensionProvider, FileAccessLog, PrometheusMetrics
-from metaprotocol_mesh.names import address_of_url, cluster_name, full_name, selects, visible
+from metaprotocol_mesh.names import cluster_name, full_name, selects, visible
 from metaprotocol_mesh.places import ConfigurationError, Problem, did_you_mean
-from metaprotocol_mesh.resolved import Cluster, Listener, Mesh, Policy, Provider, Proxy, Service, ServicePort
+from metaprotocol_mesh.providers import Providers
+from metaprotocol_mesh.resolved import Cluster, Listener, Mesh, Policy, Proxy, Service, ServicePort
 from metaprotocol_mesh.routes import Rules
 
 if TYPE_CHECKING:
@@ -38,17 +36,10 @@ if TYPE_CHECKING:
 
     from metaprotocol_mesh.load import Configuration
     from metaprotocol_mesh.model.destination_rule import PortTrafficPolicy, TrafficPolicy
-    from metaprotocol_mesh.model.extensions import ProviderRef
-    from metaprotocol_mesh.model.security import PolicyProvider
     from metaprotocol_mesh.places import Place
 
 Spec = TypeVar("Spec", bound=Item)
 _ROOT_NAMESPACE = "istio-system"
-_ISTIOS_OWN = (
-    ExtensionProvider(name="envoy", envoy_file_access_log=FileAccessLog()),
-    ExtensionProvider(name="prometheus", prometheus=PrometheusMetrics()),
-)
-"""The providers that an installation of Istio has without naming them."""
 
 
 def resolve(configuration: Configuration, namespace: str = "", labels: Mapping[str, str] | None = None) -> Mesh:
@@ -133,6 +124,7 @@ class _Resolver:
         policies = self._selected(AuthorizationPolicy, judged)
         authentications = self._selected(RequestAuthentication, judged)
         telemetries = sorted(self._selected(Telemetry, listeners), key=_generality)
+        providers = Providers(self._configuration, self._proxy, clusters, self._problems)
         return Mesh(
             self._proxy,
             tuple(listeners),
@@ -142,101 +134,10 @@ class _Resolver:
             tuple(telemetries),
             tuple(sorted(self._selected(WasmPlugin, listeners), key=lambda one: -one.spec.priority)),
             tuple(sorted(self._selected(EnvoyFilter, listeners), key=lambda one: one.spec.priority)),
-            self._authorizer(policies, clusters),
-            self._issuers(authentications, clusters),
-            self._telemetry_providers(telemetries, clusters),
+            providers.authorizer(policies),
+            providers.issuers(authentications),
+            providers.of_telemetry(telemetries),
         )
-
-    def _authorizer(
-        self, policies: Iterable[Object[AuthorizationPolicy]], clusters: Mapping[str, Cluster]
-    ) -> Provider | None:
-        """Return the service that CUSTOM policies ask. Like Istio, a proxy asks one at most."""
-        asked: Provider | None = None
-        for policy in policies:
-            wanted = policy.spec.provider
-            if wanted is None:
-                continue
-            found = self._provider(wanted, ("envoy_ext_authz_grpc", "envoy_ext_authz_http"), clusters)
-            if found is None:
-                continue
-            if asked is not None and asked.says is not found.says:
-                text = f"another policy asks {asked.says.name!r}: a proxy asks one service"
-                self._wrong(wanted.at, text, "let one service decide about both")
-            asked = found
-        return asked
-
-    def _issuers(
-        self, authentications: Iterable[Object[RequestAuthentication]], clusters: Mapping[str, Cluster]
-    ) -> dict[str, str]:
-        """Return the clusters that keys of tokens are fetched from, by URL."""
-        found = {}
-        for authentication in authentications:
-            for rule in authentication.spec.jwt_rules:
-                address = address_of_url(rule.jwks_uri) if rule.jwks_uri else None
-                if address is None:
-                    continue
-                host, port = full_name(address[0], authentication.metadata.namespace), address[1]
-                place, name = rule.at.of("jwksUri"), cluster_name(port, "", host)
-                cluster = clusters.get(name)
-                if cluster is None:
-                    text = f"no ServiceEntry has the host {host} with the port {port}"
-                    self._wrong(place, text, "write one: Envoy fetches the keys from it")
-                elif cluster.port.codec:
-                    text = f"the port {port} of {host} speaks {cluster.port.codec}, and not HTTP"
-                    self._wrong(place, text, "name it `http` or `https`")
-                elif rule.jwks_uri.startswith("https:") and cluster.policy.tls is None:
-                    text = f"connections to {host} have no TLS, and the URL is of https"
-                    self._wrong(place, text, f"write a DestinationRule of {host} with `tls: {{mode: SIMPLE}}`")
-                found[rule.jwks_uri] = name
-        return found
-
-    def _telemetry_providers(
-        self, telemetries: Iterable[Object[Telemetry]], clusters: Mapping[str, Cluster]
-    ) -> dict[str, Provider]:
-        found: dict[str, Provider] = {}
-        for telemetry in (one.spec for one in telemetries):
-            for kinds, named in (
-                (("envoy_file_access_log",), telemetry.access_logging),
-                (("zipkin", "opentelemetry"), telemetry.tracing),
-                (("prometheus",), telemetry.metrics),
-            ):
-                for wanted in (provider for one in named for provider in one.providers):
-                    provider = self._provider(wanted, kinds, clusters)
-                    if provider is not None:
-                        found[wanted.name] = provider
-        return found
-
-    def _provider(
-        self, wanted: PolicyProvider | ProviderRef, kinds: tuple[str, ...], clusters: Mapping[str, Cluster]
-    ) -> Provider | None:
-        """Return a provider that an object names.
-
-        Args:
-            wanted: The name.
-            kinds: Fields of ExtensionProvider, of which the provider must have one.
-            clusters: All clusters, by name.
-        """
-        operators = [one.spec.mesh_config for one in self._configuration.of(IstioOperator) if one.spec.mesh_config]
-        own = [one for mesh in operators for one in mesh.extension_providers]
-        known = {one.name: one for one in (*_ISTIOS_OWN, *own) if any(getattr(one, kind) for kind in kinds)}
-        if wanted.name not in known:
-            fields = " or ".join(map(yaml_name, kinds))
-            text = f"no IstioOperator has a provider {wanted.name!r} with {fields} in `meshConfig.extensionProviders`"
-            self._wrong(wanted.at, text, did_you_mean(wanted.name, known))
-            return None
-        provider = known[wanted.name]
-        service: Any = next(found for kind in kinds if (found := getattr(provider, kind)))
-        if not hasattr(service, "service"):
-            return Provider(provider)
-        host = service.service.rpartition("/")[2]
-        name = cluster_name(service.port, "", full_name(host, self._proxy.namespace))
-        if name not in clusters:
-            text = f"no ServiceEntry has the service {service.service} with the port {service.port}"
-            self._wrong(service.at, text)
-        elif clusters[name].port.codec:
-            text = f"the port {service.port} of {service.service} speaks {clusters[name].port.codec}, and not HTTP"
-            self._wrong(service.at, text, "name it `grpc` or `http`")
-        return Provider(provider, name)
 
     def _wrong(self, place: Place, text: str, hint: str = "") -> None:
         self._problems.append(Problem(place, text, hint))
