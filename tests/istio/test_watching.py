@@ -362,7 +362,8 @@ def test_without_the_lease_nothing_is_written(cluster: AerakiCluster) -> None:
     assert cluster.all("VirtualService") == []
 
 
-def test_what_changed_meanwhile_is_neither_overwritten_nor_deleted(cluster: AerakiCluster) -> None:
+@pytest.mark.parametrize("change", ["delete", "apply"])
+def test_what_changed_meanwhile_is_neither_overwritten_nor_deleted(cluster: AerakiCluster, change: str) -> None:
     cluster.put(router())
     cluster.sync()
     real = cluster.controller._may_write
@@ -374,11 +375,16 @@ def test_what_changed_meanwhile_is_neither_overwritten_nor_deleted(cluster: Aera
         cluster.put(found)
         return True
 
-    cluster.delete("MetaRouter", "reviews")
+    if change == "delete":
+        cluster.delete("MetaRouter", "reviews")
+    else:
+        cluster.put(router(subset="v2"))
     cluster.controller._may_write = first_somebody_takes_the_label_away
-    assert cluster.sync() == (True, True)
-    assert cluster.sync() == IN_STEP
+    _, again = cluster.sync()
+    assert again
+    assert cluster.sync() == (change == "delete", False)
     assert subset(cluster) == "v1"
+    assert {one["reason"] for one in cluster.all("Event")} <= {"Converted", "Applied", "NotOurs"}
 
 
 def test_an_answer_that_comes_after_later_news_is_left_out() -> None:

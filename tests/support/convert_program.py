@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -94,6 +95,17 @@ class Cluster(ApiServer):
     def make(self, content: Json) -> Json:
         """Create or replace an object."""
         return self.put(content, next(one.plural for one in KINDS if one.name == content["kind"]))
+
+    def has_any(self, kind: str) -> bool:
+        """Return True if there is an object of a kind."""
+        return bool(self.storage.list(next(one for one in KINDS if one.name == kind))[1])
+
+    def clear(self, kind: str) -> None:
+        """Delete all objects of a kind."""
+        found = next(one for one in KINDS if one.name == kind)
+        for one in self.storage.list(found)[1]:
+            with suppress(Refused):  # the program has been faster
+                self.storage.delete(found, one["metadata"]["namespace"], one["metadata"]["name"])
 
     def find(self, kind: str, name: str = "reviews", namespace: str = "default") -> Json | None:
         """Return an object; None if there is none."""

@@ -28,6 +28,7 @@ EVENTS = Resource("events.k8s.io/v1", "events", "Event")
 CONTROLLER = "metaprotocol.io/convert"
 MANAGER = "metaprotocol-convert"
 """Our name as a field manager."""
+_CHANGED = "Changed"
 _NOTE = 1024
 """Characters of an Event's note, at most; the API server refuses more."""
 _MESSAGE = 32768
@@ -87,6 +88,9 @@ class Controller:
         good, again = True, False
         for plan in plans:
             applied, repeat = await self._apply_all(plan, everything=everything)
+            if applied.reason == _CHANGED:  # the next pass knows
+                good, again = False, True
+                continue
             conditions = (*plan.conditions, applied)
             repeat |= await self._tell(plan.router, conditions)
             good &= all(one.status != "False" for one in conditions if one.type != "PortNamed")
@@ -246,7 +250,7 @@ def _fault(error: ApiError) -> tuple[tuple[str, str], bool]:
         text = f"other field managers own what the MetaRouter says: {'; '.join(error.owners)}"
         return ("Conflict", f"{text}; undo their change, or run with --force-conflicts"), False
     if error.code == 409:
-        return ("Changed", "it was changed meanwhile"), True
+        return (_CHANGED, "it was changed meanwhile"), True
     reason = {403: "Forbidden", 404: "UnknownKind"}.get(error.code, "Refused")
     return (reason, str(error)), error.code not in (400, 422)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _FIRST, _LAST = 0.5, 30.0
 """Seconds until a request that failed is sent again, at first and at most; as client-go's reflector has them."""
 _LASTS = 5.0
-"""Seconds after which a watch was a good one. One that ends at once is followed by a pause, too."""
+"""Seconds after which a watch was a good one, even if it brought nothing."""
 
 
 class Backoff:
@@ -103,6 +103,7 @@ class Reflector:
                 if what == "OPEN":
                     self._failed(self.resource, None)
                     continue
+                self._backoff.reset()
                 self._version = content["metadata"]["resourceVersion"]
                 if what == "BOOKMARK":
                     continue

@@ -1,16 +1,19 @@
 """`istio convert --watch` with an API server over HTTP: watches that end, errors, two instances, and the end."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import yaml
 from aeraki_cluster import KINDS, LIMIT, router, service
+from click.testing import CliRunner, Result
 from convert_program import Cluster, Program
 from kubernetes_api import Refused, Request, forbidden
 from patience import eventually
+
+from metaprotocol_cli import main
 
 pytestmark = pytest.mark.live
 
@@ -24,14 +27,25 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def _followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Program]]:
+    with Cluster(tmp_path_factory.mktemp("watch")) as cluster, cluster.program() as program:
+        program.says("holding the Lease")
+        yield cluster, program
+
+
 @pytest.fixture
-def program(cluster: Cluster) -> Iterator[Program]:
-    """The program, which follows the cluster already."""
-    cluster.make(router("first"))
-    with cluster.program() as found:
-        eventually(lambda: cluster.subset("first") == "v1")
-        eventually(lambda: len(cluster.watches()) == 1)
-        yield found
+def followed(_followed: tuple[Cluster, Program]) -> Iterator[tuple[Cluster, Program]]:
+    """A cluster and the program that follows it, which many tests share."""
+    cluster, program = _followed
+    eventually(lambda: not cluster.has_any("VirtualService"))
+    del program.lines[:], cluster.requests[:]
+    try:
+        yield cluster, program
+    finally:
+        cluster.faults.clear()
+        cluster.clear("MetaRouter")
+        cluster.clear("VirtualService")
 
 
 def change(cluster: Cluster, subset: str) -> None:
@@ -40,34 +54,36 @@ def change(cluster: Cluster, subset: str) -> None:
     eventually(lambda: cluster.subset() == subset)
 
 
-def test_changes_are_followed(cluster: Cluster, program: Program) -> None:
+def test_changes_are_followed(followed: tuple[Cluster, Program]) -> None:
+    cluster, program = followed
     change(cluster, "v1")
     change(cluster, "v2")
-    assert cluster.lists() == 1
-    cluster.storage.delete(METAROUTER, "default", "reviews")
+    cluster.clear("MetaRouter")
     eventually(lambda: not cluster.subset())
     program.says("VirtualService default/reviews created")
     program.says("VirtualService default/reviews deleted")
+    assert cluster.lists() == len(cluster.watches()) == 0
 
 
 @pytest.mark.parametrize("abruptly", [False, True])
-def test_a_watch_that_ends_goes_on_after_the_last_bookmark(cluster: Cluster, program: Program, abruptly: bool) -> None:
-    cluster.storage.bookmark()
-    change(cluster, "v1")  # by an event after it, so that it has been read
-    before = cluster.watches("services")
-    cluster.storage.bookmark()
-    version = cluster.storage.list(METAROUTER)[0]
-    change(cluster, "v2")
-    cluster.storage.end_watches(abruptly=abruptly)
-    eventually(lambda: len(cluster.watches("services")) > len(before))
-    # There never was an event of a Service: its version is that of a bookmark.
-    assert cluster.watches("services")[-1] >= version > before[-1]
-    change(cluster, "v3")
-    assert cluster.lists() == cluster.lists("services") == 1
-
-
-def test_after_410_everything_is_listed_and_what_was_deleted_meanwhile_goes(cluster: Cluster, program: Program) -> None:
+def test_a_watch_that_ends_goes_on_after_the_last_bookmark(followed: tuple[Cluster, Program], abruptly: bool) -> None:
+    cluster, _ = followed
     change(cluster, "v1")
+    version = cluster.storage.list(METAROUTER)[0]
+    cluster.storage.bookmark()
+    cluster.storage.end_watches(abruptly=abruptly)
+    eventually(lambda: bool(cluster.watches("services")))
+    # There never was an event of a Service: its version is that of a bookmark.
+    assert cluster.watches("services")[0] >= version
+    change(cluster, "v2")
+    assert cluster.lists() == cluster.lists("services") == 0
+
+
+def test_after_410_everything_is_listed_and_what_was_deleted_meanwhile_goes(followed: tuple[Cluster, Program]) -> None:
+    cluster, program = followed
+    cluster.make(router("first"))
+    change(cluster, "v1")
+    eventually(lambda: cluster.subset("first") == "v1")
     away = Refused(503, "ServiceUnavailable", "the server is away")
     cluster.faults.append(lambda request: away if request.verb == "watch" else None)
     cluster.storage.end_watches(abruptly=True)
@@ -77,31 +93,51 @@ def test_after_410_everything_is_listed_and_what_was_deleted_meanwhile_goes(clus
     cluster.storage.compact()
     cluster.faults.clear()
     eventually(lambda: not cluster.subset("first") and cluster.subset() == "v2")
-    assert cluster.lists() == 2
+    assert cluster.lists() == 1
     program.says("the API server answers again")
 
 
-def test_a_conflict_of_versions_is_tried_again(cluster: Cluster, program: Program) -> None:
+def test_what_changes_before_it_is_applied_is_read_again(followed: tuple[Cluster, Program]) -> None:
+    cluster, _ = followed
     change(cluster, "v1")
-    found = cluster.find("VirtualService")
-    assert found is not None
-    cluster.faults.append(lambda request: _label_first(cluster) if request.resource == "virtualservices" else None)
+    once(cluster, "patch", lambda labels: labels.update(team="a"))
+    before = patches(cluster)
     change(cluster, "v2")
-    after = cluster.find("VirtualService")
-    assert after is not None
-    assert after["metadata"]["labels"]["team"] == "a"
+    assert patches(cluster) >= before + 2  # the first is refused
 
 
-def _label_first(cluster: Cluster) -> None:
-    """Change the object that is about to be applied, once."""
-    cluster.faults.clear()
-    found = cluster.find("VirtualService")
-    assert found is not None
-    found["metadata"]["labels"]["team"] = "a"
-    cluster.make(found)
+def patches(cluster: Cluster) -> int:
+    """Return how often a VirtualService was to be applied."""
+    return sum((one.verb, one.resource) == ("patch", "virtualservices") for one in [*cluster.requests])
 
 
-def test_errors_of_the_server_are_told_once_and_tried_again(cluster: Cluster, program: Program) -> None:
+def test_what_is_taken_over_before_it_is_deleted_stays(followed: tuple[Cluster, Program]) -> None:
+    cluster, _ = followed
+    change(cluster, "v1")
+    once(cluster, "delete", lambda labels: labels.pop("metaprotocol.io/converted-from"))
+    cluster.storage.delete(METAROUTER, "default", "reviews")
+    eventually(lambda: not cluster.faults)
+    cluster.make(router("ratings"))
+    eventually(lambda: cluster.subset("ratings") == "v1")
+    assert cluster.subset() == "v1"
+
+
+def once(cluster: Cluster, verb: str, relabel: Callable[[dict[str, str]], object]) -> None:
+    """Let somebody change the labels of reviews just before a request."""
+
+    def fault(request: Request) -> None:
+        if (request.verb, request.resource, request.name) == (verb, "virtualservices", "reviews"):
+            cluster.faults.clear()
+            found = cluster.find("VirtualService")
+            assert found is not None
+            relabel(found["metadata"]["labels"])
+            cluster.make(found)
+
+    cluster.faults.append(fault)
+
+
+def test_errors_of_the_server_are_tried_again(followed: tuple[Cluster, Program]) -> None:
+    cluster, _ = followed
     change(cluster, "v1")
     failed: list[str] = []
 
@@ -117,9 +153,11 @@ def test_errors_of_the_server_are_told_once_and_tried_again(cluster: Cluster, pr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_and_frees_the_lease(cluster: Cluster, program: Program, number: signal.Signals) -> None:
-    program.signal(number)
-    assert program.ends() == 0
+def test_a_signal_ends_it_and_frees_the_lease(cluster: Cluster, number: signal.Signals) -> None:
+    with cluster.program() as program:
+        program.says("holding the Lease")
+        program.signal(number)
+        assert program.ends() == 0
     assert program.lines[-1] == "stopped"
     lease = cluster.find("Lease", "metaprotocol-convert")
     assert lease is not None
@@ -155,18 +193,24 @@ def test_one_namespace_needs_permissions_there_only(cluster: Cluster) -> None:
     assert cluster.find("Lease", "mine", "shop") is not None
 
 
+def run(cluster: Cluster, *options: str) -> Result:
+    """Run the command in this process, until it ends by itself."""
+    found = CliRunner().invoke(main, ["istio", "convert", "--watch", *options], env={"KUBECONFIG": str(cluster.file)})
+    assert isinstance(found.exception, SystemExit | None)
+    return found
+
+
 def test_once_ends_when_all_is_done(cluster: Cluster) -> None:
     cluster.make(router())
-    with cluster.program("--once") as program:
-        assert program.ends() == 0
+    assert run(cluster, "--once").exit_code == 0
     assert cluster.subset() == "v1"
     assert cluster.find("Lease", "metaprotocol-convert") is None
     cluster.make(router("ratings", rutes=[]))
-    with cluster.program("--once") as program:
-        assert program.ends() == 1
-    assert program.lines == [
-        "MetaRouter default/ratings: spec.rutes: there is no key 'rutes' here; did you mean 'routes'?"
-    ]
+    found = run(cluster, "--once")
+    assert found.exit_code == 1
+    assert found.stderr == (
+        "MetaRouter default/ratings: spec.rutes: there is no key 'rutes' here; did you mean 'routes'?\n"
+    )
 
 
 def wrong_token(cluster: Cluster) -> None:
@@ -196,14 +240,14 @@ def no_kubernetes(cluster: Cluster) -> None:
 )
 def test_what_is_wrong_at_the_start_is_told_with_what_to_do(cluster: Cluster, wrong, text: str) -> None:
     wrong(cluster)
-    with cluster.program() as program:
-        assert program.ends() == 1
-    assert program.lines[0].startswith("Error: cannot list ")
-    assert any(text in one for one in program.lines)
-    assert not any("Traceback" in one for one in program.lines)
+    found = run(cluster)
+    assert found.exit_code == 1
+    assert found.stderr.startswith("Error: cannot list ")
+    assert text in found.stderr
 
 
-def test_a_server_that_is_gone_is_told_and_followed_again(cluster: Cluster, program: Program) -> None:
+def test_a_server_that_is_gone_is_told_and_followed_again(followed: tuple[Cluster, Program]) -> None:
+    cluster, program = followed
     gone = Refused(0, "", "")
     cluster.faults.append(lambda request: gone)  # no HTTP
     cluster.storage.end_watches(abruptly=True)
