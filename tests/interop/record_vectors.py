@@ -1,8 +1,8 @@
-"""Records tests/vectors/dubbo/*.tar.xz and tests/vectors/awesomerpc again, from real peers through `record`.
+"""Records tests/vectors/{dubbo,bolt}/*.tar.xz and tests/vectors/awesomerpc again, from real peers through `record`.
 
     .venv/bin/python tests/interop/record_vectors.py [NAME...]
 
-A NAME is that of an archive, such as dubbo-java-2.7.23, or awesomerpc; without one, all are recorded.
+A NAME is that of an archive, such as dubbo-java-2.7.23, or bolt or awesomerpc; without one, all are recorded.
 """
 
 import io
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from dubbo_frames import wait_for_frames  # noqa: E402
+from patience import PATIENCE  # noqa: E402
+from peers.bolt import BoltJava, BoltNode  # noqa: E402
 from peers.dubbo_account import Account, call_of_another, call_of_java, complete  # noqa: E402
 from peers.dubbo_clients import CLIENTS, ClientKind, OtherClient, SofaServer  # noqa: E402
 from peers.dubbo_java import (  # noqa: E402
@@ -69,7 +72,9 @@ class Archive:
         self._path = folder / f"{name}.tar.xz"
         self._members: list[tuple[str, bytes]] = []
 
-    def record(self, name: str, port: int, scenario: Scenario) -> None:
+    def record(
+        self, name: str, port: int, scenario: Scenario, finish: Callable[[Account, Path], None] = complete
+    ) -> None:
         """Record one connection, and what its programs say of it."""
         with tempfile.TemporaryDirectory() as folder:
             with running_relay(Path(folder) / "recorded", port) as relay:
@@ -77,7 +82,7 @@ class Archive:
             # A client may try more connections than it uses.
             used = [path.name for path in sorted(relay.folder.glob("*.c2s.bin")) if path.stat().st_size]
             assert used == ["conn1.c2s.bin"], used
-            complete(account, relay.folder)
+            finish(account, relay.folder)
             for suffix in ("c2s.bin", "s2c.bin", "chunks.json"):
                 self._members.append((f"{name}.{suffix}", (relay.folder / f"conn1.{suffix}").read_bytes()))
         text = json.dumps(account, indent=1, ensure_ascii=True, sort_keys=True) + "\n"
@@ -199,6 +204,65 @@ def record_sofa_server(archive: Archive, logs: Path) -> None:
         archive.record("calls", server.port, java_scenario(consumer, None, calls, group="blue", version="1.2.3"))
 
 
+def record_bolt(archive: Archive, logs: Path) -> None:
+    """Record SOFARPC for Java and for Node, in both protocols."""
+    headers = {"user": "Zoë", "rpc_trace_context.sofaTraceId": "0a0fe8ec15", "empty": ""}
+    methods = [
+        ("echo", "hello"),
+        ("echo", "世界"),
+        ("echo", "x" * 40_000),
+        ("note", "oneway"),
+        ("fail", "as asked for"),
+    ]
+    beat = [("heartbeat", "")]
+
+    def play(client: BoltJava | BoltNode, server: BoltJava | BoltNode, calls, **how) -> Scenario:
+        def scenario(relay: RunningRelay) -> Account:
+            said = []
+            for method, text in calls:
+                outcome = client.call(relay.port, method, text, headers=headers, **how)
+                call = {} if method == "heartbeat" else server.next_call()
+                said.append({"method": method, "text": text, "outcome": outcome, **call})
+            if how.get("idle"):
+                wait_for_bytes(relay, "s2c", b"\x01\x00\x00\x00", 2)
+            return {"calls": said}
+
+        return scenario
+
+    def nothing(account: Account, folder: Path) -> None:
+        """There is nothing to add."""
+
+    with (
+        BoltJava(logs) as java_server,
+        BoltJava(logs, heartbeat=500) as java,
+        BoltNode(logs) as node,
+        BoltNode(logs, "hessian2") as node_server,
+        BoltNode(logs, "protobuf") as protobuf_server,
+    ):
+        for name, client, server, calls, how in (
+            ("java-to-java", java, java_server, methods, {"idle": True}),
+            ("java-to-java-protocol-2-without-crc", java, java_server, methods[:1], {"version": 1}),
+            ("java-to-java-protocol-2-with-crc", java, java_server, methods[:3], {"version": 2}),
+            ("java-to-node", java, node_server, methods, {}),
+            ("node-to-java", node, java_server, [*methods, *beat], {}),
+            ("node-to-java-protocol-2-without-crc", node, java_server, methods[:2] + beat, {"protocol": "bolt2"}),
+            ("node-to-java-protocol-2-with-crc", node, java_server, [*methods, *beat],
+             {"protocol": "bolt2", "version": 2, "crc": True}),
+            ("node-to-node-protobuf", node, protobuf_server, [*methods[:3], methods[4], *beat], {"codec": "protobuf"}),
+            ("node-to-node-protobuf-with-crc", node, protobuf_server, [*methods[:2], *beat],
+             {"codec": "protobuf", "protocol": "bolt2", "version": 2, "crc": True}),
+        ):  # fmt: skip
+            archive.record(name, server.port, play(client, server, calls, **how), nothing)
+
+
+def wait_for_bytes(relay: RunningRelay, way: str, wanted: bytes, count: int) -> None:
+    """Wait until a direction of the first connection holds some bytes so many times."""
+    deadline = time.monotonic() + PATIENCE
+    while (relay.folder / f"conn1.{way}.bin").read_bytes().count(wanted) < count:
+        assert time.monotonic() < deadline, f"{wanted.hex()} does not come {count} times"
+        time.sleep(0.05)
+
+
 def record_awesomerpc() -> None:
     """Record the programs of examples/awesomerpc, and what the client prints."""
     programs, folder = ROOT / "examples" / "awesomerpc", VECTORS / "awesomerpc"
@@ -233,6 +297,7 @@ def main(names: list[str]) -> None:
     for kind in CLIENTS:
         recorders[f"{kind.name}-{kind.version}"] = lambda archive, logs, kind=kind: record_others(kind, archive, logs)
     recorders["sofa-rpc-node-server-2.10.0"] = record_sofa_server
+    recorders["bolt"] = record_bolt
     for name in names or [*recorders, "awesomerpc"]:
         if name == "awesomerpc":
             record_awesomerpc()
@@ -240,7 +305,7 @@ def main(names: list[str]) -> None:
         if name not in recorders:
             sys.exit(f"there is no {name}; there are: {', '.join(recorders)}, awesomerpc")
         with tempfile.TemporaryDirectory() as logs:
-            archive = Archive(VECTORS / "dubbo", name)
+            archive = Archive(VECTORS / ("bolt" if name == "bolt" else "dubbo"), name)
             recorders[name](archive, Path(logs))
             archive.close()
 

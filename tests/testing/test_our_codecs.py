@@ -6,6 +6,8 @@ import pytest
 from hypothesis import settings
 
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
+from metaprotocol_codecs.bolt import BoltCodec
+from metaprotocol_codecs.bolt.strategies import messages as bolt_messages
 from metaprotocol_codecs.dubbo import DubboCodec
 from metaprotocol_codecs.dubbo.strategies import deviations as dubbo_deviations
 from metaprotocol_codecs.dubbo.strategies import messages as dubbo_messages
@@ -21,17 +23,37 @@ pytestmark = pytest.mark.hypothesis
 EFFORT = "default" if settings.default.max_examples >= 100 else "quick"
 
 
-def costs_later(conformance):
-    """Leave the properties of cost, which take most of the time, to `make mutants` and `make deep`."""
-    for name in [name for name in vars(conformance) if name.startswith("test_mp_cost_")]:
-        setattr(conformance, name, pytest.mark.mutants(getattr(conformance, name)))
-    return conformance
+def later(*groups):
+    """Leave these groups of properties, which take most of the time, to `make mutants` and `make deep`."""
+    prefixes = tuple(f"test_mp_{group}_" for group in groups)
+
+    def mark(conformance):
+        for name in [name for name in vars(conformance) if name.startswith(prefixes)]:
+            setattr(conformance, name, pytest.mark.mutants(getattr(conformance, name)))
+        return conformance
+
+    return mark
+
+
+costs_later = later("cost")
+costly_later = later("cost", "hostile", "framing", "stream", "connection", "conversation", "thread", "text")
 
 
 class TestAwesomeRpc(CodecConformance):
     codec = AwesomeRpcCodec
     strict = True
     effort = EFFORT
+
+
+@costly_later
+class TestBolt(CodecConformance):
+    codec = BoltCodec
+    strict = True
+    effort = EFFORT
+
+    @classmethod
+    def messages(cls):
+        return bolt_messages()
 
 
 class TestDubbo(CodecConformance):

@@ -3,9 +3,9 @@
 import pytest
 from live_engine.config import bridged, codec_listener, listener_filter
 from live_engine.peers import Client, serving, with_id, with_id_of
-from live_envoy.config import bootstrap, route
+from live_envoy.config import bootstrap, limit, route
 
-from metaprotocol_sdk import Correlation, Direction, MessageType, load_codec
+from metaprotocol_sdk import Correlation, Direction, ErrorType, MessageType, load_codec
 
 pytestmark = pytest.mark.live
 
@@ -26,7 +26,7 @@ def pairs(codec):
     return found
 
 
-@pytest.mark.parametrize("name", ["awesomerpc", "dubbo", "thrift"])
+@pytest.mark.parametrize("name", ["awesomerpc", "bolt", "dubbo", "thrift"])
 def test_the_examples_of_a_codec_pass_unchanged(start_envoy, name):
     codec = load_codec(name)
     examples = pairs(codec)
@@ -46,7 +46,7 @@ def test_the_examples_of_a_codec_pass_unchanged(start_envoy, name):
     assert len(server.received) == len(examples)
 
 
-@pytest.mark.parametrize("name", ["dubbo", "thrift"])
+@pytest.mark.parametrize("name", ["bolt", "dubbo", "thrift"])
 def test_every_cause_is_an_error_of_the_protocol(start_envoy, name):
     codec = load_codec(name)
     routes = [route("up", headers={"no": "body"})]
@@ -59,19 +59,37 @@ def test_every_cause_is_an_error_of_the_protocol(start_envoy, name):
             assert codec.error_type(answer) is not None
 
 
-def test_dubbo_attachments_choose_routes_and_change(start_envoy):
-    codec = load_codec("dubbo")
+@pytest.mark.parametrize("name", ["bolt", "dubbo"])
+def test_properties_choose_routes_and_change(start_envoy, name):
+    codec = load_codec(name)
     (request, answer), *_ = pairs(codec)
     sent = codec.decode(request, Direction.TO_SERVER)
-    interface = sent.properties["interface"]
+    key = codec.service_property
     with serving(codec, lambda message, connection: with_id_of(codec, answer, message)) as server:
-        action = route("up", headers={"interface": interface})
+        action = route("up", headers={key: sent.properties[key]})
         routes = [{**action, "request_headers_to_add": [{"header": {"key": "tag", "value": "blue"}}]}]
-        envoy = start_envoy(bootstrap([codec_listener("dubbo", routes)], [bridged("up", server.port)]))
+        envoy = start_envoy(bootstrap([codec_listener(name, routes)], [bridged("up", server.port)]))
         with Client(codec, envoy.port("in")) as client:
             assert client.call(request).message == answer
     (got,) = server.received
     assert got.properties == {**sent.properties, "tag": "blue"}
+
+
+@pytest.mark.parametrize("name", ["bolt"])
+def test_a_limit_is_an_error_of_the_protocol_and_heartbeats_are_answered(start_envoy, name):
+    codec = load_codec(name)
+    (request, answer), *_ = pairs(codec)
+    with serving(codec, lambda message, connection: with_id_of(codec, answer, message)) as server:
+        envoy = start_envoy(bootstrap([codec_listener(name, [route("up")], limit())], [bridged("up", server.port)]))
+        with Client(codec, envoy.port("in")) as client:
+            assert client.call(request).message == answer
+            refused = client.call(request)
+            assert codec.error_type(refused) is ErrorType.OVER_LIMIT
+            for direction, message in codec.examples():
+                asked = codec.decode(message, direction)
+                if asked.message_type is MessageType.HEARTBEAT and asked.expects_reply:
+                    assert client.call(message).message == codec.heartbeat_reply(asked)
+    assert len(server.received) == 1
 
 
 def test_a_listener_filter_tells_a_protocol_by_its_first_bytes(start_envoy):

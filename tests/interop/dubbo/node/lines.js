@@ -1,6 +1,7 @@
 // What the programs share: a command in JSON from each line of standard input, a report in JSON to standard output.
 'use strict';
 
+const net = require('net');
 const readline = require('readline');
 
 // Standard output is for reports; the libraries may say what they like elsewhere.
@@ -22,3 +23,10 @@ exports.answerEach = async answer => {
   }
   process.exit(0);
 };
+
+exports.freePort = () => new Promise(resolve => {
+  const probe = net.createServer().listen(0, '127.0.0.1', () => {
+    const { port } = probe.address();
+    probe.close(() => resolve(port));
+  });
+});

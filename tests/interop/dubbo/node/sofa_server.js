@@ -2,17 +2,9 @@
 // Java does. It leaves out the kind of result of null and of empty texts, so it is not asked for these.
 'use strict';
 
-const net = require('net');
 const { RpcServer } = require('sofa-rpc-node').server;
 const protocol = require('dubbo-remoting');
-const { answerEach, logger, report } = require('./lines');
-
-const freePort = () => new Promise(resolve => {
-  const probe = net.createServer().listen(0, '127.0.0.1', () => {
-    const { port } = probe.address();
-    probe.close(() => resolve(port));
-  });
-});
+const { answerEach, freePort, logger, report } = require('./lines');
 
 (async () => {
   const port = await freePort();
