@@ -150,10 +150,13 @@ class JavaConsumer(_JavaProgram):
     Args:
         version: Of Dubbo.
         folder: For its log.
+        address: Of this machine, which its clients dial.
     """
 
-    def __init__(self, version: DubboVersion, folder: Path) -> None:
-        super().__init__(version, "Consumer", (), folder / "consumer.log")
+    def __init__(self, version: DubboVersion, folder: Path, address: str = "127.0.0.1") -> None:
+        hosts = folder / "hosts"
+        hosts.write_text(f"{address} dubbo.test {os.uname().nodename}\n", "ascii")
+        super().__init__(version, "Consumer", (), folder / "consumer.log", [f"-Djdk.net.hosts.file={hosts}"])
         self._clients = 0
 
     def ask(self, *words: str) -> dict[str, Any]:
