@@ -9,7 +9,7 @@ from governance import Scenario, SharedMesh
 from live_engine.config import built_module
 from live_engine.fixtures import v1, v2
 from live_envoy.fixtures import _running, _starting, _watched, release, start_envoy, start_shared_envoy
-from live_envoy.releases import RELEASES, NotAvailable
+from live_envoy.releases import RELEASES, NotAvailable, Release
 from mesh_scenarios import LiveMesh
 from required import require
 
@@ -24,15 +24,23 @@ def start_mesh(start_envoy: Callable, tmp_path: Path) -> Callable[..., LiveMesh]
 
 
 @pytest.fixture(scope="session")
-def shared_mesh(_starting: Callable, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedMesh]:
-    """An Envoy of the newest release that all tests configure in turn, which takes a tenth of the time of a start."""
+def newest_release() -> Release:
+    """The newest release of Envoy, with the module built; tests are skipped where it cannot be had."""
     try:
         RELEASES[-1].binary()
     except NotAvailable as error:
         require("envoy", str(error))
     built_module()
+    return RELEASES[-1]
+
+
+@pytest.fixture(scope="session")
+def shared_mesh(
+    _starting: Callable, newest_release: Release, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SharedMesh]:
+    """An Envoy that all tests configure in turn, which takes a tenth of the time of a start."""
     with ExitStack() as stack:
-        yield SharedMesh(_starting(stack, RELEASES[-1]), tmp_path_factory.mktemp("shared") / "mesh")
+        yield SharedMesh(_starting(stack, newest_release), tmp_path_factory.mktemp("shared") / "mesh")
 
 
 @pytest.fixture

@@ -16,9 +16,8 @@ import pytest
 import yaml
 from attrs import frozen
 from governance import failing, shown
-from live_engine.config import built_module
 from live_engine.peers import ServerConnection, serving
-from live_envoy.releases import RELEASES
+from live_envoy.releases import Release
 from mesh_files import documents
 from mesh_protocols import AWESOMERPC, DUBBO, FRAMED, THRIFT, Caller, Protocol
 from mesh_running import free_port
@@ -150,9 +149,8 @@ def sometimes_slow(protocol: Protocol):
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(newest_release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A mesh with the page's metrics, whose version 1 answers and whose version 2 fails, and Prometheus as deployed."""
-    built_module()
     folder = tmp_path_factory.mktemp("metrics")
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text("utf-8"))
     metrics, ports = free_port(), {name: free_port() for name in SERVICES}
@@ -176,7 +174,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         }
         path = folder / "mesh.yaml"
         path.write_text(files(servers, ports, inbound, limits))
-        run = MeshRun([path], envoy=RELEASES[-1].binary(), labels={"app": "web"}, metrics=("127.0.0.1", metrics))
+        envoy = newest_release.binary()
+        run = MeshRun([path], envoy=envoy, labels={"app": "web"}, metrics=("127.0.0.1", metrics))
         yield Running(stack.enter_context(run), metrics, ports, inbound, limits, found)
 
 
@@ -373,7 +372,7 @@ def test_nothing_else_of_the_admin_is_served(running: Running) -> None:
     assert asked(running.metrics, "/quitquitquit", "POST") == 404
 
 
-def test_a_port_for_metrics_that_is_taken_is_refused(running: Running, tmp_path: Path) -> None:
+def test_a_port_for_metrics_that_is_taken_is_refused(running: Running, newest_release: Release, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         path = tmp_path / "again.yaml"
@@ -381,6 +380,6 @@ def test_a_port_for_metrics_that_is_taken_is_refused(running: Running, tmp_path:
         for used in (*running.ports.values(), *running.inbound.values()):
             text = text.replace(str(used), str(free_port()))
         path.write_text(text)
-        again = MeshRun([path], envoy=RELEASES[-1].binary(), metrics=("127.0.0.1", port))
+        again = MeshRun([path], envoy=newest_release.binary(), metrics=("127.0.0.1", port))
         with pytest.raises(ConfigurationError, match=f"^--metrics.*nothing can listen at 127.0.0.1:{port}"), again:
             pass
