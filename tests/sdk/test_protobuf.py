@@ -10,7 +10,7 @@ from protobuf_oracle import REQUEST_PROTOCOL, RPC_META, RequestProtocol, RpcMeta
 
 from metaprotocol_sdk import DecodeError, EncodeError, LimitExceeded, Limits, UnsupportedMutation
 from metaprotocol_sdk.edits import splice
-from metaprotocol_sdk.protobuf import Schema, read_fields, read_varint, write_varint
+from metaprotocol_sdk.protobuf import Schema, read_fields, read_varint, write_field, write_varint
 
 META = RPC_META.build(
     {
@@ -353,3 +353,10 @@ class TestSchema:
 
     def test_a_value_of_none_is_left_out_and_zero_is_written(self) -> None:
         assert RPC_META.build({"compress_type": 0, "correlation_id": None}).hex() == "1800"
+
+
+def test_a_field_is_written_by_the_kind_of_its_value():
+    assert write_field(1, 300).hex() == "08ac02"
+    assert write_field(1, -1).hex() == "08ffffffffffffffffff01"
+    assert write_field(2, "ë").hex() == "1202c3ab"
+    assert write_field(3, write_field(1, 0)).hex() == "1a020800"

@@ -8,6 +8,9 @@ from hypothesis import settings
 from metaprotocol_codecs.awesomerpc import AwesomeRpcCodec
 from metaprotocol_codecs.bolt import BoltCodec
 from metaprotocol_codecs.bolt.strategies import messages as bolt_messages
+from metaprotocol_codecs.brpc import BrpcCodec
+from metaprotocol_codecs.brpc.strategies import deviations as brpc_deviations
+from metaprotocol_codecs.brpc.strategies import messages as brpc_messages
 from metaprotocol_codecs.dubbo import DubboCodec
 from metaprotocol_codecs.dubbo.strategies import deviations as dubbo_deviations
 from metaprotocol_codecs.dubbo.strategies import messages as dubbo_messages
@@ -88,3 +91,16 @@ class TestTrpc(CodecConformance):
     @classmethod
     def messages(cls):
         return trpc_messages()
+
+
+@costs_later
+class TestBrpc(CodecConformance):
+    codec = BrpcCodec
+    vectors = VECTORS / "brpc" / "*"
+    strict = True
+    deviations = brpc_deviations
+    effort = EFFORT
+
+    @classmethod
+    def messages(cls):
+        return brpc_messages()

@@ -11,6 +11,7 @@ import struct
 from hypothesis import strategies as st
 
 from metaprotocol_sdk import Direction
+from metaprotocol_sdk.protobuf import write_field
 
 Message = tuple[Direction, bytes]
 
@@ -32,16 +33,16 @@ def requests(draw: st.DrawFn) -> Message:
     """Generate requests, oneway ones among them."""
     number, attachment = draw(_IDS), draw(st.binary(max_size=4))
     fields = [
-        _number(1, draw(_SMALL)),
-        _number(2, draw(st.sampled_from([0, 0, 1]))),
-        _number(4, draw(_SMALL)),
-        _text(5, draw(_NAMES)),
-        _text(6, draw(_NAMES)),
-        _text(7, draw(_FUNCTIONS)),
-        _number(8, draw(_SMALL)),
+        write_field(1, draw(_SMALL)),
+        write_field(2, draw(st.sampled_from([0, 0, 1]))),
+        write_field(4, draw(_SMALL)),
+        write_field(5, draw(_NAMES)),
+        write_field(6, draw(_NAMES)),
+        write_field(7, draw(_FUNCTIONS)),
+        write_field(8, draw(_SMALL)),
         *(_entry(9, key, value) for key, value in draw(_entries())),
-        _number(10, draw(_SMALL)),
-        _number(11, draw(_SMALL)),
+        write_field(10, draw(_SMALL)),
+        write_field(11, draw(_SMALL)),
     ]
     return Direction.TO_SERVER, draw(_unary(number, fields, attachment))
 
@@ -51,14 +52,14 @@ def responses(draw: st.DrawFn) -> Message:
     """Generate responses: results, failures of the framework and of the business."""
     number, attachment = draw(_IDS), draw(st.binary(max_size=4))
     fields = [
-        _number(1, draw(_SMALL)),
-        _number(4, draw(_CODES)),
-        _number(5, draw(_CODES)),
-        _bytes(6, draw(st.binary(max_size=8))),
-        _number(7, draw(_SMALL)),
+        write_field(1, draw(_SMALL)),
+        write_field(4, draw(_CODES)),
+        write_field(5, draw(_CODES)),
+        write_field(6, draw(st.binary(max_size=8))),
+        write_field(7, draw(_SMALL)),
         *(_entry(8, key, value) for key, value in draw(_entries())),
-        _number(9, draw(_SMALL)),
-        _number(10, draw(_SMALL)),
+        write_field(9, draw(_SMALL)),
+        write_field(10, draw(_SMALL)),
     ]
     return Direction.TO_CLIENT, draw(_unary(number, fields, attachment))
 
@@ -71,25 +72,39 @@ def stream_frames(draw: st.DrawFn) -> Message:
     if kind == 2:
         return direction, _frame(1, kind, draw(_IDS), 0, b"", draw(st.binary(max_size=12)))
     if kind == 3:
-        fields = [_number(1, draw(_SMALL))]
+        fields = [write_field(1, draw(_SMALL))]
     elif kind == 4:
-        fields = [_number(1, draw(st.integers(0, 1))), _number(2, draw(_CODES)), _bytes(3, draw(st.binary(max_size=8)))]
+        fields = [
+            write_field(1, draw(st.integers(0, 1))),
+            write_field(2, draw(_CODES)),
+            write_field(3, draw(st.binary(max_size=8))),
+        ]
         fields += [_entry(5, key, value) for key, value in draw(_entries())]
     elif direction is Direction.TO_SERVER:
-        names = [_text(1, draw(_NAMES)), _text(2, draw(_NAMES)), _text(3, draw(_FUNCTIONS)), _number(4, draw(_SMALL))]
+        names = [
+            write_field(1, draw(_NAMES)),
+            write_field(2, draw(_NAMES)),
+            write_field(3, draw(_FUNCTIONS)),
+            write_field(4, draw(_SMALL)),
+        ]
         entries = [_entry(5, key, value) for key, value in draw(_entries())]
         return direction, _frame(1, kind, draw(_IDS), 0, b"", draw(_init(draw(_mixed([*names, *entries])))))
     else:
-        inner = draw(_mixed([_number(1, draw(_CODES)), _bytes(2, draw(st.binary(max_size=8)))]))
-        fields = [_bytes(2, inner), _number(3, draw(_SMALL)), _number(4, draw(_SMALL)), _number(5, draw(_SMALL))]
+        inner = draw(_mixed([write_field(1, draw(_CODES)), write_field(2, draw(st.binary(max_size=8)))]))
+        fields = [
+            write_field(2, inner),
+            write_field(3, draw(_SMALL)),
+            write_field(4, draw(_SMALL)),
+            write_field(5, draw(_SMALL)),
+        ]
     return direction, _frame(1, kind, draw(_IDS), 0, b"", draw(_mixed(fields)))
 
 
 @st.composite
 def _init(draw: st.DrawFn, request_meta: bytes) -> bytes:
     """Generate what an INIT frame to a server holds: it always names what it calls."""
-    others = draw(_mixed([_number(3, draw(_SMALL)), _number(4, draw(_SMALL)), _number(5, draw(_SMALL))]))
-    meta = _bytes(1, request_meta)
+    others = draw(_mixed([write_field(3, draw(_SMALL)), write_field(4, draw(_SMALL)), write_field(5, draw(_SMALL))]))
+    meta = write_field(1, request_meta)
     return meta + others if draw(st.booleans()) else others + meta
 
 
@@ -102,7 +117,7 @@ def _unary(draw: st.DrawFn, number: int, fields: list[bytes], attachment: bytes)
     """Generate a unary frame; in version 1 the id stands in both headers."""
     version = draw(st.sampled_from([0, 1]))
     # The id and the size of the attachment come once: which of two counts is tried elsewhere.
-    header = draw(_mixed(fields)) + _number(3, number) + (_number(12, len(attachment)) if attachment else b"")
+    header = draw(_mixed(fields)) + write_field(3, number) + (write_field(12, len(attachment)) if attachment else b"")
     return _frame(0, 0, number if version else 0, version, header, draw(st.binary(max_size=8)) + attachment)
 
 
@@ -110,7 +125,7 @@ def _unary(draw: st.DrawFn, number: int, fields: list[bytes], attachment: bytes)
 def _mixed(draw: st.DrawFn, fields: list[bytes]) -> bytes:
     """Generate fields in some order, not always all of them, with one that nobody knows."""
     chosen = draw(st.permutations(fields))[: draw(st.integers(0, len(fields)) | st.just(len(fields)))]
-    return b"".join([*chosen, draw(st.sampled_from([b"", _number(99, 7), _bytes(100, b"unknown")]))])
+    return b"".join([*chosen, draw(st.sampled_from([b"", write_field(99, 7), write_field(100, b"unknown")]))])
 
 
 def _frame(frame_type: int, stream_type: int, stream_id: int, version: int, header: bytes, body: bytes) -> bytes:
@@ -119,25 +134,5 @@ def _frame(frame_type: int, stream_type: int, stream_id: int, version: int, head
     return head + header + body
 
 
-def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value % 2**64)
-
-
-def _text(field: int, value: str) -> bytes:
-    return _bytes(field, value.encode())
-
-
-def _bytes(field: int, value: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(value)) + value
-
-
 def _entry(field: int, key: str, value: bytes) -> bytes:
-    return _bytes(field, _text(1, key) + _bytes(2, value))
-
-
-def _varint(value: int) -> bytes:
-    raw = b""
-    while value > 0x7F:
-        raw += bytes((value & 0x7F | 0x80,))
-        value >>= 7
-    return raw + bytes((value,))
+    return write_field(field, write_field(1, key) + write_field(2, value))

@@ -9,10 +9,10 @@ number 0 in a group. Source: the encoding guide at protobuf.dev, and the decoder
 
 from metaprotocol_sdk.protobuf._schema import Schema
 from metaprotocol_sdk.protobuf._types import FieldType
-from metaprotocol_sdk.protobuf._wire import Field, read_fields, read_varint, write_varint
+from metaprotocol_sdk.protobuf._wire import Field, read_fields, read_varint, write_field, write_varint
 
-__all__ = ["Field", "FieldType", "Schema", "read_fields", "read_varint", "write_varint"]
+__all__ = ["Field", "FieldType", "Schema", "read_fields", "read_varint", "write_field", "write_varint"]
 
 # Reprs, pickles and tracebacks name the place that people import from.
 Field.__module__ = Schema.__module__ = __name__
-read_fields.__module__ = read_varint.__module__ = write_varint.__module__ = __name__
+read_fields.__module__ = read_varint.__module__ = write_field.__module__ = write_varint.__module__ = __name__

@@ -148,6 +148,20 @@ def write_varint(value: int) -> bytes:
     return bytes(raw)
 
 
+def write_field(number: int, value: int | bytes | str) -> bytes:
+    """Return one field: a varint, or bytes after their length.
+
+    Args:
+        number: The field's number, 1 to 2**29 - 1.
+        value: A number, of which the lowest 64 bits are written, as protobuf writes negative ones; bytes, such as those
+            of a message; or a text, in UTF-8.
+    """
+    if isinstance(value, int):
+        return write_varint(number << 3) + write_varint(value & _MASK)
+    raw = value.encode() if isinstance(value, str) else value
+    return b"".join((write_varint(number << 3 | LEN), write_varint(len(raw)), raw))
+
+
 def _read_limited(message: bytes, position: int, maximum: int, what: str) -> tuple[int, int]:
     """Return a varint of at most 5 bytes, which tags and lengths are, and the index after it."""
     value = shift = 0

@@ -1,1 +1,0 @@
-"""Programs that speak tRPC by libraries of others."""
