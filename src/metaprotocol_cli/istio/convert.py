@@ -113,9 +113,10 @@ def command(
         try:
             from metaprotocol_cli.istio.watch import follow
         except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] not in {"httpx2", "lightkube"}:
+            missing = (error.name or "").partition(".")[0]
+            if missing not in {"httpx2", "lightkube"}:
                 raise
-            text = f"--watch needs {error.name}: install metaprotocol-sdk[kubernetes]"
+            text = f"--watch needs {missing}: install metaprotocol-sdk[mesh,kubernetes]"
             raise click.UsageError(text) from error
         good = follow(
             kubeconfig, context, revisions, namespace or "", lease, resync=resync, force=force_conflicts, once=once

@@ -1,107 +1,25 @@
-"""Requests to the Kubernetes API server. Objects are dictionaries, as their JSON has them."""
+"""Requests to the Kubernetes API server."""
 
 from __future__ import annotations
 
 import json
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeAlias
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import httpx2
-from attrs import frozen
 from lightkube.core.exceptions import ConfigError
 
-from metaprotocol_sdk import MetaProtocolError
+from metaprotocol_mesh.kubernetes.errors import ApiError, Unreachable, error_of
+from metaprotocol_mesh.kubernetes.objects import key_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
-Json: TypeAlias = dict[str, Any]
-Key: TypeAlias = tuple[str, str]
-"""Namespace and name; the namespace of what has none is ""."""
+    from metaprotocol_mesh.kubernetes.objects import Json, Resource
 
 _PAGE = 500
 """Objects of one answer to a list, as of kubectl."""
 _JSON = "application/json"
-
-
-@frozen
-class Resource:
-    """A kind of objects that have a namespace.
-
-    Args:
-        version: Group and version: "v1", "networking.istio.io/v1".
-        plural: Its name in a path: "virtualservices".
-        kind: "VirtualService".
-    """
-
-    version: str
-    plural: str
-    kind: str
-
-    @property
-    def title(self) -> str:
-        """Its name for kubectl: "virtualservices.networking.istio.io"."""
-        group, slash, _ = self.version.partition("/")
-        return f"{self.plural}.{group}" if slash else self.plural
-
-    def path(self, namespace: str, *more: str) -> str:
-        """Return the path of its objects in a namespace ("" for all), or of one of them."""
-        parts = ["apis" if "/" in self.version else "api", self.version]
-        parts += ["namespaces", namespace] if namespace else []
-        return "/" + "/".join([*parts, self.plural, *more])
-
-
-def key_of(content: Json) -> Key:
-    """Return the namespace and the name of an object."""
-    metadata = content["metadata"]
-    return metadata.get("namespace", ""), metadata["name"]
-
-
-def title(content: Json) -> str:
-    """Return the kind and the name of an object: "VirtualService default/reviews"."""
-    return f"{content['kind']} {'/'.join(key_of(content))}"
-
-
-class ApiError(MetaProtocolError):
-    """A request that the API server refused.
-
-    Args:
-        doing: What was asked for: "list metarouters.metaprotocol.aeraki.io".
-        status: The server's answer, a Status of Kubernetes.
-        hint: What to do about it; "" if the answer says it.
-    """
-
-    def __init__(self, doing: str, status: Json, hint: str = "") -> None:
-        self.code = int(status.get("code") or 0)
-        self.reason = str(status.get("reason") or "")
-        self.message = str(status.get("message") or self.reason or f"HTTP status {self.code}")
-        details = status.get("details") or {}
-        self.causes: list[Json] = details.get("causes") or []
-        self.retry_after = float(details.get("retryAfterSeconds") or 0)
-        # A 404 that names no object is about its kind.
-        self.named = bool(details.get("name"))
-        text = f"cannot {doing}: {self.message}"
-        super().__init__(f"{text}; {hint}" if hint else text)
-
-    @property
-    def owners(self) -> list[str]:
-        """The fields that other field managers own, each with its manager: why an apply was refused."""
-        conflicts = [one for one in self.causes if one.get("reason") == "FieldManagerConflict"]
-        return [f"{one.get('field', '')}: {one.get('message', '')}" for one in conflicts]
-
-
-class Unreachable(ApiError):
-    """An API server that does not answer.
-
-    Args:
-        server: Its address.
-        reason: Why.
-    """
-
-    def __init__(self, server: str, reason: str) -> None:
-        text = f"{server} does not answer ({reason})"
-        hint = "is it the server that `kubectl cluster-info` names? --kubeconfig and --context choose another"
-        super().__init__("reach the API server", {"message": text}, hint)
 
 
 class Api:
@@ -168,7 +86,7 @@ class Api:
             async with self._client.stream("GET", target, params=query, timeout=timeout) as answer:
                 if answer.status_code >= 400:
                     await answer.aread()
-                    raise _error(doing, answer, resource)
+                    raise error_of(doing, answer, resource)
                 yield "OPEN", {}
                 async for line in answer.aiter_lines():
                     event = self._json(line)
@@ -266,7 +184,7 @@ class Api:
         async with self._reached():
             answer = await self._client.request(method, target, params=query, content=content, headers=headers)
             if answer.status_code >= 400:
-                raise _error(f"{verb} {resource.title}", answer, resource)
+                raise error_of(f"{verb} {resource.title}", answer, resource)
             return self._json(answer.content)
 
     def _json(self, data: str | bytes) -> Json:
@@ -296,25 +214,3 @@ def _kept(resource: Resource, content: Json) -> Json:
     content = {"apiVersion": resource.version, "kind": resource.kind, **content}
     content["metadata"] = {name: one for name, one in content["metadata"].items() if name != "managedFields"}
     return content
-
-
-def _error(doing: str, answer: httpx2.Response, resource: Resource) -> ApiError:
-    status: Json = {"message": f"HTTP status {answer.status_code}: {answer.text[:200]}"}
-    with suppress(ValueError):
-        found = answer.json()
-        if isinstance(found, dict) and found.get("kind") == "Status":
-            status = found
-    status["code"] = answer.status_code
-    if "retry-after" in answer.headers and answer.headers["retry-after"].isdigit():
-        status["details"] = {**(status.get("details") or {}), "retryAfterSeconds": answer.headers["retry-after"]}
-    return ApiError(doing, status, _hint(status, resource))
-
-
-def _hint(status: Json, resource: Resource) -> str:
-    if status["code"] == 401:
-        return "the credentials are not accepted: does `kubectl auth whoami` work with this kubeconfig?"
-    if status["code"] == 403:
-        return f"give the account the permission, for example with a ClusterRole for {resource.title}"
-    if status["code"] == 404 and not (status.get("details") or {}).get("name"):
-        return f"the cluster does not know {resource.title} in {resource.version}: install its CustomResourceDefinition"
-    return ""

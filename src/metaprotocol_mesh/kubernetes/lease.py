@@ -7,12 +7,14 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
-from metaprotocol_mesh.kubernetes.api import ApiError, Resource
+from metaprotocol_mesh.kubernetes.errors import ApiError
+from metaprotocol_mesh.kubernetes.objects import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from metaprotocol_mesh.kubernetes.api import Api, Json
+    from metaprotocol_mesh.kubernetes.api import Api
+    from metaprotocol_mesh.kubernetes.objects import Json
 
 LEASES = Resource("coordination.k8s.io/v1", "leases", "Lease")
 DURATION, DEADLINE, RETRY = 15.0, 10.0, 2.0

@@ -7,12 +7,14 @@ import random
 from contextlib import aclosing
 from typing import TYPE_CHECKING, NoReturn
 
-from metaprotocol_mesh.kubernetes.api import ApiError, key_of
+from metaprotocol_mesh.kubernetes.errors import ApiError
+from metaprotocol_mesh.kubernetes.objects import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from metaprotocol_mesh.kubernetes.api import Api, Json, Key, Resource
+    from metaprotocol_mesh.kubernetes.api import Api
+    from metaprotocol_mesh.kubernetes.objects import Json, Key, Resource
 
 _FIRST, _LAST = 0.5, 30.0
 """Seconds until a request that failed is sent again, at first and at most; as client-go's reflector has them."""

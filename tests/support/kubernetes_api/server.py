@@ -1,7 +1,6 @@
 """The API server over HTTP: paths, verbs, lists in pages, watches and errors, as client-go and kubectl expect them."""
 
 import json
-import re
 import ssl
 import threading
 from collections.abc import Callable, Iterable
@@ -10,81 +9,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from kubernetes_api.kinds import guessed
+from kubernetes_api.request import Request, forbidden, read
 from kubernetes_api.storage import Event, Json, Kind, Refused, Storage
 
-_PATH = re.compile(
-    r"/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+)/(?P<version>[^/]+))"
-    r"(?:/namespaces/(?P<namespace>[^/]+)(?=/[^/]+))?/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>[^/]+))?"
-)
 _METADATA_ONLY = "as=PartialObjectMetadata"
-
-
-@frozen
-class Request:
-    """What is asked for.
-
-    Args:
-        verb: "list", "watch", "get", "create", "update", "patch" or "delete", as roles name it.
-        kind: The kind of the objects.
-        version: Of its group, as an object names it: "networking.istio.io/v1".
-        namespace: "" for all.
-        name: Of one object; "" for a collection.
-        sub: Its subresource.
-        query: The parameters.
-    """
-
-    verb: str
-    kind: Kind
-    version: str
-    namespace: str
-    name: str
-    sub: str
-    query: dict[str, str]
-
-    @property
-    def resource(self) -> str:
-        """The resource as roles name it: "metarouters/status"."""
-        return f"{self.kind.plural}/{self.sub}" if self.sub else self.kind.plural
-
-    def takes(self, content: Json) -> bool:
-        """Return True if an object is among those that are asked for."""
-        metadata = content["metadata"]
-        labels = metadata.get("labels") or {}
-        return (
-            self.namespace in ("", metadata.get("namespace", ""))
-            and all(_selected(one, _flat(content)) for one in self.query.get("fieldSelector", "").split(",") if one)
-            and all(_selected(one, labels) for one in self.query.get("labelSelector", "").split(",") if one)
-        )
-
-
-def forbidden(request: Request) -> Refused:
-    """Return the answer to a request for which there is no permission."""
-    text = f'{request.kind.plural} is forbidden: User "test" cannot {request.verb} resource '
-    return Refused(403, "Forbidden", f'{text}"{request.resource}" in API group "{request.kind.group}"')
-
-
-def _selected(requirement: str, labels: dict[str, str]) -> bool:
-    """Return True if labels meet one requirement of a selector: `a=b`, `a!=b`, `a` or `!a`."""
-    name, equals, value = requirement.partition("=")
-    if equals:
-        negated = name.endswith("!")
-        return (labels.get(name.rstrip("!")) == value.lstrip("=")) != negated
-    return (name.lstrip("!") in labels) != name.startswith("!")
-
-
-def _flat(content: Json, path: str = "") -> dict[str, str]:
-    """Return the texts of an object by their paths, as field selectors name them."""
-    found = {}
-    for name, one in content.items():
-        if isinstance(one, dict):
-            found |= _flat(one, f"{path}{name}.")
-        elif isinstance(one, str):
-            found[f"{path}{name}"] = one
-    return found
 
 
 class ApiServer:
@@ -162,8 +95,7 @@ class ApiServer:
         """
         found = self._kinds.get((group, plural))
         if found is None and self._any_kind:
-            name = _KINDS.get(plural) or plural[:-1].capitalize()
-            found = self._kinds[group, plural] = Kind(group, plural, name, status=group in _WITH_STATUS)
+            found = self._kinds[group, plural] = guessed(group, plural)
         if found is None:
             raise Refused(404, "NotFound", "the server could not find the requested resource")
         return found
@@ -231,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
             if path in _DISCOVERY:
                 self._answer(200, _DISCOVERY[path])
                 return
-            request = self._request(verb)
+            request = read(verb, self.path, api.kind)
             api.requests.append(request)
             self._permit(request)
             if request.verb == "watch":
@@ -251,21 +183,6 @@ class _Handler(BaseHTTPRequestHandler):
                 raise refused
         if (request.verb, request.resource) in api.forbidden:
             raise forbidden(request)
-
-    def _request(self, verb: str) -> Request:
-        parts = urlsplit(self.path)
-        found = _PATH.fullmatch(parts.path)
-        if found is None:
-            raise Refused(404, "NotFound", "the server could not find the requested resource")
-        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        if verb == "get" and not found["name"]:
-            verb = "watch" if query.get("watch") in ("true", "1") else "list"
-        group, sub = found["group"] or "", found["sub"] or ""
-        kind = self.server.api.kind(group, found["plural"])
-        if sub and not (sub == "status" and kind.status):
-            raise Refused(404, "NotFound", "the server could not find the requested resource")
-        version = found["core"] or f"{group}/{found['version']}"
-        return Request(verb, kind, version, found["namespace"] or "", found["name"] or "", sub, query)
 
     def _object(self, request: Request, body: bytes) -> tuple[int, Json]:
         storage, kind, space, name = self.server.api.storage, request.kind, request.namespace, request.name
@@ -394,33 +311,3 @@ _REVIEWS: dict[str, Json] = {
     "selfsubjectaccessreviews": {"allowed": True},
     "tokenreviews": {"authenticated": True, "user": _USER, "audiences": ["istio-ca"]},
 }
-
-# For a server that knows any kind: names of kinds that are not the plural's with a capital letter, and groups whose
-# kinds have a status of their own.
-_KINDS = {
-    "endpointslices": "EndpointSlice",
-    "configmaps": "ConfigMap",
-    "ingresses": "Ingress",
-    "ingressclasses": "IngressClass",
-    "customresourcedefinitions": "CustomResourceDefinition",
-    "serviceaccounts": "ServiceAccount",
-    "networkpolicies": "NetworkPolicy",
-    "poddisruptionbudgets": "PodDisruptionBudget",
-    "mutatingwebhookconfigurations": "MutatingWebhookConfiguration",
-    "validatingwebhookconfigurations": "ValidatingWebhookConfiguration",
-    "applicationprotocols": "ApplicationProtocol",
-    "authorizationpolicies": "AuthorizationPolicy",
-    "destinationrules": "DestinationRule",
-    "envoyfilters": "EnvoyFilter",
-    "metarouters": "MetaRouter",
-    "peerauthentications": "PeerAuthentication",
-    "proxyconfigs": "ProxyConfig",
-    "requestauthentications": "RequestAuthentication",
-    "serviceentries": "ServiceEntry",
-    "telemetries": "Telemetry",
-    "virtualservices": "VirtualService",
-    "wasmplugins": "WasmPlugin",
-    "workloadentries": "WorkloadEntry",
-    "workloadgroups": "WorkloadGroup",
-}
-_WITH_STATUS = {"metaprotocol.aeraki.io", "networking.istio.io", "security.istio.io"}
