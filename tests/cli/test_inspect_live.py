@@ -7,10 +7,13 @@ import importlib.util
 import io
 import lzma
 import os
+import re
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,6 +147,70 @@ class TestCompressedFiles:
         else:
             with pytest.raises(InputError, match="compressed with zstd"):
                 Input(empty)
+
+    @pytest.mark.parametrize(
+        ("packed", "says"),
+        [
+            pytest.param(b"PK\x05\x06" + bytes(18), "a zip archive that is empty", id="empty zip"),
+            pytest.param(b"7z\xbc\xaf\x27\x1c" + bytes(26), "`7z x -so FILE`", id="7z"),
+            pytest.param(b"\x1f\x9d\x90" + bytes(9), "`gzip -dc FILE`", id="Z"),
+            pytest.param(b"snoop\0\0\0\0\0\0\x02\0\0\0\x04", "`editcap -F pcapng FILE OUT`", id="snoop"),
+            pytest.param(b"GMBU\0\2\1\0", "`editcap -F pcapng FILE OUT`", id="Network Monitor"),
+            pytest.param(b"\x89PNG\r\n\x1a\n", "the file is a picture", id="picture"),
+        ],
+    )
+    def test_a_file_of_another_kind_is_named_with_what_to_do(self, packed, says):
+        with pytest.raises(InputError, match=re.escape(says)):
+            Input(io.BytesIO(packed))
+
+    @pytest.mark.parametrize("form", ["", "gz", "xz", "bz2"])
+    def test_a_tar_archive_is_refused_also_when_it_is_compressed(self, tmp_path, form):
+        path = tmp_path / "recording.tar"
+        with tarfile.open(path, f"w:{form}") as archive:
+            archive.add(__file__, "recording.bin")
+        with path.open("rb") as file, pytest.raises(InputError, match="take the recording out first"):
+            Input(file)
+
+    def test_lzma_is_read(self):
+        packed = lzma.compress(3 * HEARTBEAT, format=lzma.FORMAT_ALONE)
+        assert Input(io.BytesIO(packed)).read() == 3 * HEARTBEAT
+
+    @pytest.mark.parametrize("raw", [b"]\0\0\0\x12" + bytes(20), b"]\0\0"], ids=["message", "short"])
+    def test_bytes_that_begin_like_lzma_without_its_header_are_a_stream(self, raw):
+        assert Input(io.BytesIO(raw)).read() == raw
+
+    def test_several_streams_of_xz_with_padding_are_one(self):
+        packed = lzma.compress(b"AR") + bytes(8) + lzma.compress(b"AS")
+        file = Input(io.BytesIO(packed))
+        assert b"".join(iter(file.read, b"")) == b"ARAS"
+
+    def test_a_file_that_is_compressed_again_is_decompressed_again(self):
+        packed = gzip.compress(lzma.compress(gzip.compress(HEARTBEAT)))
+        assert Input(io.BytesIO(packed)).read() == HEARTBEAT
+
+    def test_layers_of_compression_are_bounded(self):
+        packed = b""
+        for _ in range(4):
+            packed = gzip.compress(packed)
+        with pytest.raises(InputError, match="compressed more than 3 times"):
+            Input(io.BytesIO(packed))
+
+    def test_a_bomb_of_two_layers_ends(self, monkeypatch):
+        monkeypatch.setattr("metaprotocol_cli.input._MOST_NESTED", 1 << 20)
+        file = Input(io.BytesIO(gzip.compress(gzip.compress(bytes(4 << 20)))))
+        with pytest.raises(InputError, match="holds more than 1,048,576 bytes"):
+            for _ in iter(file.read, b""):
+                pass
+
+    def test_a_dictionary_of_xz_that_takes_too_much_memory_is_refused(self):
+        # The size is written into the header, since a compressor with such a dictionary takes gigabytes.
+        packed = lzma.compress(b"AR", filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20}])
+        header = bytearray(packed[12:24])
+        assert header[4] == 16  # 2 << 19
+        header[4] = 34  # 2 << 28
+        header[8:12] = zlib.crc32(header[:8]).to_bytes(4, "little")
+        with pytest.raises(InputError, match="takes more than 256 MiB"):
+            Input(io.BytesIO(packed[:12] + header + packed[24:])).read()
 
     def test_memory_does_not_grow_with_what_comes_out(self):
         bomb = Input(io.BytesIO(gzip.compress(bytes(64 * 1024 * 1024))))

@@ -119,6 +119,21 @@ def test_the_evidence_is_shown(make: Callable[..., tuple[str, Path]]) -> None:
     ]
 
 
+def test_the_text_of_a_dump_tells_what_the_bytes_tell(tmp_path: Path, make: Callable[..., tuple[str, Path]]) -> None:
+    data = AWESOMERPC.read_bytes()
+    rows = [f"{at:08x}: {data[at : at + 16].hex(' ', 2)}" for at in range(0, len(data), 16)]
+    (tmp_path / "dump.txt").write_text("\n".join(f"2024-05-01 12:00:01.123 DEBUG wire - {row}" for row in rows))
+    output, _ = make("--defaults", "--from-capture", str(tmp_path / "dump.txt"))
+    assert "length 1: offset 8, 4 bytes, big endian" in output
+
+
+def test_a_text_that_is_not_read_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "dump.txt").write_text("[B@6d06d69c\n")
+    result = new("acme", "-o", str(tmp_path), "--defaults", "--from-capture", str(tmp_path / "dump.txt"))
+    assert result.exit_code == 2
+    assert "a Java array's identity, not its bytes" in result.output
+
+
 def test_where_no_offset_behaves_like_an_id_it_says_so(make: Callable[..., tuple[str, Path]]) -> None:
     output, _ = make("--defaults", "--from-capture", str(FRAMED_THRIFT[0]))
     assert "id: no fixed offset behaves like one" in output.splitlines()

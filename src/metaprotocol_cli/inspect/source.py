@@ -7,6 +7,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 from metaprotocol_cli.input import CHUNK_SIZE, Input
 from metaprotocol_cli.inspect.hextext import HEAD_SIZE, nearest, place_to_cut, read_text, recognise
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from metaprotocol_sdk import Direction
 
+_GZIP = re.compile(rb"\x1f\x8b\x08[\x00-\x1f].{4}[\x00\x02\x04][\x00-\x0d\xff].{9}", re.DOTALL)
 _PROGRESS_FROM = 8 * 1024 * 1024
 # The beginning of a text that may hold bytes: the rest of its line is waited for. A raw stream is not kept waiting.
 _MAY_BE_TEXT = re.compile(rb"""[0-9a-fA-FxX\s,:;'"\\\[\](){}<|*#+=_-]*""")
@@ -39,7 +42,13 @@ def read_pieces(file: Input, form: str) -> Generator[tuple[Direction | None, byt
         while data := file.read():
             yield None, data
         return
-    yield from read_text(_lines(file), reader or nearest(file.peek(1)))
+    began = False
+    for way, data in read_text(_lines(file), reader or nearest(file.peek(1))):
+        if not began and _GZIP.match(data):
+            text = "the text holds gzip data: write its bytes to a file first, as `xxd -r -p` and `base64 -d` do"
+            raise click.UsageError(text, ctx=None)
+        began = True
+        yield way, data
 
 
 def _head(file: Input) -> bytes:

@@ -1,4 +1,4 @@
-"""Bytes as people paste them: hex digits, dumps with offsets, arrays and strings of source code, base64.
+"""Bytes as people paste them: hex digits, dumps with offsets, lines of logs, arrays and strings of code, base64.
 
 `recognise` looks at the beginning of a file and returns the reader of its format. A reader is given the file's lines.
 """
@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from metaprotocol_cli.inspect.hextext.arrays import ArrayReader
-from metaprotocol_cli.inspect.hextext.digits import Base64Reader, DigitsReader
+from metaprotocol_cli.inspect.hextext.digits import Base32Reader, Base64Reader, DigitsReader
+from metaprotocol_cli.inspect.hextext.logs import LogReader
 from metaprotocol_cli.inspect.hextext.refused import name_refused
 from metaprotocol_cli.inspect.hextext.rows import RowReader
 from metaprotocol_cli.inspect.hextext.strings import StringReader
@@ -30,7 +32,9 @@ Piece = tuple["Direction | None", bytes]
 """Bytes, and the way that they travel, if the text says it."""
 
 _SEPARATORS = b" \t\r,:;"
-_BOM = "\ufeff"  # before a text in UTF-8, as Windows writes it
+# What is not of the text: the mark before a text in UTF-8, as Windows writes it; colours; lines of three backquotes.
+_AROUND = re.compile(r"\ufeff|\x1b\[[0-9;]*m|^\s*```\w*\s*$", re.MULTILINE)
+_TYPOGRAPHY = str.maketrans({"\u00a0": " ", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 
 
 class TextReader(Protocol):
@@ -75,9 +79,10 @@ def recognise(head: bytes, *, complete: bool) -> TextReader | None:
             ctx=None,
         )
     try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(head, final=complete).removeprefix(_BOM)
+        text = codecs.getincrementaldecoder("utf-8")().decode(head, final=complete)
     except UnicodeDecodeError:
         return None
+    text = _cleaned(text)
     if refused := name_refused(text):
         raise click.UsageError(refused, ctx=None)
     lines = text.split("\n")
@@ -87,7 +92,7 @@ def recognise(head: bytes, *, complete: bool) -> TextReader | None:
     lines = [line.rstrip() for line in lines if line.strip()]
     if not lines or not all(character.isprintable() or character in "\t\n\r" for character in text):
         return None
-    readers = (RowReader, DigitsReader, ArrayReader, StringReader, Base64Reader)
+    readers = (RowReader, DigitsReader, LogReader, ArrayReader, StringReader, Base32Reader, Base64Reader)
     return next((reader for kind in readers if (reader := kind.reads(lines)) is not None), None)
 
 
@@ -110,9 +115,7 @@ def read_text(lines: Iterable[bytes], reader: TextReader) -> Iterator[Piece]:
     for line in lines:
         number += not inside
         inside = not line.endswith(b"\n")
-        text = line.decode("utf-8", "replace")
-        if number == 1:
-            text = text.removeprefix(_BOM)
+        text = _cleaned(line.decode("utf-8", "replace"))
         try:
             yield from reader.line(text)
         except ValueError as error:
@@ -130,6 +133,15 @@ def _is_wide(head: bytes) -> bool:
         return False
     text = head[: len(head) // 2 * 2].decode("utf-16", "replace")
     return text.isascii() and all(character.isprintable() or character in "\t\n\r" for character in text)
+
+
+def _cleaned(text: str) -> str:
+    """Return a text without what mail, chats and terminals add."""
+    return (
+        text
+        if text.isascii() and "\x1b" not in text and "`" not in text
+        else _AROUND.sub("", text).translate(_TYPOGRAPHY)
+    )
 
 
 def place_to_cut(line: bytes) -> int:

@@ -20,6 +20,7 @@ _TOKEN = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _SUFFIX = re.compile(r"(?:[ui]8|u)$", re.IGNORECASE)
+_CALLS = ("byteArrayOf", "ubyteArrayOf")  # of Kotlin, whose numbers are in parentheses
 _PEER = re.compile(r"peer([01])_\d+")  # the arrays of Wireshark's Follow window: 0 is the client
 
 
@@ -58,7 +59,7 @@ class ArrayReader:
 
     def line(self, text: str) -> Iterator[Piece]:
         """Yield the bytes of each list that ends in this line, and those that came of one that goes on."""
-        position, before = 0, ""
+        position, before, word = 0, "", ""
         outside = bytearray()  # numbers without brackets: lines from the middle of an array
         while position < len(text):
             token = _TOKEN.match(text, position)
@@ -71,11 +72,12 @@ class ArrayReader:
             if kind == "number":
                 (self._open[-1][0] if self._open else outside).append(self._byte(token["number"]))
             elif kind == "open":
-                self._open.append((bytearray(), token["open"] in "[(" and before == "word"))
+                self._open.append((bytearray(), token["open"] in "[(" and before == "word" and word not in _CALLS))
             elif kind == "close":
                 yield from self._close()
             elif kind in ("word", "semicolon"):
-                self._name(token[0])
+                word = token[0]
+                self._name(word)
             before = kind or ""
         if outside and self._named:
             raise ValueError(f"has numbers outside of brackets: {text.strip()[:60]!r}")

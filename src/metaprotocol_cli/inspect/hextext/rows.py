@@ -27,6 +27,7 @@ _AROUND = re.compile(
     r"={10,}|Follow: |Filter: |Node \d: |\s*(?:Path|Label): |\s+(?:Offset Bytes|00 01 02 03 04)|\s*-{4,}"
     r"|[\u250c\u2514]\u2500|\s*\+-{8,}|\s+\|  0  1  2  3|.*\b(?:READ|WRITE): \d+B$"
 )
+_NETTY_HEADING = re.compile(r"\b(READ|WRITE): \d+B$")
 _NETTY = re.compile(r"\|([0-9a-f]{8})\| ((?:[0-9a-f]{2} ){1,16}) *\|(.{16})\|")
 _FRAME = str.maketrans({"\u2502": "  ", "\u250a": " "})  # what hexyl draws between columns
 _MOST_GAPS = 8  # blanks in a row after which its characters may begin: between groups of bytes there are few
@@ -41,14 +42,17 @@ class RowReader:
 
     Args:
         two_sides: True if some rows are indented and some are not.
+        little_endian: True if the bytes of each group are in reverse order, as `xxd -e` writes them.
     """
 
-    def __init__(self, *, two_sides: bool) -> None:
+    def __init__(self, *, two_sides: bool, little_endian: bool = False) -> None:
         self._two_sides = two_sides
+        self._little_endian = little_endian
         self._expected = dict.fromkeys(Direction, 0)
         self._first = set(Direction)  # whose first row has not come
         self._last_row = b""
         self._starred = False
+        self._heading = ""
 
     @classmethod
     def reads(cls, lines: list[str]) -> Self | None:
@@ -58,9 +62,12 @@ class RowReader:
             click.UsageError: The rows are those of whole packets, or the only row may be bytes without an offset.
         """
         lines = [_without_frame(line) for line in lines if _AROUND.match(line) is None]
-        if not lines or (first := _parse(lines[0])) is None:
+        # The characters of some rows show that the bytes of a group are in reverse order.
+        little = any(_parse(line) is None and _parse(line, little_endian=True) is not None for line in lines)
+        if not lines or (first := _parse(lines[0], little_endian=little)) is None:
             return None
-        reader = cls(two_sides=not first[0] and any(line[0] in " \t" for line in lines[1:]))
+        two_sides = not first[0] and any(line[0] in " \t" for line in lines[1:])
+        reader = cls(two_sides=two_sides, little_endian=little)
         read: list[bytes] = []
         try:
             for line in lines:
@@ -83,17 +90,18 @@ class RowReader:
                 "OUT.pcap`, or write one with `tcpdump -w`",
                 ctx=None,
             )
-        return cls(two_sides=reader._two_sides)
+        return cls(two_sides=two_sides, little_endian=little)
 
     def line(self, text: str) -> Iterator[Piece]:
         """Yield the bytes of a row."""
         if not text.strip() or _AROUND.match(text):
+            self._heading_of(text)
             return
         text = _without_frame(text)
         if text.strip() == "*":
             self._starred = True
             return
-        parsed = _parse(text)
+        parsed = _parse(text, little_endian=self._little_endian)
         if parsed is None and _LAST_OFFSET.fullmatch(text) is None:
             raise ValueError(f"is not a row of a dump: {text.strip()[:60]!r}")
         direction = Direction.TO_CLIENT if self._two_sides and text[0] in " \t" else Direction.TO_SERVER
@@ -109,6 +117,13 @@ class RowReader:
     def end(self) -> Iterator[Piece]:
         """Yield nothing: every row ends with a byte."""
         yield from ()
+
+    def _heading_of(self, text: str) -> None:
+        """Take a heading of Netty, which says READ or WRITE: which of them goes to the server is unknown."""
+        if heading := _NETTY_HEADING.search(text):
+            if self._heading not in ("", heading[1]):
+                raise ValueError("begins a dump of the other direction: give the dumps of READ or those of WRITE alone")
+            self._heading = heading[1]
 
     def _check(self, offset: str, direction: Direction) -> bytes:
         """Compare an offset with the bytes before it; return those that a star stands for."""
@@ -139,13 +154,19 @@ def _without_frame(line: str) -> str:
     return line.translate(_FRAME).rstrip()
 
 
-def _parse(line: str) -> tuple[str, str, bool, bytes] | None:
+def is_row(line: str) -> bool:
+    """Return True if a line is a row of a dump."""
+    line = _without_frame(line)
+    return _parse(line) is not None or _parse(line, little_endian=True) is not None
+
+
+def _parse(line: str, *, little_endian: bool = False) -> tuple[str, str, bool, bytes] | None:
     """Return a row's indentation, offset, whether that is one for certain, and bytes; None if it is not a row."""
     match = _ROW.fullmatch(line)
     if match is None:
         return None
     indentation, offset, colon, gap, rest = match.groups()
-    cells = _cells(rest, pairs=not colon)
+    cells = _cells(rest, pairs=not colon, little_endian=little_endian)
     if cells is None:
         return None
     data, has_text = cells
@@ -153,7 +174,7 @@ def _parse(line: str) -> tuple[str, str, bool, bytes] | None:
     return indentation, offset, certain, data
 
 
-def _cells(rest: str, *, pairs: bool) -> tuple[bytes, bool] | None:
+def _cells(rest: str, *, pairs: bool, little_endian: bool) -> tuple[bytes, bool] | None:
     """Return the bytes of a row, and whether their characters follow; None if it is not a row.
 
     The characters begin after two blanks at least, and every printable one must be the byte that it stands for: so
@@ -161,21 +182,26 @@ def _cells(rest: str, *, pairs: bool) -> tuple[bytes, bool] | None:
     """
     gaps = () if rest[:2] == "0x" else re.finditer(r" {2,}|\t+", rest)  # gdb shows no characters
     for gap in islice(gaps, _MOST_GAPS):
-        data = _bytes(rest[: gap.start()], pairs=pairs)
-        if data is not None and _shows(rest[gap.end() :], data):
+        data = _bytes(rest[: gap.start()], pairs=pairs, little_endian=little_endian)
+        if data is None:
+            continue
+        blanks = len(data) - len(data.lstrip(b" "))  # with which the characters begin, and which the gap has taken
+        if any(_shows(rest[max(gap.start(), gap.end() - taken) :], data) for taken in {0, blanks}):
             return data, True
     if tight := _TIGHT.fullmatch(rest):
         data = bytes.fromhex(tight[1])
         if _shows(tight[2], data):
             return data, True
-    data = _bytes(rest, pairs=pairs)
+    data = _bytes(rest, pairs=pairs, little_endian=little_endian)
     return None if data is None else (data, False)
 
 
-def _bytes(text: str, *, pairs: bool) -> bytes | None:
+def _bytes(text: str, *, pairs: bool, little_endian: bool) -> bytes | None:
     groups = text.split()
     if not all(_GROUP.fullmatch(group) and (len(group) == 2 or not pairs) for group in groups):
         return None
+    if little_endian:
+        return b"".join(bytes.fromhex(group)[::-1] for group in groups) if "x" not in text.lower() else None
     return bytes.fromhex("".join(group[-2:] if group[1] in "xX" else group for group in groups))
 
 
@@ -189,7 +215,9 @@ def _shows(text: str, data: bytes) -> bool:
         text = text[:8] + text[9:]
     text = text.ljust(len(data))
     return len(text) == len(data) and all(
-        shown == "." or shown == chr(byte) or not 0x20 <= byte < 0x7F for shown, byte in zip(text, data, strict=True)
+        # What stands for other bytes differs, but is not a letter: one shows that the bytes are in another order.
+        shown in (".", chr(byte)) or not (0x20 <= byte < 0x7F or (shown.isascii() and shown.isalpha()))
+        for shown, byte in zip(text, data, strict=True)
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+import click
 from attrs import Factory, define
 
 from metaprotocol_cli.capture import CaptureError, Data, EndReason, Gap, is_capture, read_connections
 from metaprotocol_cli.input import Input, InputError
+from metaprotocol_cli.inspect.source import read_pieces
 from metaprotocol_cli.new.problems import AnswersError
 from metaprotocol_sdk import Direction
 
@@ -52,7 +54,8 @@ def read_conversations(paths: Sequence[Path]) -> list[Conversation]:
 
     Args:
         paths: NAME.c2s.bin or NAME.s2c.bin, of which the other one is read too if it exists; folders of such files;
-            files of other names, which are taken for the bytes of a client; or packet captures. All may be compressed.
+            files of other names, which are taken for the bytes of a client, or text that shows them, as `inspect` reads
+            it; or packet captures. All may be compressed.
 
     Raises:
         AnswersError: A file cannot be read, or none has a connection that can be used.
@@ -71,8 +74,9 @@ def read_conversations(paths: Sequence[Path]) -> list[Conversation]:
             both = _both(path)
             read |= {*both.values()}
             found.append(_recorded(path, both))
-        except (OSError, CaptureError, InputError) as error:
-            raise AnswersError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        except (OSError, CaptureError, InputError, click.UsageError) as error:
+            text = error.message if isinstance(error, click.UsageError) else getattr(error, "strerror", None) or error
+            raise AnswersError(f"{path} cannot be read: {text}") from error
     learned = [one for one in found if 0 < sum(map(len, one.streams.values())) <= _MOST]
     if not learned:
         raise AnswersError(
@@ -114,12 +118,13 @@ def _both(path: Path) -> dict[Direction, Path]:
 def _recorded(path: Path, both: dict[Direction, Path]) -> Conversation:
     conversation = Conversation(path.name.partition(".")[0])
     for direction, name in both.items():
+        form = "raw" if name.name.endswith(tuple(_SUFFIXES.values())) else "auto"
         with name.open("rb") as file:
-            source, data = Input(file), b""
-            while len(data) <= _MOST and (piece := source.read()):
-                data += piece
-        if data:
-            conversation.streams[direction] = data
+            for way, piece in read_pieces(Input(file), form):
+                data = conversation.streams.get(way or direction, b"")
+                if len(data) > _MOST:
+                    break
+                conversation.streams[way or direction] = data + piece
     return conversation
 
 
