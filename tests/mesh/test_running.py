@@ -376,6 +376,110 @@ class TestApplying:
         ]
 
 
+DENY = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: none, namespace: default}
+spec: {action: DENY, rules: [{to: [{operation: {paths: [/reviews/*]}}]}]}
+"""
+PLUGIN = """
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata: {name: plugin, namespace: default}
+spec: {url: "file:///plugin.wasm"}
+"""
+TOKENS = """
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: tokens, namespace: default}
+spec: {jwtRules: [{issuer: i, jwks: '{"keys": []}'}]}
+"""
+DECIDER = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: decider, namespace: default}
+spec:
+  hosts: [decider.default.svc.cluster.local]
+  resolution: STATIC
+  ports: [{number: 8000, name: http, protocol: HTTP}]
+  endpoints: [{address: 127.0.0.1}]
+---
+apiVersion: install.istio.io/v1alpha1
+kind: IstioOperator
+metadata: {name: mesh, namespace: istio-system}
+spec:
+  meshConfig:
+    extensionProviders:
+    - {name: decider, envoyExtAuthzHttp: {service: decider.default.svc.cluster.local, port: 8000}}
+"""
+CUSTOM = DENY.replace("action: DENY", "action: CUSTOM, provider: {name: decider}").replace("none", "ask")
+LOG = """
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: log, namespace: default}
+spec: {accessLogging: [{providers: [{name: envoy}]}]}
+"""
+LIMIT = """
+apiVersion: metaprotocol.aeraki.io/v1alpha1
+kind: MetaRouter
+metadata: {name: limit, namespace: default}
+spec:
+  hosts: [reviews.default.svc.cluster.local]
+  routes: [{route: [{destination: {host: reviews.default.svc.cluster.local}}]}]
+  localRateLimit: {tokenBucket: {maxTokens: 5, tokensPerFill: 5, fillInterval: 60s}}
+"""
+INBOUND = LISTENER.replace(
+    "  egress:",
+    "  ingress: [{port: {number: 19081, name: http-awesomerpc}, defaultEndpoint: '127.0.0.1:2'}]\n  egress:",
+)
+
+
+def drained(folder: Path, old: list[str], new: list[str]) -> list[str]:
+    """Return the listeners whose connections a change drains, as the line about it names them."""
+    told = describe(files_of(folder, SERVICE, *old), files_of(folder, SERVICE, *new))
+    assert told
+    return [one.split()[1] for one in told if one.endswith(" (its open connections drain)")]
+
+
+class TestDraining:
+    """The table in docs/mesh/run.md: which changes end connections."""
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            pytest.param([ROUTES], [ROUTES.replace("jason", "mary")], id="a route"),
+            pytest.param([], [ROUTES], id="the first route"),
+            pytest.param([], [DENY], id="the first policy"),
+            pytest.param([DENY], [DENY.replace("DENY", "ALLOW")], id="another policy"),
+            pytest.param(
+                [DECIDER, CUSTOM],
+                [DECIDER, CUSTOM, CUSTOM.replace("ask", "more").replace("reviews", "ratings")],
+                id="a further CUSTOM policy",
+            ),
+            pytest.param([LIMIT], [LIMIT.replace("maxTokens: 5", "maxTokens: 6")], id="another limit"),
+        ],
+    )
+    def test_connections_stay(self, tmp_path: Path, old: list[str], new: list[str]) -> None:
+        assert drained(tmp_path, [INBOUND, *old], [INBOUND, *new]) == []
+
+    @pytest.mark.parametrize(
+        ("old", "new", "listeners"),
+        [
+            pytest.param([], [PLUGIN], ["127.0.0.1_19080", "127.0.0.1_19081"], id="a WasmPlugin"),
+            pytest.param([], [TOKENS], ["127.0.0.1_19081"], id="a RequestAuthentication"),
+            pytest.param(
+                [TOKENS], [TOKENS.replace("issuer: i", "issuer: j")], ["127.0.0.1_19081"], id="another issuer"
+            ),
+            pytest.param([DECIDER], [DECIDER, CUSTOM], ["127.0.0.1_19081"], id="the first CUSTOM policy"),
+            pytest.param([], [LOG], ["127.0.0.1_19080", "127.0.0.1_19081"], id="a Telemetry"),
+            pytest.param([], [LIMIT], ["127.0.0.1_19080"], id="the first limit of an outbound listener"),
+        ],
+    )
+    def test_connections_drain(self, tmp_path: Path, old: list[str], new: list[str], listeners: list[str]) -> None:
+        assert drained(tmp_path, [INBOUND, *old], [INBOUND, *new]) == listeners
+        assert drained(tmp_path, [INBOUND, *new], [INBOUND, *old]) == listeners
+
+
 class TestSingleService:
     """The configuration without a file."""
 

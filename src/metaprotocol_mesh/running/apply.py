@@ -32,6 +32,7 @@ LISTENERS, CLUSTERS = "listeners.json", "clusters.json"
 _LDS, _CDS = "listener_manager.lds.", "cluster_manager.cds."
 _WARMING = "^(listener_manager.total_listeners_warming|cluster_manager.warming_clusters)$"
 _STARTED = "listener_manager.workers_started"
+_DRAINS = " (its open connections drain)"  # Envoy replaces a listener whose filters are others
 
 
 class Refused(Exception):
@@ -64,7 +65,7 @@ def describe(old: dict[str, Json], new: dict[str, Json]) -> list[str]:
                 if one not in before or one not in after:
                     found.append(f"{word} {one} {'added' if one in after else 'removed'}")
                 elif before[one] != after[one]:
-                    found.append(f"{word} {one}")
+                    found.append(f"{word} {one}" + (_DRAINS if name == LISTENERS else ""))
         elif name in old and name in new:
             kind, _, _ = name.partition(".")
             found.append(f"{kind} of {_resource(new[name])}")
