@@ -125,10 +125,11 @@ class Calls:
     Args:
         port: To call.
         count: The number of clients.
+        host: To call.
     """
 
-    def __init__(self, port: int, count: int) -> None:
-        self._port = port
+    def __init__(self, port: int, count: int, host: str = "127.0.0.1") -> None:
+        self._port, self._host = port, host
         self._stop = False
         self.done = self.reconnected = 0
         self.answers: Counter[bytes] = Counter()
@@ -142,6 +143,12 @@ class Calls:
             goal = self.done + more
             assert self._changed.wait_for(lambda: self.done >= goal or self.lost, PATIENCE)
         assert not self.lost
+
+    def end(self) -> None:
+        """Make no more calls, and wait until the last have their answers."""
+        self._stop = True
+        for thread in self._threads:
+            thread.join(PATIENCE)
 
     def _run(self, number: int) -> None:
         client: Client | None = None
@@ -160,7 +167,7 @@ class Calls:
     def _call(self, client: Client | None, number: int) -> Client:
         for _ in range(3):
             try:
-                client = client or Client(CODEC, self._port)
+                client = client or Client(CODEC, self._port, self._host)
                 answer = client.call(request(number, {"service": "reviews", "call": str(number)}))
                 break
             except (EOFError, ConnectionError):
@@ -181,13 +188,11 @@ class Calls:
 
 
 @contextmanager
-def calling(port: int, count: int = 8) -> Iterator[Calls]:
-    calls = Calls(port, count)
+def calling(port: int, count: int = 8, host: str = "127.0.0.1") -> Iterator[Calls]:
+    calls = Calls(port, count, host)
     for thread in calls._threads:
         thread.start()
     try:
         yield calls
     finally:
-        calls._stop = True
-        for thread in calls._threads:
-            thread.join(PATIENCE)
+        calls.end()

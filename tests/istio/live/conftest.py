@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from live_engine.config import built_module
-from live_envoy import Release
+from live_envoy import RELEASES, NotAvailable, Release
 from live_envoy.fixtures import release
 from live_istio import AGENT, BOOTSTRAP, DISCOVERY, NotBuilt, program
 from live_istio.scenario import Scenario, scenario
@@ -21,6 +21,16 @@ def istio() -> None:
             program(name)
     except NotBuilt as error:
         require("istio", str(error))
+
+
+@pytest.fixture(scope="session")
+def newest() -> Release:
+    """The newest Envoy, for what does not depend on it."""
+    try:
+        RELEASES[-1].binary()
+    except NotAvailable as error:
+        require("envoy", str(error))
+    return RELEASES[-1]
 
 
 @pytest.fixture(scope="module")

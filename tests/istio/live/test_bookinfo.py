@@ -12,7 +12,7 @@ from attrs import frozen
 from live_engine.awesome import CODEC, request
 from live_engine.config import built_module
 from live_engine.peers import Client
-from live_envoy import RELEASES, NotAvailable, Release
+from live_envoy import Release
 from live_istio import ControlPlane
 from live_istio.agent import Sidecar
 from live_istio.certificates import Authority
@@ -23,7 +23,6 @@ from mesh_running import free_port
 from patience import eventually
 from peers.dubbo_java import DUBBO_3, SERVICE, JavaConsumer, JavaProvider
 from peers.dubbo_java import required as required_java
-from required import require
 
 from metaprotocol_mesh.demo.claims import Claim
 from metaprotocol_mesh.demo.files import copy_files, example_files, ports_in
@@ -99,16 +98,6 @@ spec:
     labels: {{security.istio.io/tlsMode: istio}}
     serviceAccount: server
 """
-
-
-@pytest.fixture(scope="module")
-def release() -> Release:
-    """The newest Envoy: what istiod makes of the files does not depend on it."""
-    try:
-        RELEASES[-1].binary()
-    except NotAvailable as error:
-        require("envoy", str(error))
-    return RELEASES[-1]
 
 
 @frozen
@@ -235,18 +224,16 @@ async def _played(folder: Path, release: Release) -> list[Claim]:
                 pair.show_logs()
 
 
-def test_all_claims_of_the_demo_hold(istio: None, release: Release, tmp_path: Path) -> None:
+def test_all_claims_of_the_demo_hold(istio: None, newest: Release, tmp_path: Path) -> None:
     """Its services, users, files and claims are those of `metaprotocol mesh demo`; Istio has the place of its mesh."""
     built_module()
-    claims = asyncio.run(_played(tmp_path, release))
+    claims = asyncio.run(_played(tmp_path, newest))
     assert not [one for one in claims if not one.holds]
     assert {one.name for one in claims} == set(CLAIMS)
 
 
 @pytest.fixture(scope="module")
-def dubbo(
-    istio: None, release: Release, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[int, JavaProvider]]:
+def dubbo(istio: None, newest: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, JavaProvider]]:
     built_module()
     folder, port = tmp_path_factory.mktemp("dubbo"), free_port()
     with ExitStack() as stack:
@@ -264,7 +251,7 @@ def dubbo(
         pair = started(
             stack,
             folder,
-            release,
+            newest,
             services,
             documents(virtual_service("demo", rules), AT_POD.replace("PORT", str(port))),
         )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from live_engine.awesome import CODEC, body, replying, request
 from live_engine.peers import Client, Server, serving
@@ -147,18 +148,23 @@ class Scenario:
         eventually(lambda: self.error(rules=version) is ErrorType.BAD_REQUEST)
 
     def call(
-        self, service: str = "reviews", payload: bytes = b"", command: int = 7, **properties: str
+        self,
+        service: str = "reviews",
+        payload: bytes = b"",
+        command: int = 7,
+        host: str = "127.0.0.1",
+        **properties: str,
     ) -> Metadata | None:
-        """Return the answer to a request on a new connection; None if it ends before."""
+        """Return the answer to a request on a new connection to a host; None if it ends before."""
         try:
-            with Client(CODEC, self.port) as client:
+            with Client(CODEC, self.port, host) as client:
                 return client.call(request(1, {"service": service, **properties}, payload, command=command))
         except (OSError, EOFError):
             return None
 
-    def answers(self, service: str = "reviews", **properties: str) -> bytes:
+    def answers(self, service: str = "reviews", host: str = "127.0.0.1", **properties: str) -> bytes:
         """Return the body of a good answer; b"" if there is none."""
-        found = self.call(service, **properties)
+        found = self.call(service, host=host, **properties)
         return body(found) if found is not None and not found.status_code else b""
 
     def error(self, service: str = "reviews", command: int = 7, **properties: str) -> ErrorType | None:
@@ -180,15 +186,19 @@ class Scenario:
 
 
 @contextmanager
-def scenario(release: Release, folder: Path, *, in_cluster: bool = False) -> Iterator[Scenario]:
+def scenario(
+    release: Release, folder: Path, *, in_cluster: bool = False, port: int = 0, **mesh: Any
+) -> Iterator[Scenario]:
     """Start the control plane, the servers and the proxies.
 
     Args:
         release: Of Envoy.
         folder: For files.
         in_cluster: As of ControlPlane.
+        port: Of the services; 0 is one that is free.
+        mesh: As of ControlPlane.
     """
-    istiod, port = ControlPlane(folder / "istiod", in_cluster=in_cluster), free_port()
+    istiod, port = ControlPlane(folder / "istiod", in_cluster=in_cluster, **mesh), port or free_port()
     authority = Authority(folder / "authority")
     with ExitStack() as stack:
         v1, v2, ratings = (stack.enter_context(serving(CODEC, replying(name))) for name in (b"v1", b"v2", b"ratings"))
