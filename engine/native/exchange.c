@@ -162,14 +162,22 @@ void exchange_send_or_refuse(struct codec_filter *filter, struct exchange *excha
     answer_end(filter, exchange, true);
 }
 
-/* The next request leaves, where they leave one by one. */
+/* The next request leaves, where they leave one by one. One that is refused at once brings us here again, inside
+ * `exchange_send_or_refuse`; thousands in a row must not nest. (The Python half's limits leave room for all headers of a
+ * request, so that only a lack of memory refuses one here.) */
 static void send_next(struct codec_filter *filter) {
-    struct exchange *exchange = filter->unsent;
-    if (!exchange) return;
-    do filter->unsent = filter->unsent->after;
-    while (filter->unsent && !filter->unsent->request);
-    exchange_send_or_refuse(filter, exchange);
-    exchange_post(filter);
+    filter->next_may_leave = true;
+    if (filter->sending) return;
+    filter->sending = true;
+    while (filter->next_may_leave && filter->unsent) {
+        struct exchange *exchange = filter->unsent;
+        do filter->unsent = filter->unsent->after;
+        while (filter->unsent && !filter->unsent->request);
+        filter->next_may_leave = false;
+        exchange_send_or_refuse(filter, exchange);
+        exchange_post(filter);
+    }
+    filter->sending = false;
 }
 
 /* ---- on their way to the client */

@@ -36,6 +36,7 @@ struct codec_filter {
     void *connection, *feed; /* the Python half's Connection, and its method */
     uint64_t connection_id;
     bool begun, known, late, silent, streams, passes, half_closed, last, draining, closing, closed, above, paused, posted;
+    bool sending, next_may_leave; /* in send_next */
     uint32_t next_id, max_streams;
     int64_t window, initial_window; /* for DATA, which the messages of streams have */
     size_t in_flight, held;
