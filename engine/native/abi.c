@@ -383,7 +383,7 @@ HOOK(int, http_filter_response_trailers, void *envoy, void *filter) {
     (void)envoy, (void)filter;
     return 0;
 }
-HOOK(void, http_filter_stream_complete, void *envoy, void *filter) { (void)envoy, (void)filter; }
+HOOK(void, http_filter_stream_complete, void *envoy, void *filter) { (void)envoy, http_filter_complete(filter); }
 HOOK(void, http_filter_destroy, void *filter) { http_filter_free(filter); }
 HOOK(void, http_filter_scheduled, void *envoy, void *filter, uint64_t event) { (void)envoy, (void)filter, (void)event; }
 HOOK(void, http_filter_config_scheduled, void *envoy, void *config, uint64_t event) {

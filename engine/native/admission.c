@@ -130,23 +130,26 @@ static bool is_failure(const struct request *request) {
     return false;
 }
 
-int admission_response(struct http_filter *filter) {
+void admission_read_details(struct http_filter *filter) {
     struct request *request = filter->request;
-    if (!request) {
-        struct text value;
-        size_t values = 0;
-        if (abi_http_header(filter->envoy, ABI_RESPONSE_HEADERS, HEADER_REPLY, &value, &values) && values) {
-            strip(filter, ABI_RESPONSE_HEADERS);
-        }
+    struct text details;
+    if (!abi_http_text(filter->envoy, ABI_RESPONSE_CODE_DETAILS, &details)) return;
+    size_t size = details.size < sizeof request->details ? details.size : sizeof request->details - 1;
+    memcpy(request->details, details.data, size);
+    request->details[size] = 0;
+}
+
+int admission_response(struct http_filter *filter) {
+    if (filter->request) {
+        admission_read_details(filter);
+        if (is_failure(filter->request)) keep_ids(filter, filter->request);
         return ABI_CONTINUE;
     }
-    struct text details;
-    if (abi_http_text(filter->envoy, ABI_RESPONSE_CODE_DETAILS, &details)) {
-        size_t size = details.size < sizeof request->details ? details.size : sizeof request->details - 1;
-        memcpy(request->details, details.data, size);
-        request->details[size] = 0;
+    struct text value;
+    size_t values = 0;
+    if (abi_http_header(filter->envoy, ABI_RESPONSE_HEADERS, HEADER_REPLY, &value, &values) && values) {
+        strip(filter, ABI_RESPONSE_HEADERS);
     }
-    if (is_failure(request)) keep_ids(filter, request);
     return ABI_CONTINUE;
 }
 

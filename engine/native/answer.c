@@ -167,8 +167,7 @@ static bool on_data(void *object, uint32_t id, const uint8_t *data, size_t size,
 static bool on_reset(void *object, uint32_t id, uint32_t code) {
     struct exchange *exchange = find_waiting(object, id, true);
     if (exchange) {
-        exchange->status = 0;
-        *exchange->request->details = 0; /* if any, they tell of an answer, which was not the end */
+        exchange->status = 0; /* the details say why, or `via_upstream`, of an answer that was not the end */
         if (code == HTTP2_REFUSED_STREAM) { /* there were too many before Envoy's SETTINGS came */
             codec_filter_count(object, COUNT_IN_FLIGHT_OVER_LIMIT);
             snprintf(exchange->request->details, sizeof exchange->request->details, "metaprotocol_no_room{refused_stream}");

@@ -180,11 +180,16 @@ int codec_filter_write(void *object, size_t size, bool end) {
 
 /* ---- later, on the worker */
 
+/* Closing would reset the server's connection in the middle of a message. */
+static bool is_writing(const struct codec_filter *filter) {
+    for (struct exchange *exchange = filter->lingering; exchange; exchange = exchange->after) {
+        if (exchange->unwritten) return true;
+    }
+    return false;
+}
+
 static bool idle(struct codec_filter *filter) {
     if (filter->first) return false;
-    for (struct exchange *exchange = filter->lingering; exchange; exchange = exchange->after) {
-        if (exchange->unwritten) return false; /* closing would reset the server's connection in the middle of a message */
-    }
     if (filter->last || filter->half_closed) return true;
     if (!filter->draining || filter->rest.size) return false;
     return !filter->kept && !filter->intake.bytes;
@@ -195,7 +200,7 @@ void codec_filter_scheduled(void *object) {
     filter->posted = false;
     http_filter_passed();
     if (filter->closed) return;
-    if (filter->closing || idle(filter)) {
+    if ((filter->closing || idle(filter)) && !is_writing(filter)) {
         filter->closing = true;
         abi_network_close(filter->envoy, true, filter->draining ? "metaprotocol_drained" : "metaprotocol_answered");
         return;

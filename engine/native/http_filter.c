@@ -63,3 +63,8 @@ int http_filter_response(void *object) {
     if (filter->config->kind == ATTEMPT) return ABI_CONTINUE;
     return filter->config->kind == ADMISSION ? admission_response(filter) : python_filter_response(filter);
 }
+
+void http_filter_complete(void *object) {
+    struct http_filter *filter = object;
+    if (filter->config->kind == ADMISSION && filter->request) admission_read_details(filter);
+}

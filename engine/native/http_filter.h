@@ -36,12 +36,16 @@ void *http_filter_new(void *config, void *envoy);
 void http_filter_free(void *filter);
 int http_filter_request(void *filter);
 int http_filter_response(void *filter);
+/* Envoy's stream ends. A reset of it is written after this. */
+void http_filter_complete(void *filter);
 
 /* ---- admission.c: `admission` and `attempt` */
 
 int admission_request(struct http_filter *filter);
 int admission_response(struct http_filter *filter);
 int attempt_request(struct http_filter *filter);
+/* Write into the request what Envoy says of its answer so far, or of its stream's end. */
+void admission_read_details(struct http_filter *filter);
 /* The request of ours that was admitted on this stream, or that this stream is an attempt or a mirror of. */
 struct request *admission_find_admitted(struct http_filter *filter);
 /* The request of ours that this stream brings, if it was registered on this connection and not admitted yet. */

@@ -57,7 +57,7 @@ struct request {
     bool keeps_alive; /* it carries no message; the admission filter answers it */
     bool oneway, secret_id; /* secret_id: a oneway leaves under an id that nobody can guess */
     char destination[64]; /* the authority, if it is the address that the client called */
-    char details[160]; /* response.code_details of the answer, if it is Envoy's own */
+    char details[160]; /* response.code_details, of the answer or of the stream's end */
     char ids[128];     /* of the request and its trace, for a person: set if the answer is an error of ours or Envoy's */
     struct reply *replies;
     struct request *older, *newer; /* among those that have ended and wait for late attempts */

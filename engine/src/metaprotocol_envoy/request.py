@@ -10,7 +10,7 @@ import attrs
 
 from metaprotocol_envoy.attempt import Attempt, StreamAttempt
 from metaprotocol_envoy.changes import change_headers, changed, difference, without_tracing
-from metaprotocol_envoy.errors import STOPPED, answer_with_error, error_type
+from metaprotocol_envoy.errors import STOPPED, VIA_UPSTREAM, answer_with_error, error_type
 from metaprotocol_envoy.log import report_bug
 from metaprotocol_envoy.statistics import Counter
 from metaprotocol_envoy.upstream_ids import renumbered
@@ -224,6 +224,8 @@ class Request:
         details, _, ids = why.partition("\n")
         if self._stopped is not None and details.startswith(STOPPED):
             return self._answer(self._stopped, ids)
+        if not status and details.startswith(VIA_UPSTREAM):
+            details = ""  # of an answer that has begun; its end was lost
         cause = error_type(status, details)
         text = details or (f"HTTP status {status}" if status else "Envoy has reset the stream")
         return self._answer(Error(cause, text), ids)

@@ -10,6 +10,7 @@ from typing import Self
 from metaprotocol_envoy.log import report
 from metaprotocol_sdk import (
     Capability,
+    ClosingReply,
     Codec,
     Correlation,
     DecodeError,
@@ -156,6 +157,15 @@ class Large(Fifo):
     def decode(self, message: bytes, direction: Direction) -> Metadata:
         metadata = super().decode(message[:1], direction)
         return Metadata(message, metadata.message_type, 0, "toy", metadata.status, header_size=5)
+
+
+class LargeClosing(Large):
+    """An error closes the connection."""
+
+    name = "toy-large-closing"
+
+    def on_error(self, request: Metadata, error: Error) -> bytes:
+        return ClosingReply(b"E" + len(error.type.value).to_bytes(4) + error.type.value.encode())
 
 
 class Wide(Fifo):
