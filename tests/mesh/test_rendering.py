@@ -22,7 +22,7 @@ from mesh_files import (
 
 from metaprotocol_mesh.files import write_files
 from metaprotocol_mesh.load import load
-from metaprotocol_mesh.render import render
+from metaprotocol_mesh.render import render, watchdogs
 from metaprotocol_mesh.render.engine import codec_filter_of
 from metaprotocol_mesh.resolve import resolve
 
@@ -276,6 +276,13 @@ def test_the_files_that_envoy_watches(tmp_path: Path) -> None:
     assert bootstrap["admin"] == {"address": {"pipe": {"path": str(folder / "admin.sock"), "mode": 0o600}}}
     assert bootstrap["dynamic_resources"]["lds_config"]["path_config_source"]["path"] == str(folder / "listeners.json")
     assert write_files(folder, first) == []
+
+
+def test_an_envoy_that_hangs_for_a_minute_ends() -> None:
+    """tests/engine/live/test_bad_codecs.py watches it with less."""
+    found = rendered(SERVICE, ROUTES, LISTENER).bootstrap()["watchdogs"]
+    assert found == watchdogs()
+    assert {one["kill_timeout"] for one in found.values()} == {"60s"}
 
 
 def test_a_changed_route_changes_the_file_of_routes_alone(tmp_path: Path) -> None:

@@ -24,11 +24,8 @@ if TYPE_CHECKING:
     from metaprotocol_mesh.render.pieces import Json
     from metaprotocol_mesh.resolved import Mesh
 
-_WATCHDOG = {
-    # Envoy's own thresholds; without these two it only counts.
-    "main_thread_watchdog": {"miss_timeout": "0.2s", "megamiss_timeout": "1s", "kill_timeout": "60s"},
-    "worker_watchdog": {"miss_timeout": "0.2s", "megamiss_timeout": "1s", "kill_timeout": "60s"},
-}
+WATCHDOG_SECONDS = 60
+"""After so many seconds in which one of its threads does nothing but one call, Envoy ends itself."""
 
 # As in Istio's bootstrap. With Envoy's own limit of 100, a file that a cluster takes would be refused here.
 _RUNTIME = {"re2.max_program_size.error_level": 32768}
@@ -101,13 +98,24 @@ class Rendered:
         return files
 
     def _bootstrap(self, admin: str) -> Json:
-        found: Json = {"node": self.node, "watchdogs": _WATCHDOG, "stats_flush_interval": "1s"}
+        found: Json = {"node": self.node, "watchdogs": watchdogs(), "stats_flush_interval": "1s"}
         found["stats_config"] = stats_config()
         found["layered_runtime"] = {"layers": [{"name": "global config", "static_layer": _RUNTIME}]}
         if admin:
             # Whoever may open it can read the mesh's secrets, and stop it.
             found["admin"] = {"address": {"pipe": {"path": admin, "mode": 0o600}}}
         return found
+
+
+def watchdogs(kill: int = WATCHDOG_SECONDS) -> Json:
+    """Return the field of the bootstrap that ends an Envoy that hangs.
+
+    Args:
+        kill: Seconds for which a thread may hang.
+    """
+    # The first two are Envoy's own; without the third it only counts.
+    one = {"miss_timeout": "0.2s", "megamiss_timeout": "1s", "kill_timeout": f"{kill}s"}
+    return {"main_thread_watchdog": one, "worker_watchdog": one}
 
 
 def render(mesh: Mesh, engine: Engine | None = None) -> Rendered:

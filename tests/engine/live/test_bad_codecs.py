@@ -12,6 +12,8 @@ from live_engine.toys import Fifo, Misbehaving, build
 from live_envoy import Envoy, EnvoyFault
 from live_envoy.config import bootstrap, route
 
+from metaprotocol_mesh.render import watchdogs
+
 pytestmark = pytest.mark.live
 
 CODEC = Fifo()
@@ -90,10 +92,9 @@ def test_what_cannot_be_interrupted_is_counted_when_it_ends(envoy):
 
 
 def test_what_never_ends_is_ended_by_envoys_watchdog(release):
-    """And the whole process with it: its worker is in the codec, and the codec in C."""
+    """And the whole process with it: its worker is in the codec, and the codec in C. `mesh run` has this watchdog."""
     listener = codec_listener("live_engine.toys:Misbehaving", [route("up")], codec_deadline=200)
-    watchdog = {"miss_timeout": "1s", "megamiss_timeout": "2s", "kill_timeout": "5s"}
-    with Envoy(release, bootstrap([listener], [bridged("up")], watchdogs={"worker_watchdog": watchdog})) as envoy:
+    with Envoy(release, bootstrap([listener], [bridged("up")], watchdogs=watchdogs(kill=2))) as envoy:
         with Client(CODEC, envoy.port("in")) as client:
             client.send(build(b"Q", "c without end@decode"))
             assert client.ended()
