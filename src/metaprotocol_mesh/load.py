@@ -47,15 +47,23 @@ class Configuration:
 
 Other: TypeAlias = "Callable[[Place, dict[str, Any]], None]"
 """Takes an object of a kind that is not ours, and where it is."""
+Unread: TypeAlias = "Callable[[Place, dict[str, Any], list[Problem]], None]"
+"""Takes an object of our kinds that cannot be read, where it is, and what is wrong with it."""
 
 
-def load(paths: Iterable[str | Path], stdin: bytes | None = None, other: Other | None = None) -> Configuration:
+def load(
+    paths: Iterable[str | Path],
+    stdin: bytes | None = None,
+    other: Other | None = None,
+    unread: Unread | None = None,
+) -> Configuration:
     """Read files, folders (their *.yaml, *.yml and *.json, by name, folders in them included) and `-`.
 
     Args:
         paths: Of them.
         stdin: Is read for `-`; None reads standard input.
         other: Takes the objects of other kinds; without it they are refused.
+        unread: Takes objects that cannot be read; without it they are refused.
 
     Raises:
         ConfigurationError: A file cannot be read, or something in it; it tells of all.
@@ -63,7 +71,7 @@ def load(paths: Iterable[str | Path], stdin: bytes | None = None, other: Other |
     objects: list[Object[Item]] = []
     problems: list[Problem] = []
     for source, data in _files(paths, problems, stdin):
-        found, wrong = read(source, data, other)
+        found, wrong = read(source, data, other, unread)
         objects += found
         problems += wrong
     problems += _twice(objects)
@@ -112,22 +120,29 @@ def files_of(path: Path) -> list[Path]:
     return sorted(one for one in found if one.is_file() or (one.is_symlink() and not one.exists()))
 
 
-def read(source: str, data: bytes, other: Other | None = None) -> tuple[list[Object[Item]], list[Problem]]:
+def read(
+    source: str, data: bytes, other: Other | None = None, unread: Unread | None = None
+) -> tuple[list[Object[Item]], list[Problem]]:
     """Return the objects of a file, and what is wrong with it.
 
     Args:
         source: The file's name.
         data: What it holds.
         other: As of `load`.
+        unread: As of `load`.
     """
     objects: list[Object[Item]] = []
     reader = Reader(source)
     try:
         for document in parse(source, data):
             for node, path in _items(document):
+                before = len(reader.problems)
                 found = _object(reader, node, path, other)
                 if found is not None:
                     objects.append(found)
+                elif unread is not None and len(reader.problems) > before and isinstance(node, Mapping):
+                    unread(reader.place(node, path), plain(node), reader.problems[before:])
+                    del reader.problems[before:]
             if len(reader.problems) > MAX_PROBLEMS:
                 break
     except ConfigurationError as error:

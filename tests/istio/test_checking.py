@@ -4,7 +4,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from mesh_files import ABSENT, PODS, ROUTES, SERVICE, documents
+from mesh_files import ABSENT, LISTENER, PODS, ROUTES, SERVICE, documents, rendered
 from mesh_files import routes as rules
 
 from metaprotocol_cli import main
@@ -34,6 +34,10 @@ def told(*texts: str) -> list[str]:
     return [f"{one['message']}; {one['hint']}" for one in found]
 
 
+def with_tls(mode: str) -> str:
+    return SERVICE.replace("  subsets:", f"  trafficPolicy: {{tls: {{mode: {mode}}}}}\n  subsets:")
+
+
 def test_a_sound_cluster_has_no_warning() -> None:
     assert told(SERVICE, ROUTES, PODS, POD) == []
 
@@ -58,12 +62,61 @@ def test_a_sound_cluster_has_no_warning() -> None:
          "spec: {gatewayClassName: istio-waypoint}\n", "is a waypoint"),
         (SERVICE.replace("  subsets:", "  trafficPolicy: {connectionPool: {http: {http2MaxRequests: 7}}}\n  subsets:"),
          "write `tcp: {maxConnections: 7}`"),
+        (with_tls("DISABLE"), "the calls are plain text"),
+        (with_tls("SIMPLE"), "with SIMPLE the codec finds no messages"),
+        (SERVICE + "---" + rules("- route: [{destination: {host: reviews}}]\n  delegate: {name: a}"),
+         "the rest of this VirtualService was not checked"),
         (SERVICE + "---" + rules("- match: [{method: {exact: GET}}]\n  route: [{destination: {host: reviews}}]"),
          "the method of every message is POST"),
     ],
 )  # fmt: skip
 def test_what_will_not_work_is_told(text: str, said: str) -> None:
     assert any(said in one for one in told(text)), told(text)
+
+
+def test_the_mutual_tls_that_istio_has_anyway_may_be_written() -> None:
+    assert told(with_tls("ISTIO_MUTUAL")) == []
+    result = CliRunner().invoke(main, ["istio", "render", "-"], input=with_tls("ISTIO_MUTUAL"))
+    assert result.exit_code == 0
+    with pytest.raises(ConfigurationError, match="ISTIO_MUTUAL needs the certificates of istiod"):
+        rendered(with_tls("ISTIO_MUTUAL"), ROUTES, LISTENER)
+
+
+def test_what_others_have_in_the_cluster_is_not_judged() -> None:
+    """Their rules and gateways may have what this mesh does not support, as istiod does."""
+    others = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: other, namespace: other}
+spec: {hosts: [other.example.com], tcp: [{route: [{destination: {host: other.example.com}}]}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: other, namespace: other}
+spec: {host: other.example.com, trafficPolicy: {tls: {mode: SIMPLE, credentialName: other}}}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: other, namespace: other}
+spec:
+  selector: {app: other}
+  servers: [{port: {number: 443, name: https, protocol: HTTPS}, hosts: ["*"], tls: {mode: SIMPLE, credentialName: a}}]
+"""
+    assert told(SERVICE, others) == []
+
+
+def test_a_gateway_of_the_protocol_that_cannot_be_read_is_an_error() -> None:
+    gateway = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: default}
+spec:
+  selector: {app: edge}
+  servers: [{port: {number: 80, name: http-awesomerpc, protocol: HTTP}, hosts: ["*"], unknown: 1}]
+"""
+    result = CliRunner().invoke(main, ["istio", "check", "-"], input=documents(SERVICE, gateway))
+    assert result.exit_code == 1
+    assert "there is no key 'unknown' here" in result.output
 
 
 def test_a_sidecar_for_a_whole_namespace_is_told() -> None:

@@ -33,7 +33,8 @@ def command(ctx: click.Context, files: tuple[str, ...], revision: str, strict: b
     """
     others = Others()
     with shown_problems(as_json=as_json):
-        found = check(load(files, other=others.add), others, Engine.absent(), Options(revision=revision))
+        configuration = load(files, other=others.add, unread=others.add_unread)
+        found = check(configuration, others, Engine.absent(), Options(revision=revision))
     if as_json:
         click.echo(json.dumps({"ok": True, "problems": [problem_json(one) for one in found]}, indent=2))
     else:

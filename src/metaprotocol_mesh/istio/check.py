@@ -15,6 +15,7 @@ from metaprotocol_mesh.istio.services import owners_of_hosts, rules_of_hosts, wi
 from metaprotocol_mesh.load import Configuration
 from metaprotocol_mesh.model import (
     AuthorizationPolicy,
+    DestinationRule,
     Gateway,
     Item,
     Object,
@@ -42,17 +43,23 @@ _ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute")
 
 @frozen
 class Others:
-    """Objects of a cluster that are not Istio's.
+    """Objects of a cluster that are not Istio's, or that are not understood here.
 
     Args:
         objects: Each with its place.
+        unread: Each of Istio's that cannot be read, and what is wrong with it. istiod may take it all the same.
     """
 
     objects: list[tuple[Place, dict[str, Any]]] = field(factory=list)
+    unread: list[tuple[dict[str, Any], list[Problem]]] = field(factory=list)
 
     def add(self, place: Place, content: dict[str, Any]) -> None:
         """Take one, for `load`."""
         self.objects.append((place, content))
+
+    def add_unread(self, place: Place, content: dict[str, Any], problems: list[Problem]) -> None:
+        """Take one that cannot be read, for `load`."""
+        self.unread.append((content, problems))
 
 
 def check(configuration: Configuration, others: Others, engine: Engine, options: Options) -> list[Problem]:
@@ -67,6 +74,9 @@ def check(configuration: Configuration, others: Others, engine: Engine, options:
     Raises:
         ConfigurationError: Something cannot work; it tells of all.
     """
+    needed = [one for content, problems in others.unread if _has_codec(content) for one in problems]
+    if needed:
+        raise ConfigurationError(needed)
     envoy_filters(configuration, engine, options)
     checks = _Checks(configuration, others, options)
     return [one.as_warning() for one in dict.fromkeys(checks.problems())]
@@ -87,6 +97,8 @@ class _Checks:
         yield from self._gateways()
         yield from self._policies()
         yield from self._routes()
+        for content, problems in self._others.unread:
+            yield from self._unread(content, problems)
         for place, content in self._others.objects:
             yield from self._other(place, content)
 
@@ -142,6 +154,7 @@ class _Checks:
 
     def _policies(self) -> Iterator[Problem]:
         for rule in self._rules:
+            yield from self._tls(rule)
             policies = [rule.spec.traffic_policy, *(one.traffic_policy for one in rule.spec.subsets)]
             for pool in (one.connection_pool for one in policies if one is not None):
                 if pool is None:
@@ -151,6 +164,33 @@ class _Checks:
                 if requests and not (connections and connections <= requests):
                     text = "Envoy enforces no `http2MaxRequests` here: each request in flight has its own connection"
                     yield Problem(pool.at, text, f"write `tcp: {{maxConnections: {requests}}}`")
+
+    def _tls(self, rule: Object[DestinationRule]) -> Iterator[Problem]:
+        """Yield TLS modes by which proxies of servers take no calls."""
+        if self._hosts[full_name(rule.spec.host, rule.metadata.namespace)].spec.location == "MESH_EXTERNAL":
+            return
+        policies = [rule.spec.traffic_policy, *(one.traffic_policy for one in rule.spec.subsets)]
+        settings = [one.tls for one in policies if one is not None]
+        settings += [port.tls for one in policies if one is not None for port in one.port_level_settings]
+        for one in settings:
+            if one is None or one.mode == "ISTIO_MUTUAL":
+                continue
+            if one.mode == "DISABLE":
+                text = "the calls are plain text, which servers do not take where a PeerAuthentication is STRICT"
+            else:
+                text = f"proxies of servers take Istio's mutual TLS, and with {one.mode} the codec finds no messages"
+            yield Problem(one.at, text, "write `mode: ISTIO_MUTUAL`, or no `tls`")
+
+    def _unread(self, content: dict[str, Any], problems: list[Problem]) -> Iterator[Problem]:
+        """Yield rules of the protocol's services that were not checked, since this mesh has no such rules."""
+        metadata, spec = _mapping(content.get("metadata")), _mapping(content.get("spec"))
+        hosts = {"VirtualService": spec.get("hosts"), "DestinationRule": [spec.get("host")]}.get(
+            content.get("kind", "")
+        )
+        names = [full_name(str(host), str(metadata.get("namespace", "default"))) for host in hosts or ()]
+        if any(host_matches(name, host) for name in names for host in self._hosts):
+            for one in problems:
+                yield evolve(one, hint=f"istiod may take it; the rest of this {content['kind']} was not checked")
 
     def _routes(self) -> Iterator[Problem]:
         """Yield what the same rules would be warned of on a laptop, with a listener for each port."""
@@ -241,6 +281,15 @@ class _Checks:
         if version is not None and (int(version[1]), int(version[2])) < OLDEST:
             text = f"the proxy of {title} is of Istio {version[1]}.{version[2]}, which has no dynamic modules"
             yield Problem(place, text, f"it must be {OLDEST[0]}.{OLDEST[1]} or newer")
+
+
+def _has_codec(content: dict[str, Any]) -> bool:
+    """Return True if an object that cannot be read names a port for a codec: then it matters for the filters."""
+    spec = _mapping(content.get("spec"))
+    listed = [_mapping(one.get("port")) for key in ("servers", "ingress", "egress") for one in _list(spec.get(key))]
+    codecs = CodecNames.here()
+    names = [one.get(key) for one in [*_list(spec.get("ports")), *listed] for key in ("name", "appProtocol")]
+    return any(codecs.of_port(one) for one in names if isinstance(one, str))
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -190,7 +190,9 @@ class ClientTLSSettings(Item):
         "caCrl": "it is not built yet",
     }
 
-    mode: Literal["DISABLE", "SIMPLE", "MUTUAL"] = entry("`transport_socket` with UpstreamTlsContext", "DISABLE")
+    mode: Literal["DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"] = entry(
+        "`transport_socket` with UpstreamTlsContext; ISTIO_MUTUAL is refused, but for `metaprotocol istio`", "DISABLE"
+    )
     client_certificate: str = entry("`tls_certificates[].certificate_chain`, a file", "")
     private_key: str = entry("`tls_certificates[].private_key`, a file", "")
     ca_certificates: str = entry("`validation_context.trusted_ca`, a file; the system's by default", "")

@@ -141,7 +141,11 @@ def render(mesh: Mesh, engine: Engine | None = None) -> Rendered:
     clusters: dict[str, Json] = {}
     watched: set[str] = set()
     for cluster in mesh.clusters.values():
-        rendered = render_cluster(cluster, mesh.proxy, engine)
+        try:
+            rendered = render_cluster(cluster, mesh.proxy, engine)
+        except ConfigurationError as error:
+            problems += error.problems
+            continue
         clusters[cluster.name] = {**rendered.cluster, "load_assignment": rendered.assignment}
         if rendered.watched:
             watched.add(cluster.name)

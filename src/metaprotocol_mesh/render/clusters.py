@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from metaprotocol_mesh.places import ConfigurationError, Problem
 from metaprotocol_mesh.render.localities import localities
 from metaprotocol_mesh.render.pieces import Json, http_options, typed
 
@@ -182,6 +183,9 @@ def _balancer(found: Json, settings: LoadBalancerSettings | None) -> None:
 
 
 def _tls(settings: ClientTLSSettings, names: tuple[str, ...], host: str) -> Json:
+    if settings.mode == "ISTIO_MUTUAL":
+        hint = "use MUTUAL with files, or leave `tls` out: proxies of Istio have mutual TLS without it"
+        raise ConfigurationError([Problem(settings.at, "ISTIO_MUTUAL needs the certificates of istiod", hint)])
     context: Json = {}
     if settings.mode == "MUTUAL":
         context["tls_certificates"] = [
