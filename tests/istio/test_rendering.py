@@ -285,7 +285,33 @@ def test_output_is_a_base_for_kustomize_or_values_for_helm(tmp_path: Path) -> No
     output = tmp_path / "base"
     arguments = ["istio", "render", str(source), "--format", "kustomize", "--output", str(output)]
     assert CliRunner().invoke(main, arguments).exit_code == 0
-    assert {one.name for one in output.iterdir()} == set(files)
+    assert {one.name for one in output.iterdir()} == {*files, "README.md"}
+
+
+@pytest.mark.parametrize(
+    ("layout", "command"),
+    [
+        ("yaml", "kubectl apply -f {}"),
+        ("kustomize", "kubectl apply -k {}"),
+        ("helm", "helm upgrade --install metaprotocol deploy/chart -f {}/values.yaml"),
+    ],
+)
+def test_the_order_of_the_rollout_comes_with_the_filters(tmp_path: Path, layout: str, command: str) -> None:
+    output = tmp_path / "base"
+    arguments = ["istio", "render", "-", "--revision", "7", "--format", layout]
+    assert CliRunner().invoke(main, [*arguments, "--output", str(output)], input=SERVICE).exit_code == 0
+    text = (output / "README.md").read_text()
+    steps = [
+        "ISTIO_META_METAPROTOCOL=7",
+        "istio check --revision 7",
+        command.format(output),
+        "kubectl delete envoyfilter -A -l metaprotocol.io/revision=7",
+    ]
+    places = [text.index(one) for one in steps]
+    assert places == sorted(places)
+    if layout != "kustomize":
+        shown = CliRunner().invoke(main, arguments, input=SERVICE).stdout
+        assert shown.startswith("# EnvoyFilters of metaprotocol, revision 7\n#\n# 1. Image")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import click
 
 from metaprotocol_cli.mesh.common import labels_of, shown_problems
 from metaprotocol_mesh.istio.filters import Options, Scope, envoy_filters
-from metaprotocol_mesh.istio.output import as_files, as_kustomization, as_values, as_yaml
+from metaprotocol_mesh.istio.output import as_comment, as_files, as_kustomization, as_values, as_yaml, rollout
 from metaprotocol_mesh.load import load
 from metaprotocol_mesh.render.engine import Engine
 
@@ -81,6 +81,9 @@ def command(
     Nothing changes in a proxy that does not say that it has the module: its pod needs
     ISTIO_META_METAPROTOCOL=<revision> in the environment of its proxy.
 
+    The order of a rollout (image, check, filter, rollback) is in comments at the top, or in README.md of the
+    folder.
+
     The exit status is 0, 1 if the configuration is wrong, and 2 if the command line is.
 
     \b
@@ -102,7 +105,15 @@ def command(
     with shown_problems():
         engine = Engine.installed() if installed else Engine.below(home)
         objects = envoy_filters(load(files), engine, Options(scope, revision, chosen))
+    values = output / "values.yaml" if output is not None else "VALUES"
+    applied = {
+        "yaml": f"kubectl apply -f {output or 'FILE'}",
+        "kustomize": f"kubectl apply -k {output}",
+        "helm": f"helm upgrade --install metaprotocol deploy/chart -f {values}",
+    }[layout]
+    steps = rollout(revision, applied)
     if output is None:
+        click.echo(as_comment(steps), nl=False)
         click.echo(as_values(objects) if layout == "helm" else as_yaml(*objects), nl=False)
         return
     written = {
@@ -112,7 +123,7 @@ def command(
     }[layout]()
     try:
         output.mkdir(parents=True, exist_ok=True)
-        for name, text in written.items():
+        for name, text in {**written, "README.md": steps}.items():
             (output / name).write_text(text, "utf-8")
             click.echo(f"{output / name}")
     except OSError as error:

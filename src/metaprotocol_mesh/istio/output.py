@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from metaprotocol_mesh.istio.patches import METADATA
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -53,6 +55,38 @@ def as_kustomization(objects: Sequence[Json]) -> dict[str, str]:
     files = as_files(objects)
     base = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": list(files)}
     return {**files, "kustomization.yaml": as_yaml(base)}
+
+
+def rollout(revision: str, applied: str) -> str:
+    """Return the order in which EnvoyFilters come into a cluster, and go, as Markdown.
+
+    Args:
+        revision: Of the module that they need.
+        applied: What brings them there: a command.
+    """
+    return f"""\
+# EnvoyFilters of metaprotocol, revision {revision}
+
+1. Image: give the proxies of callers and servers the module, with ISTIO_META_{METADATA}={revision}.
+   Nothing uses it yet.
+2. Check: `kubectl get services,pods -A -o yaml | metaprotocol istio check --revision {revision} -`
+   tells which proxies lack it. No caller of these ports may have such a proxy.
+3. Filter: `{applied}`.
+   `istioctl proxy-status` must show no proxy as STALE.
+4. Let callers use the ports, one deployment after the other.
+
+Rollback: take 4 back first, then `kubectl delete envoyfilter -A -l metaprotocol.io/revision={revision}`.
+Proxies with another revision keep their filters.
+"""
+
+
+def as_comment(text: str) -> str:
+    """Return a text as comments of YAML.
+
+    Args:
+        text: Lines; a heading of Markdown becomes a plain one.
+    """
+    return "".join(f"# {line.removeprefix('# ')}".rstrip() + "\n" for line in text.splitlines())
 
 
 def as_values(objects: Sequence[Json]) -> str:
