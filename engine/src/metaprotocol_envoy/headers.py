@@ -27,7 +27,8 @@ RESERVED_NAMES = frozenset(
     {
         "host", "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization",
         "transfer-encoding", "upgrade", "trailer", "te", "expect", "accept-encoding", "cookie", "set-cookie", "via",
-        "forwarded", "date", "server", "location", "x-request-id", "x-client-trace-id", "origin", "range"
+        "forwarded", "date", "server", "location", "x-request-id", "x-client-trace-id", "origin", "range",
+        "referer"
     }
 )
 # fmt: on
