@@ -114,7 +114,9 @@ void abi_network_inject_write(void *envoy, const void *data, size_t size, bool e
 }
 
 void abi_network_read_disable(void *envoy, bool disable) { CALL(network_filter_read_disable)(envoy, disable); }
-void abi_network_enable_half_close(void *envoy) { CALL(network_filter_enable_half_close)(envoy, true); }
+void abi_network_enable_half_close(void *envoy, bool enabled) {
+    CALL(network_filter_enable_half_close)(envoy, enabled);
+}
 
 void abi_network_close(void *envoy, bool flush, const char *reason) {
     CALL(network_filter_close_with_details)(envoy, flush ? 0 : 1, (struct text){reason, strlen(reason)});

@@ -37,7 +37,7 @@ void abi_network_append_write(void *envoy, const void *data, size_t size);
 void abi_network_inject_read(void *envoy, const void *data, size_t size, bool end_stream);
 void abi_network_inject_write(void *envoy, const void *data, size_t size, bool end_stream);
 void abi_network_read_disable(void *envoy, bool disable);
-void abi_network_enable_half_close(void *envoy);
+void abi_network_enable_half_close(void *envoy, bool enabled);
 /* Close when all that was written has left, or at once. The reason is %CONNECTION_TERMINATION_DETAILS%. */
 void abi_network_close(void *envoy, bool flush, const char *reason);
 uint64_t abi_network_connection_id(void *envoy);

@@ -251,15 +251,24 @@ void client_read_rest(struct codec_filter *filter) {
     exchange_flush(filter, false);
 }
 
+/* Envoy closes a connection of HTTP whose client has closed its half, and would not while half-close is enabled. If that
+ * has come already, it is closed as soon as the HTTP connection manager has got the bytes before it. */
+static void pass(struct codec_filter *filter, bool end) {
+    codec_filter_count(filter, COUNT_FOREIGN_CONNECTIONS);
+    codec_filter_heard(filter);
+    filter->passes = true;
+    abi_network_enable_half_close(filter->envoy, false);
+    filter->closing = end;
+    if (end) exchange_post(filter);
+}
+
 int codec_filter_read(void *object, size_t size, bool end) {
     struct codec_filter *filter = object;
     if (filter->passes) return ABI_CONTINUE;
     if (filter->config->foreign && !filter->known) {
         enum detection detection = size ? detect(filter) : end ? FOREIGN : UNSURE;
         if (detection == FOREIGN || (detection == UNSURE && end)) {
-            codec_filter_count(filter, COUNT_FOREIGN_CONNECTIONS);
-            filter->passes = true;
-            codec_filter_heard(filter);
+            pass(filter, end);
             return ABI_CONTINUE;
         }
         if (detection == UNSURE) return ABI_STOP;

@@ -118,7 +118,7 @@ int codec_filter_connected(void *object) {
         abi_network_close(filter->envoy, false, "metaprotocol_too_many_silent");
         return ABI_STOP;
     }
-    abi_network_enable_half_close(filter->envoy); /* a client that has said all still waits for answers */
+    abi_network_enable_half_close(filter->envoy, true); /* a client that has said all still waits for answers */
     return ABI_CONTINUE;
 }
 

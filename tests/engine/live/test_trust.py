@@ -166,6 +166,26 @@ def test_an_ordinary_http_service_on_the_same_port_keeps_working(start_envoy, se
     assert envoy.stat(PREFIX + "foreign_connections") == 1
 
 
+def test_a_client_of_http_that_closes_its_connection_leaves_none(start_envoy, server):
+    envoy = start_envoy(
+        bootstrap([codec_listener("awesomerpc", [route("up")], **SHARED)], [bridged("up", server.port)])
+    )
+    opened, active = "http.http.downstream_cx_total", "http.http.downstream_cx_active"
+    whole = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+    for number, said in enumerate((b"", b"G", whole[:-2], whole), 1):
+        with socket.create_connection(("127.0.0.1", envoy.port("in")), PATIENCE) as client:
+            client.sendall(said)
+            client.shutdown(socket.SHUT_WR)
+            while client.recv(65536):
+                pass
+        envoy.wait_for_stat(opened, lambda value, number=number: value == number)
+        envoy.wait_for_stat(active, lambda value: value == 0)
+    with socket.create_connection(("127.0.0.1", envoy.port("in")), PATIENCE) as client:
+        client.sendall(whole)
+        assert client.recv(65536).startswith(b"HTTP/1.1 400 ")
+    envoy.wait_for_stat(active, lambda value: value == 0)
+
+
 @pytest.mark.parametrize("size", [255, 256, 300, 5000])
 def test_a_header_of_ours_with_a_long_name_is_taken_away(start_envoy, server, size):
     name = "x-metaprotocol-".ljust(size, "a")
