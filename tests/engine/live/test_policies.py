@@ -8,6 +8,7 @@ from live_engine.toys import Fifo, build
 from live_envoy.config import bootstrap, deny, route
 
 from metaprotocol_envoy.headers import escape_value, header_name, path_of
+from metaprotocol_sdk import Direction
 
 pytestmark = pytest.mark.live
 
@@ -234,3 +235,30 @@ def test_headers_that_have_no_room_are_refused_and_not_hidden_from_policies(star
             assert answer(10) == "unauthorized"
         assert server.received == []
         assert envoy.stat(PREFIX + "headers_over_limit") > 24
+
+
+RESERVED = (
+    *("x-envoy-overloaded", "X-Envoy-Degraded", "x-envoy-ratelimited", "x-envoy-upstream-service-time", ":status"),
+    *("x-envoy-immediate-health-check-fail", "content-length", "transfer-encoding", "connection", "set-cookie", "te"),
+    *("x-metaprotocol-reply", "X-Metaprotocol-Token", "grpc-status", "location", "date", "server", "x-property-a"),
+    *("User", "a b", "%", "trailer", "upgrade", "x-request-id"),
+)
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [dict.fromkeys(RESERVED, "1"), {f"k{at}": "v" for at in range(1000)}, {"k": "v" * 30_000, "K" * 255: "v" * 30_000}],
+    ids=["reserved names", "1,000", "long"],
+)
+def test_properties_of_answers_steer_nothing_and_reach_the_client_as_they_are(start_envoy, properties):
+    """Over any limit of headers, too: the answer is the server's, and its connection is used again."""
+    with serving(CODEC, replying(b"answer", headers=properties)) as server:
+        action = route("up", retry_policy={"retry_on": "5xx,envoy-ratelimited,gateway-error", "num_retries": 2})
+        envoy = start_envoy(bootstrap([codec_listener("awesomerpc", [action])], [bridged("up", server.port)]))
+        with Client(CODEC, envoy.port("in")) as client:
+            for number in (1, 2):
+                sent = replying(b"answer", headers=properties)(CODEC.decode(request(number), Direction.TO_SERVER), None)
+                assert client.call(request(number)).message == sent
+        assert len(server.received) == 2
+        assert len(server.connections) == 1
+        assert envoy.stat("cluster.up.membership_healthy") == 1

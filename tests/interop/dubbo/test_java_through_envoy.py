@@ -1,7 +1,9 @@
 """A Java consumer calls Java providers through a real Envoy with the module: routed, changed, and refused."""
 
 import socket
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 from live_engine.config import bridged, codec_listener
@@ -150,6 +152,32 @@ def test_a_provider_that_does_not_answer_in_time_is_a_timeout_exception(version,
         with consumer.client(envoy.port("in")) as client:
             outcome = client.call("echo", "hello")
     assert (outcome["exception"], outcome["code"]) == (version.rpc_exception, TIMEOUT_EXCEPTION)
+
+
+# HTTP, no Dubbo at all, and a length over any limit.
+GARBAGE = (b"HTTP/1.1 400 Bad Request\r\n\r\n", bytes(64), bytes.fromhex("dabb02 14 0000000000000000 7fffffff"))
+
+
+def test_garbage_of_a_provider_is_an_exception_at_once(version, consumer, start_envoy):
+    def serve():
+        with suppress(OSError):
+            for garbage in GARBAGE:
+                connection, _ = listening.accept()
+                connections.append(connection)
+                connection.recv(1 << 16)
+                connection.sendall(garbage)
+
+    connections = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, daemon=True).start()
+        port = listening.getsockname()[1]
+        envoy = start_envoy(configuration(route("java", timeout="0s"), clusters=[bridged("java", port)]))
+        with consumer.client(envoy.port("in"), timeout=int(PATIENCE * 1000)) as client:
+            outcomes = [client.call("echo", "hello") for _ in GARBAGE]
+        listening.shutdown(socket.SHUT_RDWR)
+    for connection in connections:
+        connection.close()
+    assert [(one["exception"], one["code"]) for one in outcomes] == [(version.rpc_exception, NETWORK_EXCEPTION)] * 3
 
 
 def test_a_provider_that_dies_is_an_exception_at_once(version, consumer, start_envoy, tmp_path):
