@@ -1,8 +1,8 @@
-"""Records tests/vectors/{dubbo,bolt}/*.tar.xz and tests/vectors/awesomerpc again, from real peers through `record`.
+"""Records tests/vectors/{dubbo,bolt,tars}/*.tar.xz and tests/vectors/awesomerpc again, from real peers through `record`.
 
     .venv/bin/python tests/interop/record_vectors.py [NAME...]
 
-A NAME is that of an archive, such as dubbo-java-2.7.23, or bolt or awesomerpc; without one, all are recorded.
+A NAME is that of an archive, such as dubbo-java-2.7.23, or bolt, tars or awesomerpc; without one, all are recorded.
 """
 
 import io
@@ -34,6 +34,7 @@ from peers.dubbo_java import (  # noqa: E402
     JavaConsumer,
     JavaProvider,
 )
+from peers.tars import TarsJava, TarsNode  # noqa: E402
 from relay import RunningRelay, running_relay  # noqa: E402
 
 VECTORS = ROOT / "tests" / "vectors"
@@ -229,9 +230,6 @@ def record_bolt(archive: Archive, logs: Path) -> None:
 
         return scenario
 
-    def nothing(account: Account, folder: Path) -> None:
-        """There is nothing to add."""
-
     with (
         BoltJava(logs) as java_server,
         BoltJava(logs, heartbeat=500) as java,
@@ -253,6 +251,35 @@ def record_bolt(archive: Archive, logs: Path) -> None:
              {"codec": "protobuf", "protocol": "bolt2", "version": 2, "crc": True}),
         ):  # fmt: skip
             archive.record(name, server.port, play(client, server, calls, **how), nothing)
+
+
+def nothing(account: Account, folder: Path) -> None:
+    """There is nothing to add to what programs say."""
+
+
+def record_tars(archive: Archive, logs: Path) -> None:
+    """Record Tars for Java and for Node: TARS, and both versions of TUP."""
+    headers = {"user": "Zoë", "empty": ""}
+    calls = [("echo", "hello"), ("echo", "世界"), ("echo", "x" * 40_000), ("missing", "no such function")]
+    more = [("tars_ping", ""), ("note", "oneway")]
+
+    def play(client: TarsJava | TarsNode, server: TarsNode, calls, **how) -> Scenario:  # noqa: ANN001, ANN003
+        def scenario(relay: RunningRelay) -> Account:
+            said = []
+            for method, text in calls:
+                oneway = {"oneway": True} if method == "note" else {}
+                outcome = client.call(relay.port, method, text, headers=headers, **how, **oneway)
+                said.append({"method": method, "text": text, "outcome": outcome, **server.next_call()})
+            return {"calls": said}
+
+        return scenario
+
+    with TarsNode(logs, "server.js") as server, TarsJava(logs) as java:
+        archive.record("java-to-node", server.port, play(java, server, calls), nothing)
+        for version, name in ((1, "node-to-node"), (2, "node-to-node-tup"), (3, "node-to-node-tup-simple")):
+            with TarsNode(logs) as node:
+                played = play(node, server, [*calls, *more] if version == 1 else calls, version=version)
+                archive.record(name, server.port, played, nothing)
 
 
 def wait_for_bytes(relay: RunningRelay, way: str, wanted: bytes, count: int) -> None:
@@ -297,7 +324,7 @@ def main(names: list[str]) -> None:
     for kind in CLIENTS:
         recorders[f"{kind.name}-{kind.version}"] = lambda archive, logs, kind=kind: record_others(kind, archive, logs)
     recorders["sofa-rpc-node-server-2.10.0"] = record_sofa_server
-    recorders["bolt"] = record_bolt
+    recorders |= {"bolt": record_bolt, "tars": record_tars}
     for name in names or [*recorders, "awesomerpc"]:
         if name == "awesomerpc":
             record_awesomerpc()
@@ -305,7 +332,7 @@ def main(names: list[str]) -> None:
         if name not in recorders:
             sys.exit(f"there is no {name}; there are: {', '.join(recorders)}, awesomerpc")
         with tempfile.TemporaryDirectory() as logs:
-            archive = Archive(VECTORS / ("bolt" if name == "bolt" else "dubbo"), name)
+            archive = Archive(VECTORS / (name if name in ("bolt", "tars") else "dubbo"), name)
             recorders[name](archive, Path(logs))
             archive.close()
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from peers.bolt import BoltJava, BoltNode, required
+from peers.bolt import BoltJava, BoltNode
+from peers.programs import required
 
 _FOLDER = Path(__file__).parent
 
@@ -18,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BoltJava]:
     """A server of SOFARPC for Java."""
-    required()
+    required("bolt")
     with BoltJava(tmp_path_factory.mktemp("server")) as running:
         yield running
 
@@ -26,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BoltJava]:
 @pytest.fixture(scope="session")
 def java(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BoltJava]:
     """A client of SOFARPC for Java."""
-    required()
+    required("bolt")
     with BoltJava(tmp_path_factory.mktemp("java"), heartbeat=300) as running:
         yield running
 
@@ -34,6 +35,6 @@ def java(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BoltJava]:
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BoltNode]:
     """A client of sofa-bolt-node."""
-    required()
+    required("bolt")
     with BoltNode(tmp_path_factory.mktemp("node")) as running:
         yield running
