@@ -18,7 +18,7 @@ def saved(name: str) -> list[Path]:
     return sorted((CRASHES / name).glob("*.bin"))
 
 
-@pytest.mark.parametrize("name", ["awesomerpc", "bolt", "dubbo", "thrift"])
+@pytest.mark.parametrize("name", ["awesomerpc", "bolt", "dubbo", "tars", "thrift"])
 def test_a_saved_input_of_a_codec_gives_nothing(name: str) -> None:
     subject = Subject(load_codec_class(name), effort=FUZZ)
     with watchdog(FUZZ.cpu_seconds) as limit:
@@ -36,5 +36,5 @@ def test_a_saved_input_of_hessian2_gives_nothing(monkeypatch: pytest.MonkeyPatch
 
 
 def test_every_saved_input_is_in_the_folder_of_a_target() -> None:
-    assert {path.name for path in CRASHES.iterdir()} == {"awesomerpc", "bolt", "dubbo", "hessian2", "thrift"}
+    assert {path.name for path in CRASHES.iterdir()} == {"awesomerpc", "bolt", "dubbo", "hessian2", "tars", "thrift"}
     assert {path.suffix for path in CRASHES.glob("*/*") if path.name != ".gitkeep"} <= {".bin"}

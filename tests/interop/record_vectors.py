@@ -1,4 +1,4 @@
-"""Records tests/vectors/{dubbo,bolt,tars}/*.tar.xz and tests/vectors/awesomerpc again, from real peers through `record`.
+"""Records tests/vectors/{bolt,dubbo,tars}/*.tar.xz and tests/vectors/awesomerpc again, through `record`.
 
     .venv/bin/python tests/interop/record_vectors.py [NAME...]
 
@@ -263,7 +263,7 @@ def record_tars(archive: Archive, logs: Path) -> None:
     calls = [("echo", "hello"), ("echo", "世界"), ("echo", "x" * 40_000), ("missing", "no such function")]
     more = [("tars_ping", ""), ("note", "oneway")]
 
-    def play(client: TarsJava | TarsNode, server: TarsNode, calls, **how) -> Scenario:  # noqa: ANN001, ANN003
+    def play(client: TarsJava | TarsNode, server: TarsNode, calls, **how) -> Scenario:
         def scenario(relay: RunningRelay) -> Account:
             said = []
             for method, text in calls:

@@ -14,6 +14,8 @@ from metaprotocol_codecs.brpc.strategies import messages as brpc_messages
 from metaprotocol_codecs.dubbo import DubboCodec
 from metaprotocol_codecs.dubbo.strategies import deviations as dubbo_deviations
 from metaprotocol_codecs.dubbo.strategies import messages as dubbo_messages
+from metaprotocol_codecs.tars import TarsCodec
+from metaprotocol_codecs.tars.strategies import messages as tars_messages
 from metaprotocol_codecs.thrift import ThriftCodec
 from metaprotocol_codecs.thrift.strategies import messages as thrift_messages
 from metaprotocol_codecs.trpc import TrpcCodec
@@ -69,6 +71,17 @@ class TestDubbo(CodecConformance):
     @classmethod
     def messages(cls):
         return dubbo_messages()
+
+
+@costly_later
+class TestTars(CodecConformance):
+    codec = TarsCodec
+    strict = True
+    effort = EFFORT
+
+    @classmethod
+    def messages(cls):
+        return tars_messages()
 
 
 class TestThrift(CodecConformance):

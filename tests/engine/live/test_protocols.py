@@ -26,7 +26,7 @@ def pairs(codec):
     return found
 
 
-@pytest.mark.parametrize("name", ["awesomerpc", "bolt", "brpc", "dubbo", "thrift", "trpc"])
+@pytest.mark.parametrize("name", ["awesomerpc", "bolt", "brpc", "dubbo", "tars", "thrift", "trpc"])
 def test_the_examples_of_a_codec_pass_unchanged(start_envoy, name):
     codec = load_codec(name)
     examples = pairs(codec)
@@ -46,7 +46,7 @@ def test_the_examples_of_a_codec_pass_unchanged(start_envoy, name):
     assert len(server.received) == len(examples)
 
 
-@pytest.mark.parametrize("name", ["bolt", "brpc", "dubbo", "thrift", "trpc"])
+@pytest.mark.parametrize("name", ["bolt", "brpc", "dubbo", "tars", "thrift", "trpc"])
 def test_every_cause_is_an_error_of_the_protocol(start_envoy, name):
     codec = load_codec(name)
     routes = [route("up", headers={"no": "body"})]
@@ -59,7 +59,7 @@ def test_every_cause_is_an_error_of_the_protocol(start_envoy, name):
             assert codec.error_type(answer) is not None
 
 
-@pytest.mark.parametrize("name", ["bolt", "brpc", "dubbo", "trpc"])
+@pytest.mark.parametrize("name", ["bolt", "brpc", "dubbo", "tars", "trpc"])
 def test_properties_choose_routes_and_change(start_envoy, name):
     codec = load_codec(name)
     (request, answer), *_ = pairs(codec)
@@ -75,7 +75,7 @@ def test_properties_choose_routes_and_change(start_envoy, name):
     assert got.properties == {**sent.properties, "tag": "blue"}
 
 
-@pytest.mark.parametrize("name", ["bolt", "brpc", "trpc"])
+@pytest.mark.parametrize("name", ["bolt", "brpc", "tars", "trpc"])
 def test_a_limit_is_an_error_of_the_protocol_and_heartbeats_are_answered(start_envoy, name):
     codec = load_codec(name)
     (request, answer), *_ = pairs(codec)
