@@ -20,7 +20,7 @@ settings.load_profile("metaprotocol")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell lets its background jobs ignore Ctrl-C, and their children inherit that: commands that the tests interrupt.
+    # Background jobs of a shell ignore Ctrl-C, and so do their children: commands that the tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "interop: talks to a real peer, which is installed or started for the test")
     config.addinivalue_line("markers", "live: takes longer with a real Envoy than `make test` can spare")
