@@ -118,6 +118,14 @@ def test_a_context_that_was_missing_goes_with_its_last_entry():
     assert CODEC.encode(changed, Mutation({"a": None, "c": None})) == answer
 
 
+@pytest.mark.parametrize("later", ["b4 00000000", "c1 0000", "f0 63 01"])
+def test_a_context_that_was_missing_comes_before_fields_that_are_not_known(later):
+    answer = framed(f"10 01 2c 30 07 4c 5c 6d 00 0c 78 0c {later}")
+    changed = decode(CODEC.encode(decode(answer, Direction.TO_CLIENT), Mutation({"a": "b"})), Direction.TO_CLIENT)
+    assert changed.properties["a"] == "b"
+    assert CODEC.encode(changed, Mutation({"a": None})) == answer
+
+
 def test_a_map_of_128_entries_has_a_longer_count():
     many = Mutation({f"k{number}": "v" for number in range(200)})
     changed = decode(CODEC.encode(decode(REQUEST), many))

@@ -80,7 +80,8 @@ class TarsCodec(sdk.Codec):
         oneway = tlv.read_integer(message, _required(fields, "packet_type", "packet_type")) == ONEWAY
         kind = MessageType.RESPONSE if response else MessageType.ONEWAY if oneway else MessageType.REQUEST
         metadata = Metadata(message, kind, request_id, header_size=4, expects_reply=not (response or oneway))
-        metadata.state = (version, names, fields)
+        after = (field.start for tag, field in found.items() if tag > names.index("context"))
+        metadata.state = (version, names, fields, next(after, len(message)))
         try:
             if damage:
                 raise damage
@@ -120,12 +121,12 @@ class TarsCodec(sdk.Codec):
         metadata.header_size = body  # the context comes after the body, so it counts as part of it
 
     def encode(self, metadata: Metadata, mutation: sdk.Mutation, request_id: int | None = None) -> bytes:
-        _, names, fields = metadata.state or (TARS, (), dict[str, tlv.Field]())
+        _, names, fields, place = metadata.state or (TARS, (), dict[str, tlv.Field](), 0)
         edits: list[tuple[int, int, bytes]] = []
         if mutation:
             if metadata.error:
                 raise UnsupportedMutation(f"the message cannot be read: {metadata.error}")
-            edits = self._changed(metadata.message, mutation, names, fields)
+            edits = self._changed(metadata.message, mutation, names.index("context"), place, fields)
         if request_id is not None and request_id != metadata.request_id:
             if not 0 <= request_id <= self.max_request_id:
                 raise sdk.EncodeError(f"the request_id {request_id} does not fit 32 bits")
@@ -136,17 +137,13 @@ class TarsCodec(sdk.Codec):
         return splice(metadata.message, edits)
 
     def _changed(
-        self, message: bytes, mutation: sdk.Mutation, names: tuple[str, ...], fields: dict[str, tlv.Field]
+        self, message: bytes, mutation: sdk.Mutation, tag: int, place: int, fields: dict[str, tlv.Field]
     ) -> list[tuple[int, int, bytes]]:
         """Return the edits of the context. A map that was missing is marked, so that the last removal takes it away."""
         for key in mutation:
             if key.startswith(_STATUS):
                 raise UnsupportedMutation(f"{key} is an entry of the status, which cannot be changed")
-        tag = names.index("context")
-        missing = tlv.Field(tlv.MAP, len(message), len(message), len(message))
-        if later := [field.start for name, field in fields.items() if names.index(name) > tag]:
-            missing = tlv.Field(tlv.MAP, later[0], later[0], later[0])
-        field = fields.get("context", missing)
+        field = fields.get("context", tlv.Field(tlv.MAP, place, place, place))
         entries = list(tlv.read_entries(message, field)) if "context" in fields else []
         edits: list[tuple[int, int, bytes]] = []
         changes, count = mutate_entries(
