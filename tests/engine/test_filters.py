@@ -1,6 +1,7 @@
 """Filters in Python: how they are found, what they see, and what becomes of what they want."""
 
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ class Recording(Filter):
 
     def on_response(self, context: Context, metadata: Metadata, mutation: Mutation) -> None:
         self.seen.append((context, metadata))
+        return self.answer
 
 
 def request(properties: dict[str, str]) -> Request:
@@ -80,11 +82,28 @@ def test_an_error_is_the_answer_to_the_client() -> None:
     assert reply.endswith(b"not you")
 
 
-def test_what_is_not_an_error_fails_closed(capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("answer", ["no", Error("over_limit", "")])
+def test_what_is_not_an_error_fails_closed(capfd: pytest.CaptureFixture[str], answer: Any) -> None:
     recording = Recording()
-    recording.answer = "no"
+    recording.answer = answer
     assert FilterRunner(recording).request(request({}), [], WHERE)[0] == FAIL
-    assert "on_request returns an Error or None" in capfd.readouterr().err
+    assert "on_request returns an Error with an ErrorType, or None" in capfd.readouterr().err
+
+
+def test_an_error_for_an_answer_fails_closed_since_the_answer_would_pass(capfd: pytest.CaptureFixture[str]) -> None:
+    recording = Recording()
+    recording.answer = Error(ErrorType.UNAUTHORIZED, "not for you")
+    sent = request({})
+    *_, reply, _, _ = sent.attempt().feed(awesome.build(1, sent.number, 7))
+    assert FilterRunner(recording).response(reply, [(b"cmd", b"7")], WHERE)[0] == FAIL
+    assert "on_response returns None" in capfd.readouterr().err
+
+
+def test_a_filter_that_raises_when_it_is_imported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "raises_at_once.py").write_text("1 / 0", "ascii")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SettingsError, match="'raises_at_once:X' cannot be loaded: ZeroDivisionError"):
+        FilterRunner.parse("filter = raises_at_once:X")
 
 
 def test_a_filter_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,10 @@ from attrs import frozen
 
 from metaprotocol_envoy.log import report_bug
 from metaprotocol_envoy.settings import INTERPRETER_KEYS, SettingsError, pairs
-from metaprotocol_sdk import Error, Mutation
+from metaprotocol_sdk import Error, ErrorType, Mutation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from metaprotocol_envoy.reply import Reply
     from metaprotocol_envoy.request import Request
@@ -124,8 +124,8 @@ class FilterRunner:
             error = self._filter.on_request(Context(*where), request.current(after), mutation)
             if error is None:
                 return (GO, "", request.change(mutation))
-            if not isinstance(error, Error):
-                raise TypeError(f"on_request returns an Error or None, not {error!r:.60}")
+            if not (isinstance(error, Error) and isinstance(error.type, ErrorType)):
+                raise TypeError(f"on_request returns an Error with an ErrorType, or None, not {error!r:.60}")
         except Exception as bug:  # noqa: BLE001 - whatever a filter raises
             report_bug(f"the filter {type(self._filter).__name__}", bug)
             return (FAIL, "", ())
@@ -142,7 +142,10 @@ class FilterRunner:
         """
         mutation = Mutation()
         try:
-            self._filter.on_response(Context(*where), reply.current(after), mutation)
+            look: Callable[..., object] = self._filter.on_response
+            found = look(Context(*where), reply.current(after), mutation)
+            if found is not None:  # such as an Error, of which the author thinks that it stops the answer
+                raise TypeError(f"on_response returns None, not {found!r:.60}; raise to fail the request")
             return (GO, "", reply.change(mutation))
         except Exception as bug:  # noqa: BLE001 - whatever a filter raises
             report_bug(f"the filter {type(self._filter).__name__}", bug)
@@ -156,6 +159,8 @@ def _load(name: str) -> type[Filter]:
             found: Any = getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError) as error:
             raise SettingsError(f"there is no filter {name!r}: {error}") from error
+        except Exception as error:
+            raise SettingsError(f"the filter {name!r} cannot be loaded: {type(error).__name__}: {error}") from error
     else:
         points = entry_points(group=GROUP, name=name)
         if not points:
