@@ -40,7 +40,6 @@ def later(*groups):
     return mark
 
 
-costs_later = later("cost")
 costly_later = later("cost", "hostile", "framing", "stream", "connection", "conversation", "thread", "text")
 
 
@@ -94,7 +93,7 @@ class TestThrift(CodecConformance):
         return thrift_messages(ThriftCodec())
 
 
-@costs_later
+@costly_later
 class TestTrpc(CodecConformance):
     codec = TrpcCodec
     vectors = VECTORS / "trpc" / "go-unary*"
@@ -106,7 +105,7 @@ class TestTrpc(CodecConformance):
         return trpc_messages()
 
 
-@costs_later
+@costly_later
 class TestBrpc(CodecConformance):
     codec = BrpcCodec
     vectors = VECTORS / "brpc" / "*"
