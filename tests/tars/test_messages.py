@@ -118,6 +118,12 @@ def test_a_context_that_was_missing_goes_with_its_last_entry():
     assert CODEC.encode(changed, Mutation({"a": None, "c": None})) == answer
 
 
+def test_a_key_that_comes_twice_is_said_since_libraries_differ_on_it():
+    found = decode(framed(f"{HEAD} {TARGET} 7d 00 0c 8c 98 00 02 06 01 61 16 01 62 06 01 61 16 01 63 a8 0c"))
+    assert (found.properties["a"], found.error) == ("c", None)
+    assert "comes twice" in found.incomplete
+
+
 @pytest.mark.parametrize("later", ["b4 00000000", "c1 0000", "f0 63 01"])
 def test_a_context_that_was_missing_comes_before_fields_that_are_not_known(later):
     answer = framed(f"10 01 2c 30 07 4c 5c 6d 00 0c 78 0c {later}")

@@ -116,8 +116,10 @@ class TarsCodec(sdk.Codec):
             if metadata.status_code:
                 metadata.status, metadata.message_type = Status.ERROR, MessageType.EXCEPTION
                 own["error"] = text
-        found = tlv.read_entries(message, fields["context"]) if "context" in fields else ()
+        found = list(tlv.read_entries(message, fields["context"])) if "context" in fields else []
         metadata.properties = read_properties(found, own, limits=self.limits)
+        if len({entry[0] for entry in found}) < len(found):
+            metadata.incomplete = "a key of the context comes twice; Java and Node take the last, C++ the first"
         metadata.header_size = body  # the context comes after the body, so it counts as part of it
 
     def encode(self, metadata: Metadata, mutation: sdk.Mutation, request_id: int | None = None) -> bytes:
