@@ -40,7 +40,7 @@ def later(*groups):
     return mark
 
 
-costly_later = later("cost", "hostile", "framing", "stream", "connection", "conversation", "thread", "text")
+costly_later = later("cost", "mutation", "hostile", "framing", "stream", "connection", "conversation", "thread", "text")
 
 
 class TestAwesomeRpc(CodecConformance):
