@@ -57,6 +57,21 @@ class TestAnAttachmentThatIsNull:
         assert found == properties(request(attachments=b"HZ"))
 
 
+class TestAKeyInAnotherCase:
+    """A mesh matches names without case, and Java with it: a rule would take GROUP for the group that is called."""
+
+    @pytest.mark.parametrize("value", ["04 626c7565", "4e 05 67726f7570 04 626c7565"], ids=["alone", "with a null"])
+    @pytest.mark.parametrize("name", ["GROUP", "Group", "PATH", "Generic", "GENERIC_METHOD", "Body_path", "VERSION"])
+    def test_of_a_name_that_a_service_is_found_by_is_incomplete(self, name, value):
+        found = read(request(attachments=b"H" + string(name) + hx(value) + b"Z"))
+        assert f"the attachment {name!r}" in found.incomplete
+
+    @pytest.mark.parametrize("name", ["User", "traceId", "GROUPS", "_TO"])
+    def test_of_any_other_name_is_a_property(self, name):
+        found = sound(request(attachments=b"H" + string(name) + string("x") + b"Z"))
+        assert (found.properties[name], found.incomplete) == ("x", "")
+
+
 @pytest.mark.parametrize("value", NO_STRINGS.values(), ids=NO_STRINGS)
 class TestAnAttachmentThatIsNoString:
     """Java casts path, version and group to String, and where they are none calls nobody."""

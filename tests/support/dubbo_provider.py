@@ -27,11 +27,12 @@ class Line:
         provider: The provider.
         serialization: That of the requests.
         last: Returns a call of `note` with the text "last", with an id of its own.
+        port: The port of a proxy before it; 0 to ask it itself.
     """
 
-    def __init__(self, provider: JavaProvider, serialization: str, last: Callable[[], bytes]) -> None:
+    def __init__(self, provider: JavaProvider, serialization: str, last: Callable[[], bytes], *, port: int = 0) -> None:
         self._provider = provider
-        self._port = provider.ports[serialization]
+        self._port = port or provider.ports[serialization]
         self._last = last
 
     def ask(self, requests: list[bytes], silent: Container[bytes] = ()) -> list[Dispatched]:

@@ -101,7 +101,9 @@ def test_the_provider_calls_whom_the_properties_name(line):
         assert found == expected, name
         if expected is not NOBODY:
             metadata = read(request)
-            assert (dispatched(metadata), metadata.incomplete) == (expected, ""), name
+            assert dispatched(metadata) == expected, name
+            # Providers see this alike. A mesh, whose names have no case, does not.
+            assert bool(metadata.incomplete) is (name == "a key in upper case"), name
 
 
 def test_where_the_properties_do_not_tell_whom_the_provider_calls_they_say_so(line):
