@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import gc
+import sys
+from typing import TYPE_CHECKING
 
 from metaprotocol_envoy import fit
 from metaprotocol_envoy.connection import connect
 from metaprotocol_envoy.filters import FilterRunner
-from metaprotocol_envoy.log import Rationed
+from metaprotocol_envoy.log import Rationed, report
 from metaprotocol_envoy.service import Service
-from metaprotocol_envoy.settings import Settings
+from metaprotocol_envoy.settings import Settings, SettingsError
 from metaprotocol_envoy.statistics import IN_FLIGHT, NAMES
+from metaprotocol_sdk import RegistryError
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 __all__ = ["DeadlineExceeded", "check_fit", "connect", "late", "load", "load_filter", "start"]
 
@@ -34,7 +40,21 @@ def check_fit(digest: str) -> str:
     except fit.DoesNotFit as error:
         return str(error)
     _Native.fits = True
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = report_failure
     return ""
+
+
+def report_failure(failure: UnraisableHookArgs) -> None:
+    """Write what the C half has no caller to raise it to: a line for an operator's mistake, a trace for a bug.
+
+    Args:
+        failure: The exception.
+    """
+    if isinstance(failure.exc_value, (SettingsError, RegistryError, fit.DoesNotFit)):
+        report(str(failure.exc_value))
+    else:
+        sys.__unraisablehook__(failure)
 
 
 def _require_fit() -> None:

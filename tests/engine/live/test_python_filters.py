@@ -138,11 +138,15 @@ def test_the_example_that_adds_a_header(start_envoy, server):
 @pytest.mark.parametrize(
     ("filter_", "problem"),
     [
-        (lambda: python_filter("live_engine.filters:Nowhere"), "the filter_config of a filter `python` cannot be used"),
+        (
+            lambda: python_filter("live_engine.filters:Nowhere"),
+            "metaprotocol: there is no filter 'live_engine.filters:No",
+        ),
         (lambda: http_filter("nosuch"), "there is no such HTTP filter"),
     ],
     ids=["python", "nosuch"],
 )
 def test_a_filter_that_cannot_be_loaded_is_named(start_envoy, server, filter_, problem):
-    with pytest.raises(EnvoyFault, match=problem):
+    with pytest.raises(EnvoyFault, match=problem) as fault:
         start(start_envoy, server, filter_())
+    assert "Traceback" not in str(fault.value)
