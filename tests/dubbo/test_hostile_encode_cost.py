@@ -9,7 +9,7 @@ from dubbo_messages import CLIENT, CODEC, MAP, changed, hx, read, sound
 from work import lines_run
 
 import metaprotocol_sdk
-from metaprotocol_codecs import dubbo
+from metaprotocol_codecs import dubbo, hessian2
 from metaprotocol_codecs.dubbo import DubboCodec
 from metaprotocol_sdk import Error, ErrorType, LimitExceeded, Limits, Mutation, UnsupportedMutation
 
@@ -87,7 +87,7 @@ def lines_of(case: Case, size: int) -> int:
         CODEC.encode(found, Mutation(dict.fromkeys(mutation)))
         CODEC.spans(found)
 
-    return lines_run(change, dubbo, metaprotocol_sdk)
+    return lines_run(change, dubbo, hessian2, metaprotocol_sdk)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -99,7 +99,9 @@ def test_the_error_reply_to_a_long_text_is_written_in_proportion():
     metadata = read(request())
 
     def reply(size: int) -> int:
-        return lines_run(lambda: CODEC.on_error(metadata, Error(ErrorType.UNSPECIFIED, "\U0001f600" * size)), dubbo)
+        return lines_run(
+            lambda: CODEC.on_error(metadata, Error(ErrorType.UNSPECIFIED, "\U0001f600" * size)), dubbo, hessian2
+        )
 
     assert reply(160_000) <= 1.1 * 8 * reply(20_000)
 

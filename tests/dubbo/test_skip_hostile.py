@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 from work import lines_run
 
-from metaprotocol_codecs import dubbo
+from metaprotocol_codecs import hessian2
 from metaprotocol_codecs.hessian2 import ReferenceTables, skip_values
 from metaprotocol_sdk import DecodeError
 
@@ -62,7 +62,7 @@ def lines_executed(data, count):
         with suppress(DecodeError):
             skip_values(data, 0, count, ReferenceTables())
 
-    return lines_run(skip, dubbo)
+    return lines_run(skip, hessian2)
 
 
 @pytest.mark.parametrize("name", REPEATED)

@@ -29,4 +29,5 @@ def lines_run(action: Callable[[], object], *packages: ModuleType) -> int:
         action()
     finally:
         sys.settrace(previous)
+    assert count, "no line of these packages ran, so nothing was measured"
     return count
