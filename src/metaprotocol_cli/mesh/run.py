@@ -142,6 +142,8 @@ def command(
         known = {info.name for info in available_codecs()} | named.keys()
         if codec not in known:
             text = f"no codec is called {codec!r}; there are {', '.join(sorted(known))}"
+            if ":" in codec:
+                text += f"; a class has a name here: --codec NAME={codec}"
             raise click.BadParameter(text, param_hint="--codec")
         stdin = single_service(codec, _listener(listen[0], "--listen"), [(one.host, one.port) for one in upstreams])
         files, name = ("-",), name or codec
