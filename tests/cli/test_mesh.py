@@ -34,7 +34,10 @@ def good(tmp_path: Path) -> str:
     [
         ([], "give FILES, or one --codec with --listen and --upstream"),
         (["--codec", "dubbo", "--listen", "1"], "give FILES, or one --codec with --listen and --upstream"),
-        (["--codec", "acme:Codec", "--listen", "1", "--upstream", "1"], "a class has a name here: --codec NAME=acme:Codec"),
+        (
+            ["--codec", "acme:Codec", "--listen", "1", "--upstream", "1"],
+            "a class has a name here: --codec NAME=acme:Co",
+        ),
         (["--codec", "dubo", "--listen", "1", "--upstream", "1"], "no codec is called 'dubo'; there are awesomerpc,"),
         (["--codec", "dubbo", "--listen", "x:1", "--upstream", "1"], "a listener has an IP address, which 'x' is not"),
         (["--codec", "dubbo", "--listen", "0", "--upstream", "1"], "a port is 1 to 65535"),
