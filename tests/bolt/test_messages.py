@@ -72,10 +72,11 @@ def test_a_request_whose_object_cannot_be_read_says_so(content):
     assert found.operation == "/"
 
 
-def test_an_own_class_of_a_bolt_user_has_its_headers_alone():
-    found = decode(request(("a", "b"), codec=1, content=b"anything", name=b"org.example.Own"))
+def test_an_own_class_of_a_bolt_user_has_its_headers_and_no_service():
+    found = decode(request(("a", "b"), ("service", "x"), codec=1, content=b"anything", name=b"org.example.Own"))
     assert (found.operation, found.incomplete) == ("", "")
-    assert found.properties == {"a": "b", "class": "org.example.Own", "codec": "hessian2", "timeout": "3000"}
+    fields = {"class": "org.example.Own", "codec": "hessian2", "timeout": "3000", "service": "", "method": ""}
+    assert found.properties == {"a": "b", **fields}
 
 
 def test_null_reads_as_the_empty_text():

@@ -61,7 +61,7 @@ def test_of_a_key_that_comes_twice_the_last_value_counts_across_runs_too():
     assert read(in_header(PING, information=run([("k", "1")]) + run([("k", "3")]))).properties["k"] == "3"
 
 
-@pytest.mark.parametrize("key", ["method", "service", "error"])
+@pytest.mark.parametrize("key", ["method", "service", "error", "Service", "METHOD"])
 def test_no_key_passes_for_a_field_of_the_message(key):
     metadata = read(in_header(PING, information=run({key: "forged", "other": "kept"})))
     assert metadata.properties == {"method": "ping", "other": "kept"}

@@ -83,9 +83,9 @@ class BoltCodec(sdk.Codec):
         fields = {"class": decode_text(name)} if name else {}
         fields["codec"] = CODECS.get(header.codec, str(header.codec))
         if not response:
-            fields["timeout"] = str(header.outcome)
+            sofa = headers if name == draft.SOFA_REQUEST else {}  # "" in others: no header may stand for one of them
+            fields |= {"service": sofa.get(SERVICE, ""), "method": sofa.get(METHOD, ""), "timeout": str(header.outcome)}
             if name == draft.SOFA_REQUEST and not heartbeat:
-                fields |= {"service": headers.get(SERVICE, ""), "method": headers.get(METHOD, "")}
                 if header.codec == wire.HESSIAN2:
                     found = draft.read_request(message, header.headers_end, end)
                     fields["service"], fields["method"], metadata.incomplete = found

@@ -5,7 +5,8 @@ from __future__ import annotations
 SEPARATOR = ":"
 
 FIELDS = frozenset({"method", "service", "error"})
-"""The properties from the message's own fields. A key of a header with one of these names is not a property."""
+"""The properties from the message's own fields. A key of a header with one of these names is not a property, nor is one
+with a capital letter in it: a mesh knows names without their case, and would take it for the field."""
 
 
 def split_name(name: str) -> tuple[str | None, str]:

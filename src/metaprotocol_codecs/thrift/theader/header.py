@@ -67,7 +67,10 @@ class Header(NamedTuple):
     @property
     def properties(self) -> dict[str, str]:
         """The keys that rules can match on. Of a key that comes twice the last value counts, as for every server."""
-        return {entry[0]: entry[1] for run in self.runs for entry in run.entries if entry[0] not in FIELDS}
+        found = {entry[0]: entry[1] for run in self.runs for entry in run.entries}
+        if FIELDS.isdisjoint(map(str.lower, found)):
+            return found
+        return {name: value for name, value in found.items() if name.lower() not in FIELDS}
 
     @property
     def incomplete(self) -> str:
