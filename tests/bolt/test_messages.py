@@ -73,7 +73,7 @@ def test_a_request_whose_object_cannot_be_read_says_so(content):
 
 
 def test_an_own_class_of_a_bolt_user_has_its_headers_and_no_service():
-    found = decode(request(("a", "b"), ("service", "x"), codec=1, content=b"anything", name=b"org.example.Own"))
+    found = decode(request(("a", "b", "service", "x"), codec=1, content=b"anything", name=b"org.example.Own"))
     assert (found.operation, found.incomplete) == ("", "")
     fields = {"class": "org.example.Own", "codec": "hessian2", "timeout": "3000", "service": "", "method": ""}
     assert found.properties == {"a": "b", **fields}

@@ -84,7 +84,7 @@ class BoltCodec(sdk.Codec):
         fields["codec"] = CODECS.get(header.codec, str(header.codec))
         if not response:
             sofa = headers if name == draft.SOFA_REQUEST else {}  # "" in others: no header may stand for one of them
-            fields |= {"service": sofa.get(SERVICE, ""), "method": sofa.get(METHOD, ""), "timeout": str(header.outcome)}
+            fields |= {"timeout": str(header.outcome), "service": sofa.get(SERVICE, ""), "method": sofa.get(METHOD, "")}
             if name == draft.SOFA_REQUEST and not heartbeat:
                 if header.codec == wire.HESSIAN2:
                     found = draft.read_request(message, header.headers_end, end)
