@@ -144,7 +144,7 @@ def test_an_access_log_has_a_line_of_each_call_that_its_condition_takes(observed
     assert first["server"] in {f"127.0.0.1:{one.port}" for one in (observed.mesh.v1, observed.mesh.v2)}
 
 
-def test_spans_of_both_proxies_and_the_message_at_the_server_are_of_one_trace(observed: Observed) -> None:
+def test_a_span_of_the_caller_s_proxy_and_the_message_at_the_server_are_of_one_trace(observed: Observed) -> None:
     mesh, collector = observed.mesh, observed.collector
     target = documents(COLLECTOR.replace("PORT", str(mesh.port)).replace("TARGET", str(collector.port)), TELEMETRY)
     mesh.write(target)
