@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from patience import PATIENCE
 from relay import running_relay
+from required import needs_sighup
 from sockets import free_address
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "awesomerpc"
@@ -127,7 +128,7 @@ def test_it_goes_on_when_nobody_reads_its_output(tmp_path: Path) -> None:
     assert len((tmp_path / "manifest.jsonl").read_text("utf-8").splitlines()) == 2
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=needs_sighup)])
 def test_json_lines_tell_a_program_when_to_begin_and_the_totals(stop, server_port: int, tmp_path: Path) -> None:
     command = [*COMMAND, "--upstream", str(server_port), "--codec", "awesomerpc", "--json", str(tmp_path / "out")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:

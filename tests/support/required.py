@@ -1,10 +1,16 @@
 """Needs of tests that not every machine meets: the test is skipped, or fails where it must not be."""
 
 import os
+import signal
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+needs_sighup = pytest.mark.skipif(
+    signal.getsignal(signal.SIGHUP) is signal.SIG_IGN, reason="SIGHUP is ignored here, as by nohup"
+)
+"""Marks a test whose command is ended by SIGHUP: commands that nohup has started go on."""
 
 
 def require(name: str, reason: str) -> NoReturn:

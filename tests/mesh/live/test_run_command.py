@@ -18,6 +18,7 @@ from mesh_files import ROUTES, SERVICE, documents
 from mesh_program import running
 from mesh_running import Acme, Files, acme, free_port, runtime
 from patience import eventually
+from required import needs_sighup
 
 from metaprotocol_cli import main
 from metaprotocol_mesh.running import MeshRun, read_status
@@ -123,6 +124,7 @@ def test_it_tells_why_envoy_has_died(release, tmp_path: Path, v1) -> None:
 
 
 @pytest.mark.live
+@needs_sighup
 def test_a_terminal_that_is_closed_ends_it(release, tmp_path: Path, v1) -> None:
     files = Files(tmp_path / "mesh.yaml", (v1.port, v1.port))
     with running(release, files.path) as program:
