@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from projects import AWKWARD, imported, make
 
@@ -74,6 +74,9 @@ def files_of(protocol: Protocol) -> dict[str, bytes]:
     return render(context(NAMES, protocol_values(protocol)))
 
 
+few = settings(max_examples=settings.default.max_examples // 3)  # each writes a project and imports it
+
+
 @given(protocols())
 def test_all_python_in_the_project_is_sound_and_narrow(protocol: Protocol) -> None:
     for path, content in files_of(protocol).items():
@@ -89,6 +92,7 @@ def test_the_python_of_a_project_with_long_names_is_narrow_too(name: str, tmp_pa
         assert max(map(len, path.read_text("utf-8").splitlines()), default=0) <= 120
 
 
+@few
 @given(protocols())
 def test_the_request_that_is_written_by_hand_is_read_by_the_codec(protocol: Protocol) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -99,6 +103,7 @@ def test_the_request_that_is_written_by_hand_is_read_by_the_codec(protocol: Prot
             test["test_a_request_is_read"]()
 
 
+@few
 @given(protocols())
 def test_the_first_examples_are_a_request_and_a_response_that_succeeded(protocol: Protocol) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -109,6 +114,7 @@ def test_the_first_examples_are_a_request_and_a_response_that_succeeded(protocol
     assert [metadata.message_type for metadata in first] == ["request", "response"]
 
 
+@few
 @given(protocols().filter(lambda protocol: "status" in protocol.roles))
 def test_only_a_codec_with_one_number_for_all_errors_is_excused_from_telling_them_apart(protocol: Protocol) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -136,6 +142,7 @@ def check_messages(codec: Codec) -> None:
                 assert (answer.message_type, answer.request_id) == ("exception", metadata.request_id)
 
 
+@few
 @given(protocols())
 def test_its_examples_are_read_written_shown_and_answered(protocol: Protocol) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -144,6 +151,7 @@ def test_its_examples_are_read_written_shown_and_answered(protocol: Protocol) ->
             check_messages(package.AcmeCodec())
 
 
+@few
 @given(protocols())
 def test_the_page_has_the_fields_that_the_layout_has(protocol: Protocol) -> None:
     with tempfile.TemporaryDirectory() as folder:

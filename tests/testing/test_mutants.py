@@ -15,12 +15,21 @@ from metaprotocol_sdk.testing import Report, Subject, catalogue, check
 # Each takes seconds until it has failed. Others fail the same properties, and `make mutants` tries these, too.
 SLOW = {
     "CountsTheLinesBeforeEachField",
+    "KeepsTheHeaderOfTheMessageBefore",
+    "LengthThatCountsTheHeaderTwice",
+    "LooksAtBytesThatAreGone",
     "NeverEnds",
+    "NumbersItsMessages",
     "PopsTheFirstElement",
+    "ReadsOneByteTooMany",
     "SearchesAList",
     "SearchesAllHeadersForEachHeader",
     "SearchesByARegularExpression",
     "SearchesFromTheBeginning",
+    "SearchesTheResponseForItsReason",
+    "SearchesTheResponseThatItCompletes",
+    "StopsOneByteEarly",
+    "UsesNoByte",
 }
 QUICK = [mutant for mutant in MUTANTS if mutant.name not in SLOW]
 

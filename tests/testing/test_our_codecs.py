@@ -60,6 +60,7 @@ class TestBolt(CodecConformance):
         return bolt_messages()
 
 
+@later("cost")
 class TestDubbo(CodecConformance):
     codec = DubboCodec
     vectors = VECTORS / "dubbo" / "java27-*"
@@ -83,6 +84,7 @@ class TestTars(CodecConformance):
         return tars_messages()
 
 
+@later("cost")
 class TestThrift(CodecConformance):
     codec = ThriftCodec
     strict = True
