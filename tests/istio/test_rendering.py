@@ -231,6 +231,16 @@ def test_services_can_be_called_by_more_names() -> None:
     assert (codec(found)["authority"], codec(found)["authority_property"]) == ("$dst", "service")
 
 
+@pytest.mark.parametrize(
+    ("named", "domains"), [("reviews, org.acme.Reviews, reviews.default", [["org.acme.Reviews"]]), ("reviews", [])]
+)
+def test_a_name_that_istiod_gives_to_a_service_is_not_added(named: str, domains: list[list[str]]) -> None:
+    """Envoy would refuse all routes of the port."""
+    metadata = f"metadata: {{name: reviews, annotations: {{metaprotocol.io/names: '{named}'}}}}"
+    (found,) = filters(SERVICE.replace("metadata: {name: reviews, namespace: default}", metadata, 1))
+    assert [one["patch"]["value"]["domains"] for one in patches(found, "VIRTUAL_HOST")] == domains
+
+
 def test_services_with_a_port_s_number_share_a_listener_and_so_a_codec_and_settings() -> None:
     other = PODS.replace("awesomerpc", "dubbo")
     (problem,) = problems(SERVICE, other)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from metaprotocol_mesh.load import RENDERED
+from metaprotocol_mesh.names import short_names
 from metaprotocol_mesh.render.clusters import IDLE_TIMEOUT, idle_options, idle_timeout
 from metaprotocol_mesh.render.listeners import HCM, HCM_KIND, ROUTER, header_limits
 from metaprotocol_mesh.render.pieces import Json, typed
@@ -143,7 +144,12 @@ class Patches:
             direction: As of `cluster`.
         """
         service = cluster.service
-        if service is None or not service.names:
+        if service is None:
+            return None
+        # Envoy refuses all routes of a port in which a domain is twice; istiod gives these to callers of the namespace.
+        given = short_names(service.host, service.namespace)
+        names = [one for one in service.names if one not in given]
+        if not names:
             return None
         return {
             "applyTo": "VIRTUAL_HOST",
@@ -153,7 +159,7 @@ class Patches:
             },
             "patch": {
                 "operation": "MERGE",
-                "value": {"domains": list(service.names)},  # istiod ignores the port of an authority
+                "value": {"domains": names},  # istiod ignores the port of an authority
             },
         }
 
