@@ -1,7 +1,7 @@
 """Services of Kubernetes, and a proxy to which iptables would bring the connections.
 
-There is no iptables here: each listener of istiod that clients call is bound to an address of this machine, by
-EnvoyFilters of this test. All else is what the proxy of a pod gets.
+Each listener of istiod that clients call is bound to an address of this machine, by EnvoyFilters of this test; in
+test_iptables.py it is not. All else is what the proxy of a pod gets.
 """
 
 import http.client
@@ -13,7 +13,6 @@ from typing import Any
 
 import dubbo_bytes
 import pytest
-import yaml
 from attrs import frozen
 from live_engine.awesome import CODEC, body, replying, request
 from live_engine.config import built_module
@@ -23,6 +22,7 @@ from live_istio import ControlPlane
 from live_istio.agent import Sidecar
 from live_istio.certificates import Authority
 from live_istio.scenario import virtual_service
+from live_istio.services import Selected, put_service, service
 from mesh_files import documents
 from mesh_protocols import DUBBO, text_of
 from mesh_running import free_port
@@ -39,15 +39,6 @@ pytestmark = pytest.mark.live
 REVIEWS, WEB, GREETER, POD = "127.0.0.66", "127.0.0.67", "127.0.0.68", "127.0.0.69"
 """Addresses of services, and one that is of none, as a registry names pods."""
 RATINGS = "127.0.0.3"
-SERVICE = """
-apiVersion: v1
-kind: Service
-metadata: {name: NAME, namespace: default, annotations: ANNOTATIONS}
-spec:
-  clusterIP: ADDRESS
-  selector: {app: NAME}
-  ports: [{port: PORT, name: http-CODEC, targetPort: TARGET}]
-"""
 NAMES = "{metaprotocol.io/authority-property: interface, metaprotocol.io/names: INTERFACE}"
 BOUND = """
 apiVersion: networking.istio.io/v1alpha3
@@ -77,54 +68,6 @@ spec:
     match: {listener: {name: virtualInbound}}
     patch: {operation: MERGE, value: {bind_to_port: false}}
 """
-
-
-def service(name: str, codec: str, address: str, port: int, target: int, annotations: str = "{}") -> str:
-    """Return a Service as its owner writes it."""
-    found = SERVICE.replace("NAME", name).replace("ANNOTATIONS", annotations).replace("ADDRESS", address)
-    return found.replace("PORT", str(port)).replace("CODEC", codec).replace("TARGET", str(target))
-
-
-def in_cluster(istiod: ControlPlane, text: str, pod: str) -> None:
-    """Put a Service into the cluster, with the pod that it selects."""
-    content = yaml.safe_load(text)
-    metadata = content["metadata"]
-    (port,) = content["spec"]["ports"]
-    port["protocol"] = "TCP"
-    istiod.cluster.put(content, "services")
-    labels = {"app": metadata["name"]}
-    name = f"{metadata['name']}-1"
-    kind = {"kind": "Pod", "namespace": "default", "name": name}
-    istiod.cluster.put(
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": name, "namespace": "default", "labels": labels},
-            "spec": {"serviceAccountName": metadata["name"], "containers": []},
-            "status": {
-                "phase": "Running",
-                "podIP": pod,
-                "podIPs": [{"ip": pod}],
-                "conditions": [{"type": "Ready", "status": "True"}],
-            },
-        },
-        "pods",
-    )
-    istiod.cluster.put(
-        {
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
-            "metadata": {
-                "name": metadata["name"],
-                "namespace": "default",
-                "labels": {"kubernetes.io/service-name": metadata["name"]},
-            },
-            "addressType": "IPv4",
-            "endpoints": [{"addresses": [pod], "conditions": {"ready": True}, "targetRef": kind}],
-            "ports": [{"name": port["name"], "port": port["targetPort"], "protocol": "TCP"}],
-        },
-        "endpointslices",
-    )
 
 
 class _Web(BaseHTTPRequestHandler):
@@ -172,11 +115,11 @@ def cluster(istio: None, release: Release, tmp_path_factory: pytest.TempPathFact
         greeter = stack.enter_context(DUBBO.serving("greeter"))
         names = NAMES.replace("INTERFACE", dubbo_bytes.INTERFACE)
         ours = {
-            service("reviews", "awesomerpc", REVIEWS, port, reviews.port): "127.0.0.1",
-            service("greeter", "dubbo", GREETER, dubbo, greeter.port, names): "127.0.0.1",
-            service("ratings", "awesomerpc", "127.0.0.70", port, target): RATINGS,
+            service("reviews", "http-awesomerpc", REVIEWS, port, reviews.port): "127.0.0.1",
+            service("greeter", "http-dubbo", GREETER, dubbo, greeter.port, names): "127.0.0.1",
+            service("ratings", "http-awesomerpc", "127.0.0.70", port, target): RATINGS,
         }
-        plain = service("web", "", WEB, port, web.server_address[1]).replace("http-", "http")
+        plain = service("web", "http", WEB, port, web.server_address[1])
         filters = envoy_filters(load_text(documents(*ours, plain)), Engine.installed(), Options())
         istiod.write("20-filters", as_yaml(*filters))
         bound = [
@@ -189,7 +132,7 @@ def cluster(istio: None, release: Release, tmp_path_factory: pytest.TempPathFact
         istiod.write("30-rules", virtual_service("reviews", rules))
         stack.enter_context(istiod)
         for text, pod in {**ours, plain: "127.0.0.1"}.items():
-            in_cluster(istiod, text, pod)
+            put_service(istiod.cluster, text, Selected(pod))
         proxies = [
             stack.enter_context(Sidecar(app, ip, istiod.port, release, folder / app, authority, mode="REDIRECT"))
             for app, ip in (("productpage", "127.0.0.2"), ("ratings", RATINGS))
