@@ -19,11 +19,13 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving_http(answer: Answer) -> Iterator[int]:
+def serving_http(answer: Answer, port: int = 0, host: str = "127.0.0.1") -> Iterator[int]:
     """Run a service, and yield its port.
 
     Args:
         answer: Answers each request.
+        port: To listen on; 0 is one that the kernel chooses.
+        host: To listen at.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -52,7 +54,7 @@ def serving_http(answer: Answer) -> Iterator[int]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with _Server(("127.0.0.1", 0), Handler) as server:
+    with _Server((host, port), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

@@ -1,5 +1,5 @@
-"""Programs that .ci/peers installs into the cache, and how tests run them: Prometheus, Redis and Envoy's rate limit
-service."""
+"""Programs that .ci/peers installs into the cache, and how tests run them: Prometheus, Redis, iptables and Envoy's rate
+limit service."""
 
 import json
 import os
@@ -19,7 +19,8 @@ from patience import PATIENCE, eventually
 from required import require
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "metaprotocol"
-_FOLDERS = (_CACHE / "debian" / "usr" / "bin", _CACHE / "ratelimit")
+_DEBIAN = _CACHE / "debian" / "usr"
+_FOLDERS = (_DEBIAN / "bin", _DEBIAN / "sbin", _CACHE / "ratelimit")
 
 
 def _program(name: str, word: str) -> Path:
@@ -34,6 +35,15 @@ def _environment(program: Path) -> dict[str, str]:
     """Return the environment of a program of Debian that is not installed: its libraries are beside it."""
     libraries = program.parents[1] / "lib" / f"{os.uname().machine}-linux-gnu"
     return {**os.environ, "LD_LIBRARY_PATH": str(libraries)}
+
+
+def iptables() -> dict[str, str]:
+    """Return the environment of programs that run iptables; the running test is skipped if it is not there."""
+    found = _program("iptables-nft", "iptables")
+    environment = _environment(found)
+    extensions = Path(environment["LD_LIBRARY_PATH"], "xtables")
+    path = os.pathsep.join([str(found.parent), os.environ.get("PATH", os.defpath)])
+    return {**environment, "PATH": path, **({"XTABLES_LIBDIR": str(extensions)} if extensions.is_dir() else {})}
 
 
 @contextmanager

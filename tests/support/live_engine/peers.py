@@ -108,12 +108,13 @@ class Server:
         codec: Reads what comes.
         handler: Answers it.
         port: To listen on; 0 is one that the kernel chooses.
+        host: To listen at.
     """
 
-    def __init__(self, codec: Codec, handler: Handler, port: int = 0) -> None:
+    def __init__(self, codec: Codec, handler: Handler, port: int = 0, host: str = "127.0.0.1") -> None:
         self._codec = codec
         self._handler = handler
-        self._listening = socket.create_server(("127.0.0.1", port), backlog=4096)
+        self._listening = socket.create_server((host, port), backlog=4096)
         self.port: int = self._listening.getsockname()[1]
         self.received: list[Metadata] = []
         self.connections: list[ServerConnection] = []
@@ -169,8 +170,8 @@ class Server:
 
 
 @contextmanager
-def serving(codec: Codec, handler: Handler) -> Iterator[Server]:
-    server = Server(codec, handler)
+def serving(codec: Codec, handler: Handler, port: int = 0, host: str = "127.0.0.1") -> Iterator[Server]:
+    server = Server(codec, handler, port, host)
     try:
         yield server
     finally:

@@ -32,6 +32,8 @@ class Sidecar:
         revision: Of the module that the proxy has; "" if it has none.
         mode: "NONE", or "REDIRECT" if iptables would bring the connections.
         labels: More labels of the pod.
+        host: The address of istiod.
+        user: As which both programs run, if it is not this one; they may still read all that this one may.
     """
 
     def __init__(
@@ -47,8 +49,10 @@ class Sidecar:
         mode: str = "NONE",
         role: str = "sidecar",
         labels: Mapping[str, str] = {},
+        host: str = "127.0.0.1",
+        user: int | None = None,
     ) -> None:
-        self._program, self._folder, self._role = program(AGENT), folder, role
+        self._program, self._folder, self._role, self._user = program(AGENT), folder, role, user
         folder.mkdir()
         authority.issue(app, folder)
         template = program(BOOTSTRAP).read_text().replace("{{ .wildcard }}", "127.0.0.1")
@@ -58,7 +62,7 @@ class Sidecar:
         # pilot-agent's own server would listen on all addresses; it goes on without it if the port is taken.
         self._taken = socket.create_server(("127.0.0.1", 0))
         settings = {
-            "discoveryAddress": f"127.0.0.1:{discovery}",
+            "discoveryAddress": f"{host}:{discovery}",
             "controlPlaneAuthPolicy": "NONE",
             "binaryPath": str(release.binary()),
             "configPath": str(folder / "proxy"),
@@ -74,7 +78,7 @@ class Sidecar:
             "POD_NAMESPACE": "default",
             "SERVICE_ACCOUNT": app,
             "TRUST_DOMAIN": "cluster.local",
-            "CA_ADDR": f"127.0.0.1:{discovery}",
+            "CA_ADDR": f"{host}:{discovery}",
             "PILOT_CERT_PROVIDER": "istiod",
             "ENVOY_STATUS_PORT": str(free_port()),
             "ENVOY_PROMETHEUS_PORT": str(free_port()),
@@ -106,13 +110,23 @@ class Sidecar:
         command = [str(self._program), "proxy", self._role, "--domain", "default.svc.cluster.local"]
         command += ["--templateFile", str(self._folder / "bootstrap.json"), "--profiling=false"]
         command += ["--meshConfig", str(self._folder / "mesh.yaml"), "--proxyLogLevel", "info"]
-        self._process = Process(command, self._folder, self._environment)
+        self._process = Process([*self._as_user(), *command], self._folder, self._environment)
         try:
             self._process.wait_until(lambda: self.admin("/ready").strip() == "LIVE")
         except BaseException:
             self.__exit__(None, None, None)
             raise
         return self
+
+    def _as_user(self) -> list[str]:
+        """Give the files to the user, and return the command before the program."""
+        if self._user is None:
+            return []
+        for one in (self._folder, *self._folder.rglob("*")):
+            os.chown(one, self._user, self._user)
+        # The programs, the module and Python may be in root's home.
+        reads = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+        return ["setpriv", f"--reuid={self._user}", f"--regid={self._user}", "--clear-groups", *reads]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

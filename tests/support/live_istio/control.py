@@ -52,11 +52,13 @@ class ControlPlane:
     Args:
         folder: For its files.
         in_cluster: Keep its configuration in the API server, not in a folder.
+        host: The address at which proxies reach it.
         mesh: More of its MeshConfig.
     """
 
-    def __init__(self, folder: Path, *, in_cluster: bool = False, **mesh: Any) -> None:
+    def __init__(self, folder: Path, *, in_cluster: bool = False, host: str = "127.0.0.1", **mesh: Any) -> None:
         self._program = program(DISCOVERY)
+        self.host = host
         self._folder, self._mesh = folder, {**_MESH, **mesh}
         self._configuration = folder / "configuration"
         self._configuration.mkdir(parents=True)
@@ -134,11 +136,11 @@ class ControlPlane:
     def _start(self) -> None:
         kubeconfig, mesh = self._folder / "kubeconfig", self._folder / "mesh.yaml"
         kubeconfig.write_text(json.dumps(self._cluster.kubeconfig))
-        mesh.write_text(json.dumps({**self._mesh, "defaultConfig": {"discoveryAddress": f"127.0.0.1:{self.port}"}}))
+        mesh.write_text(json.dumps({**self._mesh, "defaultConfig": {"discoveryAddress": f"{self.host}:{self.port}"}}))
         command = [str(self._program), "discovery", "--registries", "Kubernetes", "--domain", "cluster.local"]
         command += ["--kubeconfig", str(kubeconfig), "--meshConfig", str(mesh)]
         command += [] if self._in_cluster else ["--configDir", str(self._configuration)]
-        command += ["--grpcAddr", f"127.0.0.1:{self.port}", "--httpAddr", f"127.0.0.1:{self._http}"]
+        command += ["--grpcAddr", f"{self.host}:{self.port}", "--httpAddr", f"127.0.0.1:{self._http}"]
         command += ["--httpsAddr", "", "--secureGRPCAddr", "", "--monitoringAddr", f"127.0.0.1:{free_port()}"]
         command += ["--ctrlz_port", "0"]
         names = {"POD_NAMESPACE": "istio-system", "POD_NAME": "istiod", "REVISION": "default"}
