@@ -241,6 +241,16 @@ def test_a_name_that_istiod_gives_to_a_service_is_not_added(named: str, domains:
     assert [one["patch"]["value"]["domains"] for one in patches(found, "VIRTUAL_HOST")] == domains
 
 
+@pytest.mark.parametrize("name", ["org.acme.Shared", "ratings.shop"])
+def test_a_name_of_two_services_of_a_port_is_an_error(name: str) -> None:
+    named = "annotations: {metaprotocol.io/names: NAME}"
+    first = SERVICE.replace("namespace: default}", f"{named.replace('NAME', name)}}}", 1)
+    other = PODS.replace("namespace: shop}", f"namespace: shop, {named.replace('NAME', 'org.acme.Shared')}}}", 1)
+    (problem,) = problems(first, other)
+    assert f"'{name}' is a name of" in problem
+    assert "Envoy would refuse all routes of port 9080" in problem
+
+
 def test_services_with_a_port_s_number_share_a_listener_and_so_a_codec_and_settings() -> None:
     other = PODS.replace("awesomerpc", "dubbo")
     (problem,) = problems(SERVICE, other)

@@ -21,7 +21,7 @@ from metaprotocol_mesh.model import (
     Sidecar,
     VirtualService,
 )
-from metaprotocol_mesh.names import cluster_name, selects
+from metaprotocol_mesh.names import cluster_name, selects, short_names
 from metaprotocol_mesh.places import NOWHERE, ConfigurationError, Problem
 from metaprotocol_mesh.resolve import resolve
 from metaprotocol_mesh.resolved import Cluster, Listener, Mesh, Proxy
@@ -155,10 +155,23 @@ class _Filters:
                 text = f"{_host(first)} and {_host(one)} share the listener of port {number}"
                 hint = "give both the same annotations metaprotocol.io/*"
                 self._problems.append(Problem(self._owner(one).metadata.at, text, hint))
+        self._names_once(number, sharing)
         return Listener(
             f"{ANY_ADDRESS}_{number}", ANY_ADDRESS, number, first.port.codec, "outbound", (), "$dst",
             settings={"foreign": "pass", **settings}, place=self._owner(first).metadata.at,
         )  # fmt: skip
+
+    def _names_once(self, number: int, sharing: list[Cluster]) -> None:
+        """Tell of names that two services of a port have: Envoy would refuse all routes of the port."""
+        services = [one.service for one in sharing if one.service is not None]
+        given = {one.host: short_names(one.host, one.namespace) for one in services}
+        owners = {name: host for host, names in given.items() for name in names}
+        for one in services:
+            for name in one.names:
+                if name not in given[one.host] and owners.setdefault(name, one.host) != one.host:
+                    text = f"{name!r} is a name of {owners[name]}, too: Envoy would refuse all routes of port {number}"
+                    place = self._owners[one.host].metadata.at.of("annotations")
+                    self._problems.append(Problem(place, text, "give it to one of them"))
 
     def _owner(self, cluster: Cluster) -> Object[ServiceEntry]:
         return self._owners[_host(cluster)]
