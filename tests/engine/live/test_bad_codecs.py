@@ -137,4 +137,5 @@ def test_for_connection(start_envoy, name, counter):
             envoy.wait_for_stat(PREFIX + counter, lambda value, number=number: value == number)
         assert not [line for line in envoy.log if "envoy bug" in line or "Traceback" in line]
         if counter == "codec_exceptions":
+            envoy.wait_for_log("a bug in it")
             assert len([line for line in envoy.log if "a bug in it" in line]) == 1

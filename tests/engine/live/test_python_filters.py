@@ -54,8 +54,8 @@ def test_a_filter_before_admission_lets_nothing_pass(start_envoy, server):
         assert call(envoy, {"service": "reviews"}).status_code != 0
     assert server.received == []
     assert envoy.stat("dynamicmodulescustom.metaprotocol.filter_exceptions") == 2
-    said = [line for line in envoy.log if "stands before `admission`" in line]
-    assert len(said) == 1
+    envoy.wait_for_log("stands before `admission`")
+    assert len([line for line in envoy.log if "stands before `admission`" in line]) == 1
 
 
 def test_a_filter_changes_requests_and_responses(start_envoy, server):
