@@ -33,8 +33,6 @@ LONGEST_ASCII = 4096
 GENERIC_METHODS = frozenset({"$invoke", "$invokeAsync"})
 # Properties by which a provider, or a rule for generic calls, tells what is called.
 _DISPATCH_NAMES = BODY_FIELDS | {"version", "group", "path", "generic"}
-# Those and what clients of Dubbo write: of such names alone, none needs a look at its case.
-_USUAL_NAMES = _DISPATCH_NAMES | {"input", "timeout", "async", "application", "remote.application", "_TO", "id", "side"}
 # What Java's String.trim takes away at both ends.
 _JAVA_BLANKS = "".join(map(chr, range(0x21)))
 _FIVE = range(5)
@@ -241,9 +239,10 @@ def _settle(
         return f"the interface {interface[:80]!r} holds a / or :, so it may name the group or the version as well"
     if "group" in properties and (group := properties["group"]) and "/" in group:
         return f"the group {group[:80]!r} holds a /, so it may name a part of the interface as well"
-    if not _USUAL_NAMES.issuperset(properties):
-        for name in properties:
-            if name.lower() in _DISPATCH_NAMES and name not in _DISPATCH_NAMES:
+    names = "".join(properties)
+    if names != names.lower():  # 0.3 µs; a look at each name takes 1 µs
+        for name in properties.keys() - _DISPATCH_NAMES:
+            if name.lower() in _DISPATCH_NAMES:
                 return (
                     f"the attachment {name!r} is {name.lower()!r} to a mesh, whose names have no case, and not to Java"
                 )
