@@ -14,7 +14,7 @@ MUTATIONS = {"set": {"x-zone": "eu-1"}, "set_response": {"x-served-by": "relay"}
 def test_heartbeats_keep_an_idle_connection_alive_beyond_its_interval(consumer, provider, tmp_path):
     with (
         running_relay(tmp_path / "recorded", provider.ports["hessian2"], codec="dubbo", **MUTATIONS) as relay,
-        consumer.client(relay.port, heartbeat=500) as client,
+        consumer.client(relay.port, heartbeat=1500) as client,
     ):
         assert client.call("echo", "hello")["same"] is True
         # A side that hears nothing for three intervals gives the connection up.
@@ -30,7 +30,7 @@ def test_heartbeats_keep_an_idle_connection_alive_beyond_its_interval(consumer, 
 @pytest.mark.parametrize("version", [DUBBO_2_6], ids=["dubbo-2.6.12"], indirect=True)
 def test_a_provider_that_sends_heartbeats_itself_is_answered(version, consumer, tmp_path):
     with (
-        JavaProvider(version, tmp_path, heartbeat=500) as provider,
+        JavaProvider(version, tmp_path, heartbeat=1500) as provider,
         running_relay(tmp_path / "recorded", provider.ports["hessian2"], codec="dubbo", **MUTATIONS) as relay,
         consumer.client(relay.port) as client,
     ):
