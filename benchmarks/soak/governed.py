@@ -34,7 +34,7 @@ GOVERNED = {
     "asked": Deed(STATUSES["ok"], 10, {}),
     "refused": Deed(STATUSES["unauthorized"], 4, {}),
 }
-"""What a request asks for. An access log, metrics, a tracer, a filter in Lua and a limit see each."""
+"""What requests ask for, by name. Log, metrics, traces, the Lua filter and the limit apply to all of them."""
 
 _FILES = """
 apiVersion: networking.istio.io/v1
@@ -201,7 +201,7 @@ spec:
 
 @define
 class Services:
-    """What the services that the proxy asks and tells have seen.
+    """Counts of what the proxy has sent to the two services beside it.
 
     Args:
         asked: Requests that the decider was asked about.

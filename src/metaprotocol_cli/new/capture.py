@@ -90,7 +90,7 @@ def suggestions_from(paths: Sequence[Path], *, choose: bool) -> tuple[dict[str, 
 
 
 def _refuse_one_byte(conversations: Sequence[Conversation]) -> None:
-    """Refuse a recording in which all bytes are the same: it has no messages of two sizes."""
+    """Refuse a recording whose bytes are all the same, since no length can be found in it."""
     streams = [data for one in conversations for data in one.streams.values()]
     if all(data.count(data[0]) == len(data) for data in streams):
         raise AnswersError(

@@ -89,7 +89,7 @@ def _plain_end(data: bytes, kind: int, at: int) -> int:
     elif kind in _FIXED and kind != STRUCT_END:
         end = at + _FIXED[kind]
     else:
-        raise DecodeError(f"there is no value of the type {kind} here", offset=at)
+        raise DecodeError(f"{kind} is not the type of a value; those are 0 to 10, 12 and 13", offset=at)
     if end > len(data):
         raise DecodeError("the message ends inside a field", offset=len(data))
     return end

@@ -34,7 +34,7 @@ class ClusterError(Exception):
 
 @frozen
 class WatchOptions:
-    """What to keep in step, and how.
+    """Options of `Watching`.
 
     Args:
         revisions: Of the module: limits reach proxies that have one of them.

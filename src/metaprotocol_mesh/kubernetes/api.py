@@ -193,7 +193,7 @@ class Api:
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise Unreachable(self._server, "it answers what is no object of Kubernetes")
+            raise Unreachable(self._server, "what answers there is not the Kubernetes API")
         return found
 
     @asynccontextmanager
