@@ -8,7 +8,7 @@ from itertools import cycle
 import pytest
 from live_engine.awesome import CODEC, body, replying, request
 from live_engine.peers import Client, Handler, Server, ServerConnection
-from live_istio.scenario import Scenario
+from live_istio.scenario import Scenario, before_the_router
 from mesh_running import calling
 from mesh_scenarios import likely
 from patience import eventually
@@ -21,25 +21,9 @@ from metaprotocol_sdk import ErrorType, Metadata
 
 pytestmark = pytest.mark.live
 
-RATE_LIMIT = """
-apiVersion: networking.istio.io/v1alpha3
-kind: EnvoyFilter
-metadata: {name: limit, namespace: default}
-spec:
-  workloadSelector: {labels: {app: productpage}}
-  configPatches:
-  - applyTo: HTTP_FILTER
-    match:
-      context: SIDECAR_OUTBOUND
-      listener:
-        filterChain:
-          filter:
-            name: envoy.filters.network.http_connection_manager
-            subFilter: {name: envoy.filters.http.router}
-    patch:
-      operation: INSERT_BEFORE
-      value:
-        name: envoy.filters.http.local_ratelimit
+RATE_LIMIT = (
+    before_the_router("limit")
+    + """        name: envoy.filters.http.local_ratelimit
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit
           stat_prefix: limit
@@ -47,6 +31,7 @@ spec:
           filter_enabled: {default_value: {numerator: 100}}
           filter_enforced: {default_value: {numerator: 100}}
 """
+)
 
 
 def to(version: str, more: str = "") -> str:

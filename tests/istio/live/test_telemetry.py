@@ -9,7 +9,7 @@ from attrs import frozen
 from collectors import Collector, collecting
 from live_engine.config import built_module
 from live_envoy import Release
-from live_istio.scenario import Scenario, scenario
+from live_istio.scenario import Scenario, before_the_router, scenario
 from mesh_files import documents
 from mesh_running import free_port
 from patience import eventually
@@ -52,25 +52,9 @@ LINE = {
     "code": "%RESPONSE_CODE%",
     "server": "%UPSTREAM_HOST%",
 }
-LUA = """
-apiVersion: networking.istio.io/v1alpha3
-kind: EnvoyFilter
-metadata: {name: lua, namespace: default}
-spec:
-  workloadSelector: {labels: {app: productpage}}
-  configPatches:
-  - applyTo: HTTP_FILTER
-    match:
-      context: SIDECAR_OUTBOUND
-      listener:
-        filterChain:
-          filter:
-            name: envoy.filters.network.http_connection_manager
-            subFilter: {name: envoy.filters.http.router}
-    patch:
-      operation: INSERT_BEFORE
-      value:
-        name: envoy.filters.http.lua
+LUA = (
+    before_the_router("lua")
+    + """        name: envoy.filters.http.lua
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
           default_source_code:
@@ -83,6 +67,7 @@ spec:
                 handle:headers():replace("answered", "lua")
               end
 """
+)
 
 
 @frozen
